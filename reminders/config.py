@@ -1,0 +1,269 @@
+"""The configuration file, its defaults and its checks. Values in, frozen models out.
+
+Any scalar can be set from the environment as REMINDERS_<SECTION>__<KEY>; with `_FILE` after the
+key, the value is read from the file named (for secrets).
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reminders.config_rules import RuleConfig, parse_duration, parse_quiet
+from reminders.domain.contact import Channel, Consent
+from reminders.domain.rules import Practice
+from reminders.errors import ConfigError
+from reminders.resources import example_config
+
+ENV_PREFIX = "REMINDERS_"
+ENV_OWN = frozenset({"REMINDERS_CONFIG"})
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"no such time zone: {value!r}; write one like 'Europe/Stockholm'"
+        ) from None
+    return value
+
+
+def _duration(value: str) -> str:
+    parse_duration(value)
+    return value
+
+
+def _quiet(value: str) -> str:
+    parse_quiet(value)
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+
+
+class Model(BaseModel):
+    """What every section is: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AppConfig(Model):
+    """The app that the visits take place in, and the words on its screens."""
+
+    name: str = "Alltid Öppet"
+    cases: str = "Mina ärenden"
+    meeting: str = "Videomöte"
+    start: str = "Starta video"
+
+
+class EidConfig(Model):
+    """The e-IDs that the app accepts and refuses, and from what age one's own is needed."""
+
+    accepted: tuple[str, ...] = ("Mobilt BankID", "Freja eID Plus")
+    refused: tuple[str, ...] = ("SäkerhetsID",)
+    short: str = "BankID"
+    own_from_age: int = Field(default=13, ge=0, le=130)
+
+
+class ChannelConfig(Model):
+    """Which provider a clinic's channel uses, and the sender it shows."""
+
+    provider: str = "sandbox"
+    sender: str = ""
+    reply_to: str | None = None
+
+
+class ImportConfig(Model):
+    """How a clinic's files are read: its own column names, kinds of visit and words."""
+
+    columns: Mapping[str, str] = {}
+    video_kinds: tuple[str, ...] = ("videobesök", "video", "videomöte")
+    cancelled_words: tuple[str, ...] = ()
+    region: str = Field(default="SE", pattern="^[A-Z]{2}$")
+    default_consent: Mapping[Channel, Consent] = {
+        Channel.SMS: Consent.GIVEN,
+        Channel.EMAIL: Consent.GIVEN,
+    }
+
+
+class ClinicConfig(Model):
+    """One clinic: how patients reach it, how it is named, when it rests."""
+
+    phone: str
+    phone_hours: str = ""
+    time_zone: Annotated[str, AfterValidator(_zone)] = "Europe/Stockholm"
+    languages: tuple[str, ...] = Field(default=("sv", "en"), min_length=1)
+    names: Mapping[Channel, str] = {}
+    faq_url: str = ""
+    cancel_deadline: Duration = "24h"
+    quiet_hours: Annotated[str, AfterValidator(_quiet)] = "21:00-08:00"
+    confirm_within: Duration = "3d"
+    private_words: tuple[str, ...] = ()
+    app: AppConfig = AppConfig()
+    eid: EidConfig = EidConfig()
+    sms: ChannelConfig = ChannelConfig()
+    email: ChannelConfig = ChannelConfig()
+    imports: ImportConfig = Field(default=ImportConfig(), alias="import")
+    rules: tuple[str, ...] | None = None
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the clinic's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    def channel(self, channel: Channel) -> ChannelConfig:
+        """Return the settings of one channel."""
+        return self.sms if channel is Channel.SMS else self.email
+
+
+class DatabaseConfig(Model):
+    """Where the data is. A relative path is beside the configuration file."""
+
+    url: str = "sqlite:///reminders.db"
+
+
+class DeliveryConfig(Model):
+    """How messages leave."""
+
+    lease: Duration = "2m"
+    in_flight: int = Field(default=20, ge=1, le=1000)
+    horizon: Duration = "2m"
+
+
+class CostConfig(Model):
+    """What an SMS segment costs, for the estimate at an import."""
+
+    sms_segment: float = Field(default=0.0, ge=0)
+    currency: str = "SEK"
+
+
+class Config(Model):
+    """The whole configuration. `folder` is where relative paths begin."""
+
+    environment: Literal["test", "production"] = "test"
+    allowed_recipients: tuple[str, ...] = ()
+    key_file: str = "reminders.key"
+    sandbox_folder: str = "sandbox"
+    templates_folder: str | None = None
+    database: DatabaseConfig = DatabaseConfig()
+    delivery: DeliveryConfig = DeliveryConfig()
+    cost: CostConfig = CostConfig()
+    clinics: Mapping[str, ClinicConfig] = Field(min_length=1)
+    providers: Mapping[str, Mapping[str, Any]] = {}
+    rules: Mapping[str, RuleConfig] = {}
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _clinics_name_rules(self) -> "Config":
+        for key, clinic in self.clinics.items():
+            for rule in clinic.rules or ():
+                if rule not in self.rules:
+                    raise ValueError(f"clinics.{key}.rules names {rule!r}, which is not a rule")
+        return self
+
+    def path(self, relative: str) -> Path:
+        """Return a path of the configuration, made absolute."""
+        return (self.folder / relative).resolve()
+
+    @property
+    def database_url(self) -> str:
+        """Return the database's URL with a SQLite path made absolute."""
+        scheme = "sqlite:///"
+        if self.database.url.startswith(scheme):
+            return f"{scheme}{self.path(self.database.url.removeprefix(scheme))}"
+        return self.database.url
+
+    def practice(self, clinic_key: str) -> Practice:
+        """Return how a clinic works, as the planner takes it."""
+        clinic = self.clinics[clinic_key]
+        keys = clinic.rules if clinic.rules is not None else tuple(self.rules)
+        return Practice(
+            clinic=clinic_key,
+            zone=clinic.zone,
+            video_kinds=frozenset(kind.casefold() for kind in clinic.imports.video_kinds),
+            rules=tuple(self.rules[key].rule(key) for key in self.rules if key in keys),
+            quiet=parse_quiet(clinic.quiet_hours),
+            confirm_within=parse_duration(clinic.confirm_within),
+        )
+
+
+def find_config(given: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the configuration file to use; None means the embedded default."""
+    named = given or (Path(environ["REMINDERS_CONFIG"]) if "REMINDERS_CONFIG" in environ else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(f"{named}: no such file. 'reminders init' writes a new one.")
+        return named
+    for candidate in (Path("config.toml"), Path("/etc/reminders/config.toml")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def load_config(given: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read, override from the environment, and check the configuration.
+
+    Raise ConfigError naming the file, the key and what would be right.
+    """
+    environ = os.environ if environ is None else environ
+    path = find_config(given, environ)
+    name = str(path) if path else "the embedded default"
+    try:
+        text = path.read_text("utf-8") if path else example_config()
+        data = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}: cannot be read ({error}).") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: not valid TOML: {error}.") from None
+    _apply_environment(data, environ)
+    data["folder"] = path.resolve().parent if path else Path.cwd()
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_explain(name, error)) from None
+
+
+def _apply_environment(data: dict[str, Any], environ: Mapping[str, str]) -> None:
+    for variable, value in environ.items():
+        if not variable.startswith(ENV_PREFIX) or variable in ENV_OWN:
+            continue
+        path = variable.removeprefix(ENV_PREFIX).lower().split("__")
+        final = value
+        if path[-1].endswith("_file") and path[-1] != "key_file":
+            path[-1] = path[-1].removesuffix("_file")
+            try:
+                final = Path(value).read_text("utf-8").strip()
+            except OSError as error:
+                raise ConfigError(
+                    f"{variable}: {value} cannot be read ({error.strerror})."
+                ) from None
+        section: Any = data
+        for part in path[:-1]:
+            section = section.setdefault(_same_key(section, part), {})
+            if not isinstance(section, dict):
+                raise ConfigError(f"{variable}: {part!r} is a value, not a section.")
+        section[_same_key(section, path[-1])] = final
+
+
+def _same_key(section: Mapping[str, Any], name: str) -> str:
+    """Return the key that stands in the file, whatever its case and dashes; else the name."""
+    plain = name.replace("-", "_")
+    return next((k for k in section if k.lower().replace("-", "_") == plain), name)
+
+
+def _explain(name: str, error: ValidationError) -> str:
+    lines = [f"{name}: the configuration cannot be used."]
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            message = "no such key; is it misspelt? docs/configuration.md lists them all"
+        lines.append(f"  {key}: {message}")
+    return "\n".join(lines)

@@ -1,0 +1,48 @@
+"""A message as the planner sees it: one row of the outbox."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from reminders.domain.appointment import Truth
+from reminders.domain.contact import Channel
+from reminders.domain.reasons import Reason
+from reminders.domain.state import State
+
+
+class Key(NamedTuple):
+    """What names a message within its appointment; unique in the database."""
+
+    version: int
+    rule: str
+    contact: int
+    channel: Channel
+    occasion: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A person of the clinic asked for a rule's message to be sent now."""
+
+    id: int
+    rule: str
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row of the outbox. `truth` is what it tells; `attempts` counts tries to hand it over."""
+
+    id: int
+    key: Key
+    state: State
+    truth: Truth
+    due_at: datetime
+    not_after: datetime
+    address_key: str = ""
+    short: bool = False
+    attempts: int = 0
+    reason: Reason | None = None
+    retryable: bool = False
+    sent_at: datetime | None = None
+    request_id: int | None = None

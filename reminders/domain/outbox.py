@@ -1,0 +1,149 @@
+"""The difference between a plan and the outbox: the rows to write so that they agree."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from reminders.domain.appointment import Truth, VisitStatus
+from reminders.domain.decision import Decision, Kept, Send, Suppress
+from reminders.domain.lifecycle import check
+from reminders.domain.message import Key, Message
+from reminders.domain.plan import Case, Plan, is_open
+from reminders.domain.reasons import UNRECORDED, Reason
+from reminders.domain.rules import Practice
+from reminders.domain.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row to insert (`id` None) or to update, with all that the plan decides of it."""
+
+    id: int | None
+    key: Key
+    state: State
+    truth: Truth
+    due_at: datetime
+    not_after: datetime
+    reason: Reason | None = None
+    covered_by: str | None = None
+    address_key: str = ""
+    short: bool = False
+    urgent: bool = False
+    request_id: int | None = None
+
+
+def difference(case: Case, plan: Plan, practice: Practice) -> list[Change]:
+    """Return the changes that make the outbox say what the plan says; none if it does already."""
+    rows = {message.key: message for message in case.history}
+    truth = plan.appointment.truth
+    changes: list[Change] = []
+    mentioned: set[Key] = set()
+    for decision in plan.decisions:
+        key = _key(decision)
+        mentioned.add(key)
+        change = _change(decision, rows.get(key), truth)
+        if change is not None:
+            changes.append(change)
+    for message in case.history:
+        if message.state is State.PLANNED and message.key not in mentioned:
+            reason = _why_gone(message, case, plan, practice)
+            changes.append(_with_state(message, State.CANCELLED, reason))
+    return changes
+
+
+def _key(decision: Decision) -> Key:
+    return decision.message.key if isinstance(decision, Kept) else decision.key
+
+
+def _change(decision: Decision, row: Message | None, truth: Truth) -> Change | None:
+    match decision:
+        case Kept():
+            return None
+        case Send():
+            return _planned(decision, row, truth)
+        case Suppress():
+            return _suppressed(decision, row, truth)
+        case _:
+            assert_never(decision)
+
+
+def _planned(send: Send, row: Message | None, truth: Truth) -> Change | None:
+    if row is not None:
+        check(row.state, State.PLANNED)
+        same = (row.state, row.due_at, row.not_after, row.address_key, row.short, row.truth) == (
+            State.PLANNED,
+            send.due_at,
+            send.not_after,
+            send.address_key,
+            send.short,
+            truth,
+        )
+        if same:
+            return None
+    return Change(
+        row.id if row else None,
+        send.key,
+        State.PLANNED,
+        truth,
+        send.due_at,
+        send.not_after,
+        address_key=send.address_key,
+        short=send.short,
+        urgent=send.urgent,
+        request_id=send.request_id,
+    )
+
+
+def _suppressed(suppress: Suppress, row: Message | None, truth: Truth) -> Change | None:
+    recorded = suppress.reason not in UNRECORDED
+    if row is None:
+        if not recorded:
+            return None
+        start = truth.starts_at
+        return Change(
+            None,
+            suppress.key,
+            State.SUPPRESSED,
+            truth,
+            start,
+            start,
+            suppress.reason,
+            suppress.covered_by,
+            request_id=suppress.request_id,
+        )
+    if not is_open(row) or (row.state is not State.PLANNED and row.reason is suppress.reason):
+        return None
+    if row.state is State.PLANNED and suppress.reason is Reason.TOO_LATE:
+        return _with_state(row, State.EXPIRED, Reason.DEADLINE_PASSED)
+    state = State.SUPPRESSED if recorded else State.CANCELLED
+    return _with_state(row, state, suppress.reason, suppress.covered_by)
+
+
+def _with_state(
+    row: Message, state: State, reason: Reason, covered_by: str | None = None
+) -> Change:
+    return Change(
+        row.id,
+        row.key,
+        check(row.state, state),
+        row.truth,
+        row.due_at,
+        row.not_after,
+        reason,
+        covered_by,
+        row.address_key,
+        row.short,
+        request_id=row.request_id,
+    )
+
+
+def _why_gone(message: Message, case: Case, plan: Plan, practice: Practice) -> Reason:
+    if plan.appointment.truth.status is VisitStatus.CANCELLED:
+        return Reason.VISIT_CANCELLED
+    if message.key.version != plan.appointment.version:
+        return Reason.VISIT_CHANGED
+    if message.key.rule not in practice.rule:
+        return Reason.RULE_OFF
+    if message.key.contact not in {contact.id for contact in case.contacts}:
+        return Reason.CONTACT_REMOVED
+    return Reason.OTHER_CHANNEL

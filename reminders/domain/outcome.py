@@ -1,0 +1,97 @@
+"""What is handed to a provider, and what comes back."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reminders.domain.contact import Channel
+from reminders.domain.reasons import Reason
+from reminders.domain.state import State
+
+
+class Refusal(StrEnum):
+    """Why a provider definitely did not take a message."""
+
+    ADDRESS = "address"  # this number or mailbox cannot receive
+    OPT_OUT = "opt_out"  # the recipient said no, there
+    BLOCKED = "blocked"  # an operator refuses it
+    CONTENT = "content"  # the text itself is refused
+    CONFIGURATION = "configuration"  # credentials, sender, account: no message can go
+    THROTTLED = "throttled"  # not processed, try again later
+    ENVIRONMENT = "environment"  # this installation may not write to that address
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has taken the message and calls it `ref`."""
+
+    ref: str
+    segments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The provider has definitely not taken it. `code` is the provider's own, for the operator."""
+
+    code: str
+    kind: Refusal
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """It may or may not have been taken: a timeout, a server error, a connection cut."""
+
+    cause: str
+
+
+Outcome = Accepted | Rejected | Ambiguous
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A report on delivery. `state` None means: still under way."""
+
+    ref: str
+    state: State | None
+    reason: Reason | None = None
+    code: str | None = None
+    opt_out: bool = False
+
+
+class LeaseLostError(Exception):
+    """The right to send has run out or gone to another worker: nothing may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One rendered message on its way out. It lives in memory only.
+
+    `token` names this attempt and comes back in callbacks; `message_key` names the message in all
+    its attempts. `before_write` is awaited directly before the first byte that could make the
+    provider accept; it raises LeaseLostError if nothing may be sent any more.
+    """
+
+    channel: Channel
+    to: str
+    body: str
+    token: str
+    message_key: str
+    started_at: datetime
+    valid_for: timedelta
+    language: str
+    before_write: Callable[[], Awaitable[None]]
+    subject: str | None = None
+    html: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """An attempt whose fate is not known, as a provider can look for it."""
+
+    to: str
+    token: str
+    body_digest: str
+    started_at: datetime
+    digest: Callable[[str], str]

@@ -1,0 +1,293 @@
+"""The planner: from a visit, its people, the rules and the past to a decision for each.
+
+`plan` is pure and total: each rule and contact gets a message, or the reason why there is none.
+Planning again with nothing changed decides the same.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from reminders.domain.appointment import Appointment, VisitStatus, advance, age_at
+from reminders.domain.contact import Channel, Consent, Contact
+from reminders.domain.coverage import one_text_now, share_addresses
+from reminders.domain.decision import Decision, Kept, Send, Suppress
+from reminders.domain.lifecycle import NOT_REACHED, TOLD
+from reminders.domain.message import Key, Message, Request
+from reminders.domain.reasons import Reason
+from reminders.domain.rules import Deliver, Event, Late, Practice, QuietPolicy, Rule
+from reminders.domain.state import State
+from reminders.domain.told import told
+from reminders.domain.when import before_quiet, due_time, is_quiet, quiet_end
+
+URGENT_WITHIN = timedelta(hours=1)
+"""A message whose usefulness ends this soon after it is due goes before the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that is known of one visit when it is planned."""
+
+    appointment: Appointment
+    contacts: tuple[Contact, ...]
+    history: tuple[Message, ...] = ()
+    requests: tuple[Request, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The appointment as now known, and a decision for each rule and contact."""
+
+    appointment: Appointment
+    decisions: tuple[Decision, ...]
+
+
+def plan(case: Case, practice: Practice, now: datetime) -> Plan:
+    """Decide every rule for every contact of the visit. `now` is aware and in UTC."""
+    appointment = advance(case.appointment, now)
+    planner = _Planner(appointment, case.history, practice, now)
+    decisions: list[Decision] = []
+    for contact in sorted(case.contacts, key=lambda contact: contact.id):
+        for rule in practice.rules:
+            decisions += planner.decide(rule, contact)
+        for request in latest_per_rule(case.requests):
+            decisions += planner.answer(request, contact)
+    decisions = share_addresses(decisions, case.history, appointment, practice)
+    decisions = one_text_now(decisions, case.history, appointment, practice, now)
+    return Plan(appointment, tuple(decisions))
+
+
+def latest_per_rule(requests: Iterable[Request]) -> list[Request]:
+    """Return the last request for each rule: asking twice before it is sent sends one text."""
+    return list({r.rule: r for r in sorted(requests, key=lambda r: r.id)}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    due_at: datetime
+    not_after: datetime
+    short: bool = False
+
+
+@dataclass(slots=True)
+class _Planner:
+    appointment: Appointment
+    history: tuple[Message, ...]
+    practice: Practice
+    now: datetime
+    given: dict[tuple[str, int, Channel], int] = field(default_factory=dict)
+
+    def decide(self, rule: Rule, contact: Contact) -> list[Decision]:
+        """Decide one rule for one contact, requests aside."""
+        if rule.when is Event.REQUEST or not self._meant(rule, contact):
+            reason = Reason.NOTHING_TO_TELL if self._meant(rule, contact) else None
+            return [self._no(rule, contact, rule.channels[0], reason or Reason.NOT_IN_AUDIENCE)]
+        veto = self._veto(rule)
+        timing = veto or self._timing(rule, contact)
+        return self._route(rule, contact, timing, None)
+
+    def answer(self, request: Request, contact: Contact) -> list[Decision]:
+        """Decide a staff request: now, at any hour, as long as the text can still help."""
+        rule = self.practice.rule.get(request.rule)
+        if rule is None or not self._meant(rule, contact):
+            return []
+        deadline = self.appointment.truth.starts_at + rule.not_after
+        timing: _Timing | Reason = _Timing(request.requested_at, deadline)
+        if self.now > deadline:
+            timing = Reason.TOO_LATE
+        return self._route(rule, contact, self._veto(rule) or timing, request.id)
+
+    def _meant(self, rule: Rule, contact: Contact) -> bool:
+        starts_at = self.appointment.truth.starts_at
+        age = age_at(self.appointment.birth_date, starts_at, self.practice.zone)
+        return rule.audience.includes(contact.role, age)
+
+    def _veto(self, rule: Rule) -> Reason | None:
+        cancelled = self.appointment.truth.status is VisitStatus.CANCELLED
+        if self.appointment.protected:
+            return Reason.PROTECTED_IDENTITY
+        if self.appointment.kind not in self.practice.video_kinds:
+            return Reason.NOT_VIDEO
+        if cancelled and rule.when is not Event.CANCELLED:
+            return Reason.VISIT_CANCELLED
+        if not cancelled and rule.when is Event.CANCELLED:
+            return Reason.NOTHING_TO_TELL
+        return None
+
+    def _timing(self, rule: Rule, contact: Contact) -> _Timing | Reason:
+        known_at = self.appointment.known_at or self.now
+        deadline = self.appointment.truth.starts_at + rule.not_after
+        if isinstance(rule.when, Event):
+            due_at, late = known_at, False
+            reason = self._event_veto(rule.when, contact, known_at)
+        else:
+            nominal = due_time(rule.when, self.appointment.truth.starts_at, self.practice.zone)
+            late = nominal < known_at
+            due_at = known_at if late else nominal
+            reason = Reason.BOOKED_TOO_LATE if late and rule.late is Late.SKIP else None
+        if reason:
+            return reason
+        if self.now > deadline or due_at > deadline:
+            return Reason.TOO_LATE
+        due_at = self._awake(due_at, rule, known_at)
+        if due_at > deadline:
+            return Reason.QUIET_HOURS
+        return _Timing(due_at, deadline, short=late and rule.late is Late.SHORT)
+
+    def _event_veto(self, event: Event, contact: Contact, known_at: datetime) -> Reason | None:
+        heard_of = told(self.history, contact)
+        if event is Event.BOOKED:
+            if heard_of is not None:
+                return Reason.ALREADY_TOLD
+            if not self.appointment.confirm:
+                return Reason.NO_CONFIRMATIONS
+            if self.now - known_at > self.practice.confirm_within:
+                return Reason.CONFIRMATION_TOO_OLD
+            return None
+        if heard_of is None or heard_of == self.appointment.truth:
+            return Reason.NOTHING_TO_TELL
+        if event is Event.CANCELLED and heard_of.status is VisitStatus.CANCELLED:
+            return Reason.NOTHING_TO_TELL
+        return None
+
+    def _awake(self, due_at: datetime, rule: Rule, known_at: datetime) -> datetime:
+        quiet, zone = self.practice.quiet, self.practice.zone
+        if quiet is None or rule.quiet is QuietPolicy.IGNORE or not is_quiet(due_at, quiet, zone):
+            return due_at
+        if rule.quiet is QuietPolicy.EARLIER:
+            evening = before_quiet(due_at, quiet, zone)
+            if evening >= known_at:
+                return evening
+        return quiet_end(due_at, quiet, zone)
+
+    def _route(
+        self, rule: Rule, contact: Contact, timing: _Timing | Reason, request_id: int | None
+    ) -> list[Decision]:
+        """Try the rule's channels in order: the first that can, or each of them."""
+        passed_over: list[Decision] = []
+        chosen: list[Decision] = []
+        for channel in rule.channels:
+            decision = self._slot(rule, contact, channel, timing, request_id)
+            reached = isinstance(decision, Send) or (
+                isinstance(decision, Kept) and decision.message.state not in NOT_REACHED
+            )
+            if reached:
+                chosen.append(decision)
+                if rule.deliver is Deliver.FIRST:
+                    break
+            else:
+                passed_over.append(decision)
+        telling = [d for d in passed_over if not _is_no_address(d)]
+        if chosen:
+            return telling + chosen
+        return _without_repeats(telling) if telling else passed_over[:1]
+
+    def _slot(
+        self,
+        rule: Rule,
+        contact: Contact,
+        channel: Channel,
+        timing: _Timing | Reason,
+        request_id: int | None,
+    ) -> Decision:
+        past = self._past(rule, contact, channel, request_id)
+        done = next((m for m in past if m.state in TOLD or m.state is State.EXPIRED), None)
+        if done is not None and done.key.version == self.appointment.version:
+            return Kept(done)
+        if done is not None and done.state in TOLD and not isinstance(rule.when, Event):
+            return self._no(rule, contact, channel, Reason.ALREADY_SENT, request_id)
+        reach = contact.reach.get(channel)
+        if reach is None:
+            return self._no(rule, contact, channel, Reason.NO_ADDRESS, request_id)
+        if isinstance(timing, Reason):
+            return self._no(rule, contact, channel, timing, request_id)
+        if reach.opted_out or reach.consent is Consent.REFUSED:
+            reason = Reason.OPTED_OUT if reach.opted_out else Reason.NO_CONSENT
+            return self._no(rule, contact, channel, reason, request_id)
+        missed = [m for m in past if m.state in NOT_REACHED and m.address_key == reach.address_key]
+        if missed and not (len(missed) == 1 and missed[0].retryable):
+            return Kept(missed[-1])
+        return Send(
+            self._key(rule, contact, channel, request_id),
+            timing.due_at,
+            timing.not_after,
+            reach.address_key,
+            short=timing.short,
+            urgent=timing.not_after - timing.due_at <= URGENT_WITHIN,
+            request_id=request_id,
+        )
+
+    def _past(
+        self, rule: Rule, contact: Contact, channel: Channel, request_id: int | None
+    ) -> list[Message]:
+        """Return earlier messages of this slot that told, or tried to tell, what is now true."""
+
+        def counts(message: Message) -> bool:
+            if message.key.rule != rule.key or message.key.channel is not channel:
+                return False
+            if request_id is not None:
+                return message.request_id == request_id and message.key.contact == contact.id
+            if message.truth != self.appointment.truth or message.key.contact != contact.id:
+                return False
+            # A text on request stands for the rule's own, but not the other way round.
+            return message.request_id is None or message.state in TOLD
+
+        return sorted((m for m in self.history if counts(m)), key=lambda m: m.key)
+
+    def _no(
+        self,
+        rule: Rule,
+        contact: Contact,
+        channel: Channel,
+        reason: Reason,
+        request_id: int | None = None,
+    ) -> Decision:
+        rows = [
+            m
+            for m in self._rows(rule, contact, channel)
+            if m.attempts and m.request_id == request_id
+        ]
+        if rows and rows[-1].state is not State.PLANNED:
+            return Kept(rows[-1])
+        return Suppress(self._key(rule, contact, channel, request_id), reason, request_id)
+
+    def _rows(self, rule: Rule, contact: Contact, channel: Channel) -> list[Message]:
+        version = self.appointment.version
+        slot = (version, rule.key, contact.id, channel)
+        return sorted((m for m in self.history if m.key[:4] == slot), key=lambda m: m.key)
+
+    def _key(self, rule: Rule, contact: Contact, channel: Channel, request_id: int | None) -> Key:
+        """Return the slot's open occasion, or the next one that is free."""
+        rows = self._rows(rule, contact, channel)
+        slot = (rule.key, contact.id, channel)
+        for row in reversed(rows):
+            if row.request_id == request_id and is_open(row):
+                return row.key
+        used = max((row.key.occasion for row in rows), default=-1)
+        occasion = max(used, self.given.get(slot, -1)) + 1
+        self.given[slot] = occasion
+        return Key(self.appointment.version, *slot, occasion)
+
+
+def is_open(message: Message) -> bool:
+    """Tell whether the row may still be changed by a plan: planned, or never attempted."""
+    if message.state is State.PLANNED:
+        return True
+    return message.attempts == 0 and message.state in {State.CANCELLED, State.SUPPRESSED}
+
+
+def _is_no_address(decision: Decision) -> bool:
+    return isinstance(decision, Suppress) and decision.reason is Reason.NO_ADDRESS
+
+
+def _without_repeats(decisions: list[Decision]) -> list[Decision]:
+    """Keep one of the suppressions that say the same on every channel; keep all else."""
+    seen: set[Reason] = set()
+    kept: list[Decision] = []
+    for decision in decisions:
+        if isinstance(decision, Suppress):
+            if decision.reason in seen:
+                continue
+            seen.add(decision.reason)
+        kept.append(decision)
+    return kept

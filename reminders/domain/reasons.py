@@ -1,0 +1,193 @@
+"""Why a message was not sent, did not arrive, or waits: a code, and a sentence an admin reads."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Each code is kept in the database and shown by `show`; its sentence is in SENTENCES."""
+
+    # The plan says no.
+    NOT_IN_AUDIENCE = "not_in_audience"
+    NOTHING_TO_TELL = "nothing_to_tell"
+    NO_ADDRESS = "no_address"
+    NO_CONSENT = "no_consent"
+    OPTED_OUT = "opted_out"
+    PROTECTED_IDENTITY = "protected_identity"
+    NOT_VIDEO = "not_video"
+    BOOKED_TOO_LATE = "booked_too_late"
+    TOO_LATE = "too_late"
+    QUIET_HOURS = "quiet_hours"
+    COVERED_BY = "covered_by"
+    SHARED_ADDRESS = "shared_address"
+    ALREADY_SENT = "already_sent"
+    ALREADY_TOLD = "already_told"
+    NO_CONFIRMATIONS = "no_confirmations"
+    CONFIRMATION_TOO_OLD = "confirmation_too_old"
+    ENVIRONMENT = "environment"
+    # A planned message is taken back.
+    VISIT_CANCELLED = "visit_cancelled"
+    VISIT_CHANGED = "visit_changed"
+    RULE_OFF = "rule_off"
+    CONTACT_REMOVED = "contact_removed"
+    OTHER_CHANNEL = "other_channel"
+    # The provider, or its network, says no.
+    INVALID_ADDRESS = "invalid_address"
+    BLOCKED = "blocked"
+    OPTED_OUT_AT_PROVIDER = "opted_out_at_provider"
+    CONTENT_REFUSED = "content_refused"
+    RENDER_FAILED = "render_failed"
+    UNREACHABLE = "unreachable"
+    NOT_DELIVERED = "not_delivered"
+    EXPIRED_AT_PROVIDER = "expired_at_provider"
+    # Time ran out, or an answer is missing.
+    DEADLINE_PASSED = "deadline_passed"
+    PROVIDER_BUSY = "provider_busy"
+    CHANNEL_DOWN = "channel_down"
+    NO_ANSWER = "no_answer"
+
+
+UNRECORDED = frozenset({Reason.NOT_IN_AUDIENCE, Reason.NOTHING_TO_TELL, Reason.VISIT_CANCELLED})
+"""Reasons that anybody can see from the visit and the rules: explained on request, never rows."""
+
+SENTENCES: dict[Reason, tuple[str, str]] = {
+    Reason.NOT_IN_AUDIENCE: (
+        "Regeln gäller inte den här mottagaren (roll eller ålder).",
+        "The rule is not meant for this recipient (role or age).",
+    ),
+    Reason.NOTHING_TO_TELL: (
+        "Inget att meddela: mottagaren vet redan det som gäller.",
+        "Nothing to tell: the recipient already knows what is true.",
+    ),
+    Reason.NO_ADDRESS: (
+        "Det finns inget mobilnummer eller ingen e-postadress för mottagaren. Ring i stället.",
+        "There is no mobile number or email address for the recipient. Phone them instead.",
+    ),
+    Reason.NO_CONSENT: (
+        "Mottagaren har inte samtyckt till meddelanden på det här sättet.",
+        "The recipient has not consented to messages of this kind.",
+    ),
+    Reason.OPTED_OUT: (
+        "Mottagaren har sagt nej till fler meddelanden till den här adressen.",
+        "The recipient has opted out of messages to this address.",
+    ),
+    Reason.PROTECTED_IDENTITY: (
+        "Patienten har skyddade personuppgifter och kontaktas aldrig av systemet. Ring i stället.",
+        "The patient's identity is protected and is never contacted by the system. Phone instead.",
+    ),
+    Reason.NOT_VIDEO: (
+        "Besökstypen är inte inställd som videobesök.",
+        "The kind of visit is not configured as a video visit.",
+    ),
+    Reason.BOOKED_TOO_LATE: (
+        "Besöket blev känt efter tiden för meddelandet, och regeln hoppar då över det.",
+        "The visit became known after the message's time, and the rule then skips it.",
+    ),
+    Reason.TOO_LATE: (
+        "Tiden då meddelandet hade hjälpt var redan förbi.",
+        "The time at which the message would have helped had already passed.",
+    ),
+    Reason.QUIET_HOURS: (
+        "Meddelandet hade behövt skickas på natten, då inget skickas.",
+        "The message would have had to go out at night, when nothing is sent.",
+    ),
+    Reason.COVERED_BY: (
+        "Ett annat meddelande vid samma tid säger redan detta.",
+        "Another message at the same time already says this.",
+    ),
+    Reason.SHARED_ADDRESS: (
+        "En annan mottagare för besöket har samma adress och får meddelandet.",
+        "Another recipient for the visit has the same address and gets the message.",
+    ),
+    Reason.ALREADY_SENT: (
+        "Meddelandet har redan skickats för den här tiden.",
+        "The message has already been sent for this time.",
+    ),
+    Reason.ALREADY_TOLD: (
+        "Mottagaren har redan fått veta om bokningen.",
+        "The recipient has already been told of the booking.",
+    ),
+    Reason.NO_CONFIRMATIONS: (
+        "Bokningen lästes in utan att bekräftelser skulle skickas.",
+        "The booking was imported with no confirmations to be sent.",
+    ),
+    Reason.CONFIRMATION_TOO_OLD: (
+        "Bokningen gjordes för länge sedan för att bekräftas nu.",
+        "The booking was made too long ago to be confirmed now.",
+    ),
+    Reason.ENVIRONMENT: (
+        "Installationen är inte i skarp drift och adressen finns inte bland de tillåtna.",
+        "This installation is not in production and the address is not on the allowed list.",
+    ),
+    Reason.VISIT_CANCELLED: ("Besöket är avbokat.", "The visit is cancelled."),
+    Reason.VISIT_CHANGED: (
+        "Besöket har ändrats. Meddelandet har ersatts av ett nytt för det som nu gäller.",
+        "The visit has changed. The message is replaced by one for what is now true.",
+    ),
+    Reason.RULE_OFF: (
+        "Regeln finns inte längre i inställningarna.",
+        "The rule is no longer in the configuration.",
+    ),
+    Reason.CONTACT_REMOVED: (
+        "Mottagaren är inte längre kontakt för patienten.",
+        "The recipient is no longer a contact of the patient.",
+    ),
+    Reason.OTHER_CHANNEL: (
+        "Meddelandet går en annan väg till samma mottagare.",
+        "The message goes another way to the same recipient.",
+    ),
+    Reason.INVALID_ADDRESS: (
+        "Numret eller adressen kan inte ta emot meddelanden. Rätta uppgiften, eller ring.",
+        "The number or address cannot receive messages. Correct it, or phone.",
+    ),
+    Reason.BLOCKED: (
+        "Operatören blockerar meddelanden till numret. Ring i stället.",
+        "The operator blocks messages to the number. Phone instead.",
+    ),
+    Reason.OPTED_OUT_AT_PROVIDER: (
+        "Mottagaren har sagt nej hos leverantören. Numret får inga fler meddelanden.",
+        "The recipient opted out at the provider. The number gets no more messages.",
+    ),
+    Reason.CONTENT_REFUSED: (
+        "Leverantören godtog inte meddelandets innehåll. Kontrollera mallen.",
+        "The provider refused the message's content. Check the template.",
+    ),
+    Reason.RENDER_FAILED: (
+        "Mallen kunde inte fyllas i. Kör 'reminders templates check'.",
+        "The template could not be filled in. Run 'reminders templates check'.",
+    ),
+    Reason.UNREACHABLE: (
+        "Telefonen gick inte att nå. Ring mottagaren.",
+        "The phone could not be reached. Phone the recipient.",
+    ),
+    Reason.NOT_DELIVERED: (
+        "Meddelandet kom inte fram. Ring mottagaren.",
+        "The message did not arrive. Phone the recipient.",
+    ),
+    Reason.EXPIRED_AT_PROVIDER: (
+        "Leverantören hann inte lämna meddelandet medan det ännu hjälpte.",
+        "The provider could not hand the message over while it still helped.",
+    ),
+    Reason.DEADLINE_PASSED: (
+        "Meddelandet hann inte skickas medan det ännu hjälpte.",
+        "The message could not be sent while it still helped.",
+    ),
+    Reason.PROVIDER_BUSY: (
+        "Leverantören tog inte emot meddelandet just då. Det skickas igen om en stund.",
+        "The provider did not take the message just then. It is sent again in a while.",
+    ),
+    Reason.CHANNEL_DOWN: (
+        "Kanalen är stoppad av ett fel i inställningar eller konto. Meddelandet väntar.",
+        "The channel is stopped by a fault in settings or account. The message waits.",
+    ),
+    Reason.NO_ANSWER: (
+        "Leverantörens svar uteblev, så det är okänt om meddelandet gick fram. Ring om det är bråttom.",  # noqa: E501 - one sentence
+        "The provider's answer was lost, so it is not known whether the message went. Phone if urgent.",  # noqa: E501 - one sentence
+    ),
+}
+"""Each reason in Swedish and in English."""
+
+
+def sentence(reason: Reason, language: str = "en") -> str:
+    """Return the reason as a sentence; languages other than Swedish get the English one."""
+    swedish, english = SENTENCES[reason]
+    return swedish if language == "sv" else english

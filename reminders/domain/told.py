@@ -1,0 +1,31 @@
+"""What a contact has been told of a visit, read from what was sent."""
+
+from collections.abc import Iterable
+
+from reminders.domain.appointment import Truth
+from reminders.domain.contact import Contact
+from reminders.domain.lifecycle import TOLD
+from reminders.domain.message import Message
+
+
+def told(history: Iterable[Message], contact: Contact) -> Truth | None:
+    """Return the time and status that `contact` last read, or may have read; None if nothing.
+
+    A text whose fate is unknown counts: telling somebody twice is a smaller harm than taking for
+    untold what they may have read. One that was refused or did not arrive does not count. A text
+    to a phone that two people share has told both.
+    """
+    latest = max(
+        (m for m in history if m.state in TOLD and heard(m, contact)),
+        key=lambda m: (m.sent_at or m.due_at, m.id),
+        default=None,
+    )
+    return latest.truth if latest else None
+
+
+def heard(message: Message, contact: Contact) -> bool:
+    """Tell whether `message` went to `contact`, or to an address that is also theirs."""
+    if message.key.contact == contact.id:
+        return True
+    reach = contact.reach.get(message.key.channel)
+    return reach is not None and reach.address_key == message.address_key

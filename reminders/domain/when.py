@@ -1,0 +1,81 @@
+"""Calendar arithmetic: when a rule's message is due, and how it keeps out of the night."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from dateutil import tz
+from dateutil.relativedelta import relativedelta
+
+from reminders.domain.rules import After, Before, DaysBefore, QuietHours
+
+_MINUTE = timedelta(minutes=1)
+_STEP = timedelta(minutes=15)
+
+
+def due_time(when: Before | DaysBefore | After, starts_at: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant (UTC) that `when` means for a visit starting at `starts_at`.
+
+    A wall-clock time that does not exist that day is taken as much later as the clocks jump; of
+    one that comes twice, the first is meant.
+    """
+    match when:
+        case Before(lead=lead):
+            return starts_at - lead
+        case After(delay=delay):
+            return starts_at + delay
+        case DaysBefore(days=days, at=at):
+            local = starts_at.astimezone(zone)
+            wall = local.replace(tzinfo=None, fold=0) - relativedelta(days=days)
+            if at is not None:
+                wall = datetime.combine(wall.date(), at)
+            return instant_of(wall, zone)
+        case _:
+            assert_never(when)
+
+
+def instant_of(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant (UTC) of a naive wall-clock time, moved on over a gap in the clock."""
+    return tz.resolve_imaginary(wall.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def is_quiet(instant: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> bool:
+    """Tell whether `instant` falls in the clinic's quiet hours."""
+    if quiet is None or quiet.start == quiet.end:
+        return False
+    at = instant.astimezone(zone).time()
+    if quiet.start < quiet.end:
+        return quiet.start <= at < quiet.end
+    return at >= quiet.start or at < quiet.end
+
+
+def quiet_end(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime:
+    """Return the first waking instant at or after `instant` (UTC)."""
+    moment = instant
+    while is_quiet(moment, quiet, zone):
+        following = _next_wall(moment, quiet.end, zone)
+        # Where the clocks go back over the end of the night, night falls again: step through it.
+        moment = following if following > moment else moment + _STEP
+    return moment
+
+
+def before_quiet(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime:
+    """Return a waking instant before `instant` (UTC): the minute before the night, as a rule."""
+    local = instant.astimezone(zone)
+    begins = local.replace(tzinfo=None, fold=0)
+    begins = datetime.combine(begins.date(), quiet.start)
+    if local.time() < quiet.start:
+        begins -= relativedelta(days=1)
+    moment = instant_of(begins - _MINUTE, zone)
+    moment = min(moment, instant)
+    while is_quiet(moment, quiet, zone):
+        moment -= _STEP
+    return moment
+
+
+def _next_wall(instant: datetime, at: time, zone: ZoneInfo) -> datetime:
+    wall = instant.astimezone(zone).replace(tzinfo=None, fold=0)
+    target = datetime.combine(wall.date(), at)
+    if target <= wall:
+        target += relativedelta(days=1)
+    return instant_of(target, zone)

@@ -1,0 +1,43 @@
+"""The errors that reach people. Each says what is wrong and what to do next, in plain words."""
+
+
+class RemindersError(Exception):
+    """The root of our errors: its text is shown as it is, its `status` is the exit status."""
+
+    status = 1
+
+
+class ConfigError(RemindersError):
+    """The configuration cannot be used; the text names the file and the key."""
+
+    status = 2
+
+
+class DatabaseError(RemindersError):
+    """The database cannot be opened, is missing, or is of another version than the program."""
+
+
+class RefusedFileError(RemindersError):
+    """A source file is refused whole; nothing was changed. `problems` names the lines."""
+
+    status = 2
+
+    def __init__(self, text: str, problems: tuple[object, ...] = ()) -> None:
+        super().__init__(text)
+        self.problems = problems
+
+
+class NotFoundError(RemindersError):
+    """What was asked for by name is not there."""
+
+    status = 4
+
+
+class UsageError(RemindersError):
+    """The command was understood, but cannot be done as it was asked."""
+
+    status = 2
+
+
+class TemplateError(RemindersError):
+    """A template cannot be read or rendered; the text names file and line, never a value."""

@@ -1,0 +1,93 @@
+"""What a provider is: one small module that hands messages over and tells what became of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+from zoneinfo import ZoneInfo
+
+from reminders.clock import Clock
+from reminders.domain.contact import Channel
+from reminders.domain.outcome import Outcome, OutgoingMessage, Receipt, Sought
+from reminders.errors import ConfigError
+
+GROUP = "reminders.providers"
+"""The entry-point group that providers are loaded from, ours and a clinic's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a provider is made from.
+
+    `settings` is its `[providers.<name>]` section; `sender`, `reply_to` and `sender_name` are the
+    clinic's for this channel; `callback_url` is the public address for receipts, if there is one.
+    """
+
+    settings: Mapping[str, Any]
+    channel: Channel
+    sender: str
+    sender_name: str
+    reply_to: str | None
+    zone: ZoneInfo
+    clock: Clock
+    folder: Path
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """A provider's report as it came over HTTP: for `parse_receipt`."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Provider(Protocol):
+    """One provider for one clinic and channel.
+
+    `real` says whether messages reach people: only then does the environment guard apply.
+    `stamps` says that an attempt must be recorded before the write that the far side may act on,
+    because nothing can be asked afterwards (SMTP).
+    """
+
+    name: ClassVar[str]
+    channels: ClassVar[frozenset[Channel]]
+    real: ClassVar[bool]
+    stamps: ClassVar[bool]
+
+    def __init__(self, setup: Setup) -> None:
+        """Check the settings; raise ConfigError naming the key. Open nothing yet."""
+
+    async def send(self, message: OutgoingMessage) -> Outcome:
+        """Hand one message over. Never raise for what the far side does; LeaseLostError passes."""
+
+    async def find(self, sought: Sought) -> Outcome | None:
+        """Look for an attempt whose answer was lost.
+
+        Return Accepted if it is there; Rejected with kind THROTTLED if it certainly is not; None if
+        this provider cannot tell.
+        """
+
+    async def status(self, ref: str) -> Receipt | None:
+        """Ask what became of an accepted message; None if there is nothing to ask."""
+
+    def parse_receipt(self, request: CallbackRequest) -> tuple[str | None, Receipt]:
+        """Return the attempt's token and the report. Raise ValueError on a forged or broken one."""
+
+    async def probe(self) -> str | None:
+        """Check credentials without sending; return a plain sentence on what is wrong, or None."""
+
+    async def close(self) -> None:
+        """Close connections."""
+
+
+def load_provider(name: str) -> type[Provider]:
+    """Return the provider class called `name`. Raise ConfigError listing those there are."""
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in found:
+        known = ", ".join(sorted(found))
+        raise ConfigError(f"There is no provider called {name!r}. There are: {known}.")
+    provider: type[Provider] = found[name].load()
+    return provider
