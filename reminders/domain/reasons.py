@@ -49,6 +49,9 @@ class Reason(StrEnum):
 UNRECORDED = frozenset({Reason.NOT_IN_AUDIENCE, Reason.NOTHING_TO_TELL, Reason.VISIT_CANCELLED})
 """Reasons that anybody can see from the visit and the rules: explained on request, never rows."""
 
+RETRYABLE = frozenset({Reason.UNREACHABLE, Reason.NOT_DELIVERED})
+"""Failed deliveries that are worth one more try to the same address, in time."""
+
 SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.NOT_IN_AUDIENCE: (
         "Regeln gäller inte den här mottagaren (roll eller ålder).",

@@ -1,0 +1,226 @@
+"""Attempts to hand a message over, and what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, Select, insert, literal_column, select, update
+
+from reminders.domain.contact import Channel
+from reminders.domain.lifecycle import Step
+from reminders.domain.state import State
+from reminders.store.schema import appointment, attempt, clinic, contact, message, receipt
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttempt:
+    """An attempt as it begins. `body_digest` is keyed; the text itself is never kept."""
+
+    message_id: int
+    number: int
+    lease_token: int
+    callback_token: str
+    provider: str
+    template_version: str
+    body_digest: str
+    started_at: datetime
+
+
+def begin(conn: Connection, new: NewAttempt) -> int:
+    """Write down an attempt before it is made; return its id."""
+    attempt_id: int = conn.execute(
+        insert(attempt)
+        .values(
+            message_id=new.message_id,
+            number=new.number,
+            lease_token=new.lease_token,
+            callback_token=new.callback_token,
+            provider=new.provider,
+            template_version=new.template_version,
+            body_digest=new.body_digest,
+            started_at=new.started_at,
+        )
+        .returning(attempt.c.id)
+    ).scalar_one()
+    return attempt_id
+
+
+def stamp(conn: Connection, attempt_id: int, lease_token: int, now: datetime) -> bool:
+    """Write down that the provider may act from now on; tell whether the lease still holds."""
+    holds = select(message.c.id).where(
+        message.c.id == attempt.c.message_id, message.c.lease_token == lease_token
+    )
+    stamped = conn.execute(
+        update(attempt).where(attempt.c.id == attempt_id, holds.exists()).values(stamped_at=now)
+    )
+    return stamped.rowcount == 1
+
+
+def finish(
+    conn: Connection,
+    attempt_id: int,
+    now: datetime,
+    outcome: str,
+    code: str | None = None,
+    ref: str | None = None,
+    segments: int | None = None,
+) -> None:
+    """Write down how an attempt ended."""
+    conn.execute(
+        update(attempt)
+        .where(attempt.c.id == attempt_id)
+        .values(ended_at=now, outcome=outcome, code=code, provider_ref=ref, segments=segments)
+    )
+
+
+def settle(
+    conn: Connection,
+    message_id: int,
+    lease_token: int,
+    step: Step,
+    now: datetime,
+    ref: str | None = None,
+) -> bool:
+    """Move a message on, if `lease_token` still holds; tell whether it does.
+
+    The token is enough: whoever takes a message over gives it a new one.
+    """
+    values: dict[str, object] = {
+        "state": step.state.value,
+        "reason": step.reason,
+        "next_at": step.next_at,
+        "lease_until": None,
+        "changed_at": now,
+    }
+    if ref is not None:
+        values["provider_ref"] = ref
+    if step.state is State.PLANNED:
+        values["sent_at"] = None
+    moved = conn.execute(
+        update(message)
+        .where(message.c.id == message_id, message.c.lease_token == lease_token)
+        .values(**values)
+    )
+    return moved.rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A message that waits for an answer, with its last attempt."""
+
+    message_id: int
+    appointment_id: int
+    clinic_id: int
+    clinic: str
+    channel: Channel
+    state: State
+    lease_token: int
+    attempts: int
+    not_after: datetime
+    sent_at: datetime
+    provider_ref: str | None
+    to: str
+    attempt_id: int
+    callback_token: str
+    body_digest: str
+    stamped: bool
+    version_holds: bool
+
+
+def _open() -> Select[tuple[object, ...]]:
+    return (
+        select(
+            message,
+            appointment.c.clinic_id,
+            (appointment.c.version == message.c.version).label("version_holds"),
+            clinic.c.key.label("clinic_key"),
+            contact.c.phone,
+            contact.c.email,
+            attempt.c.id.label("attempt_id"),
+            attempt.c.callback_token,
+            attempt.c.body_digest,
+            attempt.c.stamped_at,
+        )
+        .join(appointment, appointment.c.id == message.c.appointment_id)
+        .join(clinic, clinic.c.id == appointment.c.clinic_id)
+        .join(contact, contact.c.id == message.c.contact_id)
+        .join(
+            attempt,
+            (attempt.c.message_id == message.c.id) & (attempt.c.number == message.c.attempts),
+        )
+    )
+
+
+def _to_open(row: Row[tuple[object, ...]]) -> Open:
+    channel = Channel(row.channel)
+    return Open(
+        message_id=row.id,
+        appointment_id=row.appointment_id,
+        clinic_id=row.clinic_id,
+        clinic=row.clinic_key,
+        channel=channel,
+        state=State(row.state),
+        lease_token=row.lease_token,
+        attempts=row.attempts,
+        not_after=row.not_after,
+        sent_at=row.sent_at,
+        provider_ref=row.provider_ref,
+        to=(row.phone if channel is Channel.SMS else row.email) or "",
+        attempt_id=row.attempt_id,
+        callback_token=row.callback_token,
+        body_digest=row.body_digest,
+        stamped=row.stamped_at is not None,
+        version_holds=row.version_holds,
+    )
+
+
+def waiting(conn: Connection, state: State, now: datetime, limit: int) -> list[Open]:
+    """Return messages in `state` that are to be asked about, the most overdue first.
+
+    For `sending` those whose lease has run out; for `accepted` and `unknown` by `next_at`.
+    """
+    column = message.c.lease_until if state is State.SENDING else message.c.next_at
+    query = (
+        _open()
+        .where(message.c.state == literal_column(f"'{state.value}'"), column <= now)
+        .order_by(column, message.c.id)
+        .limit(limit)
+    )
+    return [_to_open(row) for row in conn.execute(query)]
+
+
+def by_token(conn: Connection, callback_token: str) -> Open | None:
+    """Return the message that an attempt's token belongs to, if it is its last attempt."""
+    row = conn.execute(_open().where(attempt.c.callback_token == callback_token)).first()
+    return _to_open(row) if row else None
+
+
+def take_over(conn: Connection, found: Open, now: datetime) -> bool:
+    """Fence off the worker whose lease has run out; tell whether it was still that worker's."""
+    taken = conn.execute(
+        update(message)
+        .where(message.c.id == found.message_id, message.c.lease_token == found.lease_token)
+        .values(lease_token=found.lease_token + 1, changed_at=now)
+    )
+    return taken.rowcount == 1
+
+
+def note_receipt(
+    conn: Connection,
+    message_id: int,
+    now: datetime,
+    source: str,
+    state: State | None,
+    code: str | None,
+) -> None:
+    """Keep a report on delivery."""
+    conn.execute(
+        insert(receipt).values(
+            message_id=message_id, received_at=now, source=source, state=state, code=code
+        )
+    )
+
+
+def poll_again(conn: Connection, message_ids: Sequence[int], at: datetime | None) -> None:
+    """Ask about these accepted messages again at `at`; None means no more."""
+    conn.execute(update(message).where(message.c.id.in_(message_ids)).values(next_at=at))

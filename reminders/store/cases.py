@@ -1,0 +1,218 @@
+"""Reading visits for the planner, and writing back what it now knows of them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, func, literal_column, select, text, true, update
+
+from reminders.domain.appointment import Appointment, OwnLogin, Truth, VisitStatus
+from reminders.domain.contact import Channel, Consent, Contact, Reach, Role
+from reminders.domain.message import Key, Message, Request
+from reminders.domain.plan import Case
+from reminders.domain.reasons import RETRYABLE, Reason
+from reminders.domain.state import State
+from reminders.store.schema import (
+    PENDING,
+    appointment,
+    clinic,
+    consent,
+    contact,
+    message,
+    opt_out,
+    patient,
+    request,
+)
+
+Digest = Callable[[str], str]
+"""Turns an address into its keyed digest."""
+
+
+def pending(conn: Connection, limit: int, clinic_key: str | None = None) -> list[int]:
+    """Return the ids of visits that the planner has to look at, the soonest first."""
+    query = select(appointment.c.id).where(text(PENDING))
+    if clinic_key is not None:
+        query = query.join(clinic).where(clinic.c.key == clinic_key)
+    query = query.order_by(appointment.c.starts_at, appointment.c.id).limit(limit)
+    return list(conn.execute(query.with_for_update(of=appointment, skip_locked=True)).scalars())
+
+
+def load_cases(conn: Connection, ids: Sequence[int], digest: Digest) -> list[Case]:
+    """Return all that is known of these visits, in the order of `ids`."""
+    visits = {
+        row.id: row
+        for row in conn.execute(
+            select(
+                appointment,
+                clinic.c.key.label("clinic_key"),
+                patient.c.birth_date,
+                patient.c.protected,
+                patient.c.own_login,
+            )
+            .join(clinic, clinic.c.id == appointment.c.clinic_id)
+            .join(patient, patient.c.id == appointment.c.patient_id)
+            .where(appointment.c.id.in_(ids))
+        )
+    }
+    people = contacts_of(conn, {row.patient_id for row in visits.values()}, digest)
+    histories = messages_of(conn, ids)
+    requests: dict[int, list[Request]] = defaultdict(list)
+    for row in conn.execute(select(request).where(request.c.appointment_id.in_(ids))):
+        requests[row.appointment_id].append(Request(row.id, row.rule, row.requested_at))
+    return [
+        Case(
+            _appointment(visits[visit_id]),
+            tuple(people.get(visits[visit_id].patient_id, ())),
+            tuple(histories.get(visit_id, ())),
+            tuple(requests.get(visit_id, ())),
+        )
+        for visit_id in ids
+        if visit_id in visits
+    ]
+
+
+def _appointment(row: Row[tuple[object, ...]]) -> Appointment:
+    planned = None
+    if row.planned_starts_at is not None:
+        planned = Truth(row.planned_starts_at, VisitStatus(row.planned_status))
+    return Appointment(
+        id=row.id,
+        clinic=row.clinic_key,
+        ref=row.ref,
+        kind=row.kind.casefold(),
+        truth=Truth(row.starts_at, VisitStatus(row.status)),
+        changed_at=row.changed_at,
+        version=row.version,
+        planned=planned,
+        known_at=row.known_at,
+        planned_at=row.planned_at,
+        confirm=row.confirm,
+        birth_date=row.birth_date,
+        protected=row.protected,
+        own_login=OwnLogin(row.own_login),
+    )
+
+
+def contacts_of(
+    conn: Connection, patient_ids: Iterable[int], digest: Digest
+) -> dict[int, list[Contact]]:
+    """Return each patient's present contacts, by patient id."""
+    wishes: dict[int, dict[str, Consent]] = defaultdict(dict)
+    chosen = contact.c.patient_id.in_(list(patient_ids)) & contact.c.removed_at.is_(None)
+    for row in conn.execute(
+        select(consent).join(contact, contact.c.id == consent.c.contact_id).where(chosen)
+    ):
+        wishes[row.contact_id][row.channel] = Consent(row.status)
+    phone_out, email_out = opt_out.alias(), opt_out.alias()
+    rows = conn.execute(
+        select(
+            contact,
+            phone_out.c.address.is_not(None).label("phone_out"),
+            email_out.c.address.is_not(None).label("email_out"),
+        )
+        .join(patient, patient.c.id == contact.c.patient_id)
+        .outerjoin(
+            phone_out,
+            (phone_out.c.clinic_id == patient.c.clinic_id)
+            & (phone_out.c.address == contact.c.phone),
+        )
+        .outerjoin(
+            email_out,
+            (email_out.c.clinic_id == patient.c.clinic_id)
+            & (email_out.c.address == contact.c.email),
+        )
+        .where(chosen)
+        .order_by(contact.c.id)
+    )
+    people: dict[int, list[Contact]] = defaultdict(list)
+    for row in rows:
+        reach: dict[Channel, Reach] = {}
+        said = wishes.get(row.id, {})
+        for channel, address, out in (
+            (Channel.SMS, row.phone, row.phone_out),
+            (Channel.EMAIL, row.email, row.email_out),
+        ):
+            if address:
+                wish = said.get(channel, Consent.REFUSED)
+                reach[channel] = Reach(digest(address), wish, opted_out=bool(out))
+        people[row.patient_id].append(Contact(row.id, Role(row.role), reach, row.language))
+    return people
+
+
+def messages_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[Message]]:
+    """Return the outbox rows of these visits, by visit."""
+    histories: dict[int, list[Message]] = defaultdict(list)
+    query = select(message).where(message.c.appointment_id.in_(ids)).order_by(message.c.id)
+    for row in conn.execute(query):
+        histories[row.appointment_id].append(to_message(row))
+    return histories
+
+
+def to_message(row: Row[tuple[object, ...]]) -> Message:
+    """Return an outbox row as the planner sees it."""
+    reason = Reason(row.reason) if row.reason else None
+    return Message(
+        id=row.id,
+        key=Key(row.version, row.rule, row.contact_id, Channel(row.channel), row.occasion),
+        state=State(row.state),
+        truth=Truth(row.truth_starts_at, VisitStatus(row.truth_status)),
+        due_at=row.due_at,
+        not_after=row.not_after,
+        address_key=row.address_key,
+        short=row.short,
+        attempts=row.attempts,
+        reason=reason,
+        retryable=reason in RETRYABLE,
+        sent_at=row.sent_at,
+        request_id=row.request_id,
+    )
+
+
+def save_planned(conn: Connection, planned: Appointment) -> None:
+    """Write what the planner now knows of a visit.
+
+    The snapshot is copied from the row itself, so that it equals the row in every notation that
+    another system may have written it in.
+    """
+    conn.execute(
+        update(appointment)
+        .where(appointment.c.id == planned.id)
+        .values(
+            needs_plan=False,
+            version=planned.version,
+            planned_starts_at=appointment.c.starts_at,
+            planned_status=appointment.c.status,
+            known_at=planned.known_at,
+            planned_at=planned.planned_at,
+        )
+    )
+
+
+def mark_for_planning(conn: Connection, ids: Iterable[int]) -> None:
+    """Have the planner look at these visits again."""
+    wanted = list(ids)
+    if wanted:
+        conn.execute(
+            update(appointment).where(appointment.c.id.in_(wanted)).values(needs_plan=true())
+        )
+
+
+def count_pending(conn: Connection) -> int:
+    """Return how many visits wait for the planner."""
+    query = select(func.count()).select_from(appointment).where(text(PENDING))
+    return conn.execute(query).scalar_one()
+
+
+def visit_ids(conn: Connection, clinic_id: int, since: datetime, until: datetime) -> list[int]:
+    """Return the ids of booked visits that start in [since, until), the soonest first."""
+    query = (
+        select(appointment.c.id)
+        .where(
+            appointment.c.clinic_id == clinic_id,
+            appointment.c.starts_at >= since,
+            appointment.c.starts_at < until,
+            appointment.c.status == literal_column("'booked'"),
+        )
+        .order_by(appointment.c.starts_at, appointment.c.id)
+    )
+    return list(conn.execute(query).scalars())

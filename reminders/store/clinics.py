@@ -1,0 +1,145 @@
+"""Clinics as rows, and what is kept of each: its planning digest, its channels, opt-outs."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from reminders.domain.contact import Channel
+from reminders.store.schema import appointment, channel_state, clinic, contact, opt_out, patient
+
+FIRST_RETRY = timedelta(minutes=1)
+LAST_RETRY = timedelta(minutes=15)
+
+
+def clinic_id(conn: Connection, key: str) -> int:
+    """Return the clinic's row id; make the row if there is none."""
+    found = find_clinic_id(conn, key)
+    if found is not None:
+        return found
+    made: int = conn.execute(insert(clinic).values(key=key).returning(clinic.c.id)).scalar_one()
+    return made
+
+
+def find_clinic_id(conn: Connection, key: str) -> int | None:
+    """Return the clinic's row id, or None."""
+    return conn.execute(select(clinic.c.id).where(clinic.c.key == key)).scalar()
+
+
+def practice_digest(conn: Connection, clinic_id: int) -> str | None:
+    """Return the digest of the rules that the outbox was last planned with."""
+    return conn.execute(select(clinic.c.practice_digest).where(clinic.c.id == clinic_id)).scalar()
+
+
+def replan_clinic(conn: Connection, clinic_id: int, digest: str, since: datetime) -> int:
+    """Mark the clinic's visits from `since` on for planning, under a new digest."""
+    conn.execute(update(clinic).where(clinic.c.id == clinic_id).values(practice_digest=digest))
+    marked = conn.execute(
+        update(appointment)
+        .where(appointment.c.clinic_id == clinic_id, appointment.c.starts_at >= since)
+        .values(needs_plan=True)
+    )
+    return marked.rowcount
+
+
+def opt_outs(conn: Connection, clinic_id: int) -> list[tuple[str, str, datetime]]:
+    """Return (address, source, recorded at), oldest first."""
+    rows = conn.execute(
+        select(opt_out.c.address, opt_out.c.source, opt_out.c.recorded_at)
+        .where(opt_out.c.clinic_id == clinic_id)
+        .order_by(opt_out.c.recorded_at, opt_out.c.address)
+    )
+    return [(row.address, row.source, row.recorded_at) for row in rows]
+
+
+def add_opt_out(conn: Connection, clinic_id: int, address: str, source: str, now: datetime) -> bool:
+    """Record that an address wants no more messages; tell whether it is new."""
+    there = conn.execute(
+        select(opt_out.c.address).where(
+            opt_out.c.clinic_id == clinic_id, opt_out.c.address == address
+        )
+    ).first()
+    if there is not None:
+        return False
+    conn.execute(
+        insert(opt_out).values(clinic_id=clinic_id, address=address, source=source, recorded_at=now)
+    )
+    replan_address(conn, clinic_id, address, now)
+    return True
+
+
+def remove_opt_out(conn: Connection, clinic_id: int, address: str, now: datetime) -> bool:
+    """Take an opt-out back; tell whether there was one."""
+    gone = conn.execute(
+        delete(opt_out).where(opt_out.c.clinic_id == clinic_id, opt_out.c.address == address)
+    )
+    replan_address(conn, clinic_id, address, now)
+    return gone.rowcount > 0
+
+
+def replan_address(conn: Connection, clinic_id: int, address: str, now: datetime) -> int:
+    """Mark every coming visit that somebody with this address is told of."""
+    people = (
+        select(contact.c.patient_id)
+        .join(patient, patient.c.id == contact.c.patient_id)
+        .where(
+            patient.c.clinic_id == clinic_id,
+            or_(contact.c.phone == address, contact.c.email == address),
+        )
+    )
+    marked = conn.execute(
+        update(appointment)
+        .where(appointment.c.patient_id.in_(people), appointment.c.starts_at >= now)
+        .values(needs_plan=True)
+    )
+    return marked.rowcount
+
+
+def close_channel(
+    conn: Connection, clinic_id: int, channel: Channel, code: str, now: datetime
+) -> bool:
+    """Stop a channel until its next probe; tell whether it was open until now."""
+    this = (channel_state.c.clinic_id == clinic_id) & (channel_state.c.channel == channel)
+    row = conn.execute(select(channel_state).where(this)).first()
+    if row is None:
+        conn.execute(
+            insert(channel_state).values(
+                clinic_id=clinic_id,
+                channel=channel,
+                down_since=now,
+                retry_at=now + FIRST_RETRY,
+                failures=1,
+                code=code,
+            )
+        )
+        return True
+    wait = min(FIRST_RETRY * 2**row.failures, LAST_RETRY)
+    conn.execute(
+        update(channel_state)
+        .where(this)
+        .values(retry_at=now + wait, failures=row.failures + 1, code=code)
+    )
+    return False
+
+
+def open_channel(conn: Connection, clinic_id: int, channel: Channel) -> bool:
+    """Let a channel send again; tell whether it was stopped."""
+    gone = conn.execute(
+        delete(channel_state).where(
+            channel_state.c.clinic_id == clinic_id, channel_state.c.channel == channel
+        )
+    )
+    return gone.rowcount > 0
+
+
+def closed_channels(
+    conn: Connection,
+) -> list[tuple[int, str, Channel, datetime, datetime, str]]:
+    """Return (clinic id, clinic key, channel, down since, next probe at, code) of each."""
+    rows = conn.execute(
+        select(channel_state, clinic.c.key)
+        .join(clinic, clinic.c.id == channel_state.c.clinic_id)
+        .order_by(clinic.c.key, channel_state.c.channel)
+    )
+    return [
+        (r.clinic_id, r.key, Channel(r.channel), r.down_since, r.retry_at, r.code) for r in rows
+    ]

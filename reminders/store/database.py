@@ -1,0 +1,132 @@
+"""Opening the database: SQLite, encrypted where its wheel is there, or PostgreSQL."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from reminders.errors import DatabaseError
+
+try:
+    from sqlcipher3 import dbapi2 as sqlcipher
+except ImportError:  # no wheel for this platform: the standard module, unencrypted
+    sqlcipher = None
+
+BUSY_SECONDS = 10
+WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""From these versions on, a WAL database cannot be damaged by a reset during a checkpoint."""
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Tell whether this SQLite version has the fix of the WAL-reset fault."""
+    newest = max(WAL_SAFE)
+    if version >= newest:
+        return True
+    return any(version[:2] == fixed[:2] and version >= fixed for fixed in WAL_SAFE)
+
+
+class Database:
+    """One database and its connections. `open_transactions` counts what is under way."""
+
+    def __init__(self, engine: Engine, *, encrypted: bool) -> None:
+        self.engine = engine
+        self.encrypted = encrypted
+        self.open_transactions = 0
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell whether one file holds it all."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Yield a connection that may write; commit at the end, roll back on an exception."""
+        yield from self._connection(writing=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection that sees one state of the database and takes no write lock."""
+        yield from self._connection(writing=False)
+
+    def _connection(self, *, writing: bool) -> Iterator[Connection]:
+        with self.engine.connect().execution_options(writing=writing) as connection:
+            self.open_transactions += 1
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                self.open_transactions -= 1
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_database(url: str, key: bytes | None = None, *, create: bool = False) -> Database:
+    """Open the database at `url`; `key` is 32 bytes and encrypts SQLite.
+
+    Raise DatabaseError if there is none (unless `create`), or the key is not its key.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _open_sqlite(Path(parsed.database or "reminders.db"), key, create=create)
+        engine = create_engine(url, pool_pre_ping=True, pool_size=5)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise DatabaseError(
+            f"The database URL cannot be used ({type(error).__name__}). Write it like"
+            " 'sqlite:///reminders.db' or 'postgresql+psycopg://user@host/name'; PostgreSQL"
+            " needs the extra: pip install 'reminders[postgres]'."
+        ) from None
+    return _checked(Database(engine, encrypted=False))
+
+
+def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:
+    if not create and not path.is_file():
+        raise DatabaseError(f"There is no database at {path}. 'reminders init' makes one.")
+    if not path.parent.is_dir():
+        raise DatabaseError(f"The folder {path.parent} is not there. Create it first.")
+    module = sqlcipher or sqlite3
+    encrypted = sqlcipher is not None and key is not None
+    engine = create_engine(f"sqlite:///{path}", module=module)
+    version = tuple(int(part) for part in module.sqlite_version.split("."))
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        if encrypted and key is not None:
+            cursor.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        if wal_is_safe(version):
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
+        else:
+            cursor.execute("PRAGMA journal_mode = DELETE")
+            cursor.execute("PRAGMA synchronous = EXTRA")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("writing", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return _checked(Database(engine, encrypted=encrypted))
+
+
+def _checked(database: Database) -> Database:
+    try:
+        with database.reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    except (DBAPIError, sqlite3.Error) as error:
+        database.close()
+        raise DatabaseError(
+            "The database cannot be opened. Is the key file the one it was made with, and does"
+            f" the server answer? ({type(error.__cause__ or error).__name__})"
+        ) from None
+    return database

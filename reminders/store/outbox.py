@@ -1,0 +1,227 @@
+"""The outbox: messages as the plan wants them, as they fall due, and as they were left."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    insert,
+    literal_column,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from reminders.domain.contact import Channel
+from reminders.domain.message import Message
+from reminders.domain.outbox import Change
+from reminders.domain.reasons import Reason
+from reminders.domain.state import State
+from reminders.store.cases import to_message
+from reminders.store.ledger import Fact
+from reminders.store.schema import PENDING, appointment, contact, message
+
+_SETTLED_VISIT = text(f"NOT ({PENDING})")
+SIBLING_SPAN = timedelta(days=30)
+"""Visits of two patients on one phone this near to each other are told apart in the text."""
+
+
+def _in(state: State) -> ColumnElement[bool]:
+    # A literal, so that PostgreSQL uses the partial index of this state in a generic plan too.
+    return message.c.state == literal_column(f"'{state.value}'")
+
+
+def apply_changes(
+    conn: Connection, appointment_id: int, changes: Iterable[Change], now: datetime
+) -> list[Fact]:
+    """Make the outbox say what the plan says; return the facts for the ledger."""
+    facts: list[Fact] = []
+    for change in changes:
+        values = _values(change, now)
+        if change.id is None:
+            statement = insert(message).values(appointment_id=appointment_id, **values)
+            row_id = conn.execute(statement.returning(message.c.id)).scalar_one()
+        else:
+            row_id = change.id
+            conn.execute(update(message).where(message.c.id == row_id).values(**values))
+        detail = {"rule": change.key.rule, "channel": change.key.channel.value}
+        if change.reason:
+            detail["reason"] = change.reason.value
+        if change.covered_by:
+            detail["covered_by"] = change.covered_by
+        facts.append(Fact(change.state.value, appointment_id, row_id, detail))
+    return facts
+
+
+def _values(change: Change, now: datetime) -> dict[str, object]:
+    key = change.key
+    return {
+        "version": key.version,
+        "rule": key.rule,
+        "contact_id": key.contact,
+        "channel": key.channel.value,
+        "occasion": key.occasion,
+        "state": change.state.value,
+        "urgency": 0 if change.urgent else 1,
+        "due_at": change.due_at,
+        "next_at": change.due_at if change.state is State.PLANNED else None,
+        "not_after": change.not_after,
+        "truth_starts_at": change.truth.starts_at,
+        "truth_status": change.truth.status.value,
+        "address_key": change.address_key,
+        "short": change.short,
+        "reason": change.reason.value if change.reason else None,
+        "covered_by": change.covered_by,
+        "request_id": change.request_id,
+        "changed_at": now,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message whose time has come."""
+
+    message: Message
+    appointment_id: int
+    clinic_id: int
+    lease_token: int
+
+
+def due(
+    conn: Connection,
+    now: datetime,
+    limit: int,
+    closed: Sequence[tuple[int, Channel]] = (),
+) -> list[Due]:
+    """Lock and return up to `limit` due messages, urgent ones first.
+
+    Messages of visits that wait for the planner are left, and those of the `closed` channels.
+    """
+    query = (
+        select(message, appointment.c.clinic_id)
+        .join(appointment, appointment.c.id == message.c.appointment_id)
+        .where(_in(State.PLANNED), message.c.next_at <= now, _SETTLED_VISIT)
+        .order_by(message.c.urgency, message.c.next_at, message.c.id)
+        .limit(limit)
+        .with_for_update(of=message, skip_locked=True)
+    )
+    if closed:
+        pairs = [(clinic_id, channel.value) for clinic_id, channel in closed]
+        query = query.where(tuple_(appointment.c.clinic_id, message.c.channel).not_in(pairs))
+    return [
+        Due(to_message(row), row.appointment_id, row.clinic_id, row.lease_token)
+        for row in conn.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a contact is reached, and whether the phone is also another patient's."""
+
+    phone: str | None
+    email: str | None
+    shared_with_sibling: bool
+
+
+def addresses(conn: Connection, contact_ids: Sequence[int], now: datetime) -> dict[int, Address]:
+    """Return the addresses of these contacts, by contact id."""
+    other, visit = contact.alias(), appointment.alias()
+    sibling = (
+        select(other.c.id)
+        .join(visit, visit.c.patient_id == other.c.patient_id)
+        .where(
+            other.c.phone == contact.c.phone,
+            other.c.patient_id != contact.c.patient_id,
+            other.c.removed_at.is_(None),
+            visit.c.status == "booked",
+            visit.c.starts_at > now,
+            visit.c.starts_at < now + SIBLING_SPAN,
+        )
+        .exists()
+    )
+    rows = conn.execute(
+        select(contact.c.id, contact.c.phone, contact.c.email, sibling.label("sibling")).where(
+            contact.c.id.in_(contact_ids)
+        )
+    )
+    return {row.id: Address(row.phone, row.email, bool(row.sibling)) for row in rows}
+
+
+def postpone(conn: Connection, message_id: int, until: datetime) -> None:
+    """Look at a planned message again at `until`."""
+    conn.execute(update(message).where(message.c.id == message_id).values(next_at=until))
+
+
+def put(
+    conn: Connection, message_id: int, state: State, reason: Reason | None, now: datetime
+) -> None:
+    """Give an unclaimed message a state that ends its present course."""
+    conn.execute(
+        update(message)
+        .where(message.c.id == message_id)
+        .values(state=state.value, reason=reason, next_at=None, changed_at=now)
+    )
+
+
+def lease(
+    conn: Connection, message_id: int, token: int, now: datetime, until: datetime, provider: str
+) -> None:
+    """Claim a locked, planned message: from here on only the holder of `token` may settle it."""
+    conn.execute(
+        update(message)
+        .where(message.c.id == message_id)
+        .values(
+            state=State.SENDING.value,
+            lease_token=token,
+            lease_until=until,
+            attempts=message.c.attempts + 1,
+            sent_at=now,
+            provider=provider,
+            next_at=None,
+            reason=None,
+            changed_at=now,
+        )
+    )
+
+
+def overdue(conn: Connection, now: datetime, limit: int) -> list[Due]:
+    """Lock and return planned messages whose time to help has passed."""
+    query = (
+        select(message, appointment.c.clinic_id)
+        .join(appointment, appointment.c.id == message.c.appointment_id)
+        .where(_in(State.PLANNED), message.c.not_after < now)
+        .order_by(message.c.not_after)
+        .limit(limit)
+        .with_for_update(of=message, skip_locked=True)
+    )
+    return [
+        Due(to_message(row), row.appointment_id, row.clinic_id, row.lease_token)
+        for row in conn.execute(query)
+    ]
+
+
+def next_wake(
+    conn: Connection, closed: Sequence[tuple[int, Channel, datetime]] = ()
+) -> datetime | None:
+    """Return the next instant at which a message has to be looked at; None if there is none."""
+    times = [
+        conn.execute(select(column).where(_in(state)).order_by(column).limit(1)).scalar()
+        for state, column in (
+            (State.SENDING, message.c.lease_until),
+            (State.UNKNOWN, message.c.next_at),
+            (State.ACCEPTED, message.c.next_at),
+        )
+    ]
+    query = select(message.c.next_at).where(_in(State.PLANNED))
+    if closed:
+        query = query.join(appointment, appointment.c.id == message.c.appointment_id)
+        pairs = [(clinic_id, channel.value) for clinic_id, channel, _ in closed]
+        query = query.where(tuple_(appointment.c.clinic_id, message.c.channel).not_in(pairs))
+        times += [retry_at for _, _, retry_at in closed]
+    for urgency in (0, 1):
+        first = query.where(message.c.urgency == urgency).order_by(message.c.next_at).limit(1)
+        times.append(conn.execute(first).scalar())
+    return min((at for at in times if at is not None), default=None)

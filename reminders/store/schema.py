@@ -1,0 +1,350 @@
+"""The tables. What another system may write straight into stands in docs/architecture.md."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+    true,
+)
+
+from reminders.store.types import UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _ref(target: str, *, nullable: bool = False, name: str | None = None) -> Column[int]:
+    table = target.split(".", maxsplit=1)[0]
+    return Column(name or f"{table}_id", Id, ForeignKey(target), nullable=nullable)
+
+
+clinic = Table(
+    "clinic",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    # What the outbox was last planned with: another digest means planning all of it again.
+    Column("practice_digest", String(64)),
+)
+
+patient = Table(
+    "patient",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("clinic.id"),
+    Column("external_key", String(200), nullable=False),
+    Column("birth_date", Date),
+    Column("protected", Boolean, nullable=False, server_default=false()),
+    Column("own_login", String(16), nullable=False, server_default="unknown"),
+    UniqueConstraint("clinic_id", "external_key"),
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("patient.id"),
+    Column("role", String(16), nullable=False),
+    Column("phone", String(32)),
+    Column("email", String(320)),
+    Column("language", String(16)),
+    Column("removed_at", UtcDateTime),
+    Index("ix_contact_patient_id", "patient_id"),
+    Index("ix_contact_phone", "phone"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("contact_id", Id, ForeignKey("contact.id"), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("template_version", String(64)),
+    Column("recorded_at", UtcDateTime, nullable=False, server_default=func.current_timestamp()),
+)
+
+opt_out = Table(
+    "opt_out",
+    metadata,
+    Column("clinic_id", Id, ForeignKey("clinic.id"), primary_key=True),
+    Column("address", String(320), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+)
+
+import_run = Table(
+    "import_run",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("clinic.id"),
+    Column("file_name", Text, nullable=False),
+    Column("file_digest", String(64), nullable=False),
+    Column("exported_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("applied_at", UtcDateTime),
+    Column("actor", String(100), nullable=False),
+    Column("counts", JSON),
+    Index("ix_import_run_clinic_id_exported_at", "clinic_id", "exported_at"),
+)
+
+problem = Table(
+    "problem",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("clinic.id"),
+    _ref("import_run.id"),
+    Column("line", Integer, nullable=False),
+    Column("column", Text),
+    Column("code", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("ref", String(200)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("solved_at", UtcDateTime),
+    Index(
+        "ix_problem_open",
+        "clinic_id",
+        "ref",
+        sqlite_where=text("solved_at IS NULL"),
+        postgresql_where=text("solved_at IS NULL"),
+    ),
+)
+
+staged_visit = Table(
+    "staged_visit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("import_run.id"),
+    Column("line", Integer, nullable=False),
+    Column("ref", String(200), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("video", Boolean, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("patient_key", String(200), nullable=False),
+    Column("birth_date", Date),
+    Column("protected", Boolean, nullable=False),
+    Column("own_login", String(16), nullable=False),
+    Index("ix_staged_visit_import_run_id_ref", "import_run_id", "ref"),
+    Index("ix_staged_visit_import_run_id_patient_key", "import_run_id", "patient_key"),
+)
+
+staged_contact = Table(
+    "staged_contact",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("import_run.id"),
+    Column("line", Integer, nullable=False),
+    Column("patient_key", String(200), nullable=False),
+    Column("ref", String(200), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("phone", String(32)),
+    Column("email", String(320)),
+    Column("language", String(16)),
+    Column("consent_sms", String(16)),
+    Column("consent_email", String(16)),
+    Column("contact_id", Id),
+    Index("ix_staged_contact_import_run_id_patient_key", "import_run_id", "patient_key"),
+)
+
+PENDING = (
+    "needs_plan OR planned_starts_at IS NULL"
+    " OR planned_starts_at <> starts_at OR planned_status <> status"
+)
+"""What the planner has to look at, however the row came to differ from its last plan."""
+
+appointment = Table(
+    "appointment",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("clinic.id"),
+    Column("ref", String(200), nullable=False),
+    _ref("patient.id"),
+    Column("kind", Text, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("status", String(16), nullable=False, server_default="booked"),
+    Column("confirm", Boolean, nullable=False, server_default=true()),
+    Column("changed_at", UtcDateTime, nullable=False, server_default=func.current_timestamp()),
+    Column("needs_plan", Boolean, nullable=False, server_default=true()),
+    # The planner's own columns: nobody else writes them.
+    Column("version", Integer, nullable=False, server_default="0"),
+    Column("planned_starts_at", UtcDateTime),
+    Column("planned_status", String(16)),
+    Column("known_at", UtcDateTime),
+    Column("planned_at", UtcDateTime),
+    UniqueConstraint("clinic_id", "ref"),
+    Index("ix_appointment_patient_id", "patient_id"),
+    Index("ix_appointment_clinic_id_starts_at", "clinic_id", "starts_at"),
+    Index(
+        "ix_appointment_pending",
+        "starts_at",
+        "id",
+        sqlite_where=text(PENDING),
+        postgresql_where=text(PENDING),
+    ),
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("appointment.id"),
+    Column("rule", String(64), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Index("ix_request_appointment_id", "appointment_id"),
+)
+
+
+def _while(condition: str, name: str, *columns: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("appointment.id"),
+    Column("version", Integer, nullable=False),
+    Column("rule", String(64), nullable=False),
+    _ref("contact.id"),
+    Column("channel", String(16), nullable=False),
+    Column("occasion", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("urgency", SmallInteger, nullable=False),  # 0 goes first
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("next_at", UtcDateTime),  # when to look at the row again
+    Column("not_after", UtcDateTime, nullable=False),
+    Column("truth_starts_at", UtcDateTime, nullable=False),
+    Column("truth_status", String(16), nullable=False),
+    Column("address_key", String(64), nullable=False, server_default=""),
+    Column("short", Boolean, nullable=False, server_default=false()),
+    Column("reason", String(64)),
+    Column("covered_by", String(64)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("lease_token", Integer, nullable=False, server_default="0"),
+    Column("lease_until", UtcDateTime),
+    Column("sent_at", UtcDateTime),
+    Column("provider", String(64)),
+    Column("provider_ref", String(255)),
+    _ref("request.id", nullable=True),
+    Column("changed_at", UtcDateTime, nullable=False),
+    UniqueConstraint("appointment_id", "version", "rule", "contact_id", "channel", "occasion"),
+    _while("state = 'planned'", "ix_message_due", "urgency", "next_at", "id"),
+    _while("state = 'planned'", "ix_message_deadline", "not_after"),
+    _while("state = 'sending'", "ix_message_leased", "lease_until"),
+    _while("state = 'unknown'", "ix_message_sought", "next_at"),
+    _while("state = 'accepted'", "ix_message_polled", "next_at"),
+    Index("ix_message_contact_id", "contact_id"),
+    Index("ix_message_provider_ref", "provider_ref"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("message.id"),
+    Column("number", Integer, nullable=False),
+    Column("lease_token", Integer, nullable=False),
+    Column("callback_token", String(64), nullable=False, unique=True),
+    Column("provider", String(64), nullable=False),
+    Column("template_version", String(64), nullable=False),
+    Column("body_digest", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("stamped_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", String(16)),
+    Column("code", String(100)),
+    Column("provider_ref", String(255)),
+    Column("segments", Integer),
+    Index("ix_attempt_message_id", "message_id"),
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _ref("message.id"),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("state", String(16)),
+    Column("code", String(100)),
+    Index("ix_receipt_message_id", "message_id"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(100), nullable=False),
+    _ref("appointment.id", nullable=True),
+    _ref("message.id", nullable=True),
+    Column("event", String(64), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("ix_ledger_appointment_id", "appointment_id"),
+)
+
+template_version = Table(
+    "template_version",
+    metadata,
+    Column("language", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("approved_at", UtcDateTime),
+    Column("approved_by", String(100)),
+)
+
+channel_state = Table(
+    "channel_state",
+    metadata,
+    Column("clinic_id", Id, ForeignKey("clinic.id"), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    Column("down_since", UtcDateTime, nullable=False),
+    Column("retry_at", UtcDateTime, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("code", String(100), nullable=False),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("stopped_at", UtcDateTime),
+)
+
+keeping = Table(
+    "keeping",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""Small facts about the database itself: the check of its key, whether it was restored."""
