@@ -79,3 +79,8 @@ def _next_wall(instant: datetime, at: time, zone: ZoneInfo) -> datetime:
     if target <= wall:
         target += relativedelta(days=1)
     return instant_of(target, zone)
+
+
+def next_quiet(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime:
+    """Return when the next night begins after a waking `instant` (UTC)."""
+    return _next_wall(instant, quiet.start, zone)

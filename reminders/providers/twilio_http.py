@@ -80,12 +80,12 @@ class Exchange:
         self,
         method: str,
         uri: str,
+        *,
         params: Mapping[str, object] | None = None,
         data: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - the library's signature; the session's holds
-        allow_redirects: bool = False,  # noqa: ARG002, FBT001, FBT002 - likewise; none is followed
+        **_held: object,  # the session's own timeout holds, and no redirect is followed
     ) -> Response:
         """Make one request, once. Raise what aiohttp raises, and what `before_write` raises."""
         async with self.transport.session().request(

@@ -28,11 +28,9 @@ Digest = Callable[[str], str]
 """Turns an address into its keyed digest."""
 
 
-def pending(conn: Connection, limit: int, clinic_key: str | None = None) -> list[int]:
-    """Return the ids of visits that the planner has to look at, the soonest first."""
-    query = select(appointment.c.id).where(text(PENDING))
-    if clinic_key is not None:
-        query = query.join(clinic).where(clinic.c.key == clinic_key)
+def pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
+    """Return the ids of these clinics' visits that wait for the planner, the soonest first."""
+    query = select(appointment.c.id).join(clinic).where(text(PENDING), clinic.c.key.in_(clinics))
     query = query.order_by(appointment.c.starts_at, appointment.c.id).limit(limit)
     return list(conn.execute(query.with_for_update(of=appointment, skip_locked=True)).scalars())
 

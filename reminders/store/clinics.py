@@ -1,5 +1,6 @@
 """Clinics as rows, and what is kept of each: its planning digest, its channels, opt-outs."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
@@ -131,15 +132,28 @@ def open_channel(conn: Connection, clinic_id: int, channel: Channel) -> bool:
     return gone.rowcount > 0
 
 
-def closed_channels(
-    conn: Connection,
-) -> list[tuple[int, str, Channel, datetime, datetime, str]]:
-    """Return (clinic id, clinic key, channel, down since, next probe at, code) of each."""
+@dataclass(frozen=True, slots=True)
+class ClosedChannel:
+    """A channel that a fault in settings or account has stopped."""
+
+    clinic_id: int
+    clinic: str
+    channel: Channel
+    down_since: datetime
+    retry_at: datetime
+    code: str
+
+
+def closed_channels(conn: Connection) -> list[ClosedChannel]:
+    """Return the stopped channels."""
     rows = conn.execute(
         select(channel_state, clinic.c.key)
         .join(clinic, clinic.c.id == channel_state.c.clinic_id)
         .order_by(clinic.c.key, channel_state.c.channel)
     )
     return [
-        (r.clinic_id, r.key, Channel(r.channel), r.down_since, r.retry_at, r.code) for r in rows
+        ClosedChannel(
+            row.clinic_id, row.key, Channel(row.channel), row.down_since, row.retry_at, row.code
+        )
+        for row in rows
     ]

@@ -16,6 +16,8 @@ try:
 except ImportError:  # no wheel for this platform: the standard module, unencrypted
     sqlcipher = None
 
+__all__ = ["Connection", "Database", "open_database", "wal_is_safe"]
+
 BUSY_SECONDS = 10
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """From these versions on, a WAL database cannot be damaged by a reset during a checkpoint."""

@@ -21,6 +21,7 @@ from reminders.domain.outbox import Change
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.store.cases import to_message
+from reminders.store.clinics import ClosedChannel
 from reminders.store.ledger import Fact
 from reminders.store.schema import PENDING, appointment, contact, message
 
@@ -95,10 +96,12 @@ def due(
     now: datetime,
     limit: int,
     closed: Sequence[tuple[int, Channel]] = (),
+    only: tuple[int, Channel] | None = None,
 ) -> list[Due]:
     """Lock and return up to `limit` due messages, urgent ones first.
 
-    Messages of visits that wait for the planner are left, and those of the `closed` channels.
+    Messages of visits that wait for the planner are left. A channel is (clinic id, channel): those
+    of the `closed` ones are left too; `only` looks at one alone.
     """
     query = (
         select(message, appointment.c.clinic_id)
@@ -108,9 +111,11 @@ def due(
         .limit(limit)
         .with_for_update(of=message, skip_locked=True)
     )
+    place = tuple_(appointment.c.clinic_id, message.c.channel)
     if closed:
-        pairs = [(clinic_id, channel.value) for clinic_id, channel in closed]
-        query = query.where(tuple_(appointment.c.clinic_id, message.c.channel).not_in(pairs))
+        query = query.where(place.not_in([(key, channel.value) for key, channel in closed]))
+    if only is not None:
+        query = query.where(place == (only[0], only[1].value))
     return [
         Due(to_message(row), row.appointment_id, row.clinic_id, row.lease_token)
         for row in conn.execute(query)
@@ -203,9 +208,7 @@ def overdue(conn: Connection, now: datetime, limit: int) -> list[Due]:
     ]
 
 
-def next_wake(
-    conn: Connection, closed: Sequence[tuple[int, Channel, datetime]] = ()
-) -> datetime | None:
+def next_wake(conn: Connection, closed: Sequence[ClosedChannel] = ()) -> datetime | None:
     """Return the next instant at which a message has to be looked at; None if there is none."""
     times = [
         conn.execute(select(column).where(_in(state)).order_by(column).limit(1)).scalar()
@@ -217,10 +220,12 @@ def next_wake(
     ]
     query = select(message.c.next_at).where(_in(State.PLANNED))
     if closed:
-        query = query.join(appointment, appointment.c.id == message.c.appointment_id)
-        pairs = [(clinic_id, channel.value) for clinic_id, channel, _ in closed]
-        query = query.where(tuple_(appointment.c.clinic_id, message.c.channel).not_in(pairs))
-        times += [retry_at for _, _, retry_at in closed]
+        query = query.join(appointment, appointment.c.id == message.c.appointment_id).where(
+            tuple_(appointment.c.clinic_id, message.c.channel).not_in(
+                [(channel.clinic_id, channel.channel.value) for channel in closed]
+            )
+        )
+        times += [channel.retry_at for channel in closed]
     for urgency in (0, 1):
         first = query.where(message.c.urgency == urgency).order_by(message.c.next_at).limit(1)
         times.append(conn.execute(first).scalar())

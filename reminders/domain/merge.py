@@ -1,0 +1,261 @@
+"""What a file says of a patient against what is known, before anything is written."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
+from reminders.domain.contact import Channel, Consent, Role
+
+
+class Category(StrEnum):
+    """What an import does to one booking."""
+
+    NEW = "new"
+    MOVED = "moved"
+    CANCELLED = "cancelled"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    IGNORED = "ignored"
+    HELD_BACK = "held_back"  # a new booking with nobody to tell: a problem says why
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingVisit:
+    """A booking as the file has it."""
+
+    ref: str
+    line: int
+    kind: str
+    video: bool
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingPerson:
+    """A contact as the file has it. A channel without consent said gets the clinic's default."""
+
+    role: Role
+    phone: str | None
+    email: str | None
+    language: str | None
+    consents: Mapping[Channel, Consent]
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingPatient:
+    """All that the file says of one patient. `doubtful`: some of the contacts could not be read."""
+
+    key: str
+    birth_date: date | None
+    protected: bool | None
+    own_login: OwnLogin
+    visits: tuple[IncomingVisit, ...]
+    people: tuple[IncomingPerson, ...]
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVisit:
+    """A booking as the database has it."""
+
+    id: int
+    patient_id: int
+    kind: str
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContact:
+    """A contact as the database has it."""
+
+    id: int
+    role: Role
+    phone: str | None
+    email: str | None
+    language: str | None
+    consents: Mapping[Channel, Consent]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPatient:
+    """A patient as the database has it."""
+
+    id: int
+    birth_date: date | None
+    protected: bool
+    own_login: OwnLogin
+    contacts: tuple[KnownContact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitChange:
+    """What becomes of one booking."""
+
+    category: Category
+    visit: IncomingVisit
+    known: KnownVisit | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChange:
+    """A contact to write: a new one (`id` None), or one whose details are now these."""
+
+    id: int | None
+    person: IncomingPerson
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PatientChange:
+    """What an import does to one patient. `id` None: the patient is new."""
+
+    id: int | None
+    key: str
+    birth_date: date | None
+    protected: bool
+    own_login: OwnLogin
+    differs: bool
+    visits: tuple[VisitChange, ...]
+    contacts: tuple[ContactChange, ...]
+    removed: tuple[int, ...] = field(default=())
+
+
+def merge(
+    incoming: IncomingPatient,
+    known: KnownPatient | None,
+    known_visits: Mapping[str, KnownVisit],
+    default_consent: Mapping[Channel, Consent],
+    now: datetime,
+) -> PatientChange:
+    """Return what the file changes for one patient. Nothing known is dropped on a doubtful word."""
+    contacts = _merge_contacts(incoming.people, known, default_consent)
+    kept = {change.id for change in contacts}
+    may_remove = known is not None and incoming.people and not incoming.doubtful
+    gone = [c.id for c in known.contacts if c.id not in kept] if known and may_remove else []
+    birth_date = incoming.birth_date or (known.birth_date if known else None)
+    protected = incoming.protected
+    if protected is None:
+        protected = known.protected if known else False
+    own_login = incoming.own_login
+    if own_login is OwnLogin.UNKNOWN and known:
+        own_login = known.own_login
+    facts = (birth_date, protected, own_login)
+    facts_differ = known is None or facts != (known.birth_date, known.protected, known.own_login)
+    differs = facts_differ or bool(gone) or any(change.differs for change in contacts)
+    reachable = bool(incoming.people) or protected or bool(known and known.contacts)
+    return PatientChange(
+        id=known.id if known else None,
+        key=incoming.key,
+        birth_date=birth_date,
+        protected=protected,
+        own_login=own_login,
+        differs=differs,
+        visits=tuple(
+            _categorise(
+                visit,
+                known_visits.get(visit.ref),
+                patient_id=known.id if known else None,
+                patient_differs=differs,
+                reachable=reachable,
+                now=now,
+            )
+            for visit in incoming.visits
+        ),
+        contacts=tuple(contacts),
+        removed=tuple(gone),
+    )
+
+
+def _categorise(
+    visit: IncomingVisit,
+    known: KnownVisit | None,
+    *,
+    patient_id: int | None,
+    patient_differs: bool,
+    reachable: bool,
+    now: datetime,
+) -> VisitChange:
+    booked = visit.truth.status is VisitStatus.BOOKED
+    if known is None:
+        if not visit.video or not booked:
+            category = Category.IGNORED
+        else:
+            category = Category.NEW if reachable else Category.HELD_BACK
+    elif known.truth.status is VisitStatus.BOOKED and not booked:
+        category = Category.CANCELLED
+    elif known.truth.status is VisitStatus.CANCELLED and booked:
+        category = Category.NEW
+    elif booked and known.truth.starts_at != visit.truth.starts_at:
+        category = Category.MOVED
+    elif booked and (patient_differs or known.patient_id != patient_id or known.kind != visit.kind):
+        category = Category.UPDATED if visit.truth.starts_at > now else Category.UNCHANGED
+    else:
+        category = Category.UNCHANGED if visit.video else Category.IGNORED
+    return VisitChange(category, visit, known)
+
+
+def _merge_contacts(
+    people: Sequence[IncomingPerson],
+    known: KnownPatient | None,
+    default_consent: Mapping[Channel, Consent],
+) -> list[ContactChange]:
+    """Find out who of the file is who in the database.
+
+    The same address is the same person; those left over are paired in their order within a role,
+    so that a corrected number stays with its person.
+    """
+    free = list(known.contacts) if known else []
+    partner: dict[int, KnownContact] = {}
+
+    def pair(index: int, found: Iterable[KnownContact]) -> None:
+        match = next(iter(found), None)
+        if match is not None:
+            partner[index] = match
+            free.remove(match)
+
+    for same_role in (True, False):
+        for index, person in enumerate(people):
+            if index not in partner:
+                pair(
+                    index,
+                    [
+                        c
+                        for c in free
+                        if _same_address(person, c) and (not same_role or c.role is person.role)
+                    ],
+                )
+    for index, person in enumerate(people):
+        if index not in partner:
+            pair(index, [c for c in free if c.role is person.role])
+    return [
+        _contact_change(person, partner.get(index), default_consent)
+        for index, person in enumerate(people)
+    ]
+
+
+def _same_address(person: IncomingPerson, known: KnownContact) -> bool:
+    return (person.phone is not None and person.phone == known.phone) or (
+        person.email is not None and person.email == known.email
+    )
+
+
+def _contact_change(
+    person: IncomingPerson, known: KnownContact | None, default_consent: Mapping[Channel, Consent]
+) -> ContactChange:
+    before = known.consents if known else {}
+    consents = {
+        channel: person.consents.get(channel)
+        or before.get(channel)
+        or default_consent.get(channel, Consent.REFUSED)
+        for channel in Channel
+    }
+    language = person.language or (known.language if known else None)
+    final = IncomingPerson(person.role, person.phone, person.email, language, consents)
+    same = known is not None and (
+        (final.role, final.phone, final.email, final.language)
+        == (known.role, known.phone, known.email, known.language)
+        and consents == {channel: before.get(channel) for channel in Channel}
+    )
+    return ContactChange(known.id if known else None, final, differs=not same)

@@ -1,0 +1,20 @@
+"""A template as a value: its text, and the version that its content is."""
+
+from dataclasses import dataclass
+
+from reminders.domain.contact import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One template in one language for one channel.
+
+    `text` has its partial files put in, and `version` is its digest: what is approved is exactly
+    what is sent.
+    """
+
+    language: str
+    name: str
+    channel: Channel
+    text: str
+    version: str

@@ -1,0 +1,98 @@
+"""Templates and their approval: the engine sends the last approved version of each."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from reminders.domain.contact import Channel
+from reminders.domain.template import Source
+from reminders.engine.runtime import Runtime
+from reminders.message.render import Library
+from reminders.message.sources import read_sources
+from reminders.resources import templates
+from reminders.store import templates as store
+from reminders.store.database import Connection
+from reminders.store.ledger import Fact, write
+
+Name = tuple[str, str, Channel]
+
+
+def folders(runtime: Runtime) -> list[Path]:
+    """Return the folders that templates are read from; a later one overrides an earlier."""
+    own = runtime.config.templates_folder
+    return [templates(), *([runtime.config.path(own)] if own else [])]
+
+
+def on_disk(runtime: Runtime) -> dict[Name, Source]:
+    """Return the templates as they are written now, approved or not."""
+    return read_sources(*folders(runtime))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A template whose present text nobody has approved; `approved` is what goes out meanwhile."""
+
+    source: Source
+    approved: Source | None
+
+
+def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
+    """Return the templates on disk that differ from their last approved version."""
+    approved = {(s.language, s.name, s.channel): s for s in store.approved(conn)}
+    return [
+        Waiting(source, approved.get(name))
+        for name, source in sorted(on_disk(runtime).items())
+        if approved.get(name) is None or approved[name].version != source.version
+    ]
+
+
+def approve(
+    conn: Connection, runtime: Runtime, actor: str, now: datetime, languages: set[str] | None = None
+) -> list[Source]:
+    """Approve the present text of every waiting template; return them.
+
+    Messages held back because a template could not be filled in are planned again.
+    """
+    chosen = [
+        item.source
+        for item in waiting(conn, runtime)
+        if languages is None or item.source.language in languages
+    ]
+    for source in chosen:
+        store.approve(conn, source, actor, now)
+    write(
+        conn,
+        now,
+        actor,
+        [
+            Fact(
+                "template_approved",
+                detail={
+                    "language": source.language,
+                    "name": source.name,
+                    "channel": source.channel.value,
+                    "version": source.version,
+                },
+            )
+            for source in chosen
+        ],
+    )
+    if chosen:
+        store.replan_render_failures(conn, now)
+    return chosen
+
+
+class Shelf:
+    """The approved templates, compiled; compiled anew only when an approval has come."""
+
+    def __init__(self) -> None:
+        self._versions: frozenset[tuple[str, str, str, str]] | None = None
+        self._library = Library(())
+
+    def library(self, conn: Connection) -> Library:
+        """Return the approved templates as they stand in the database."""
+        versions = store.approved_versions(conn)
+        if versions != self._versions:
+            self._library = Library(store.approved(conn))
+            self._versions = versions
+        return self._library

@@ -1,0 +1,155 @@
+"""What an import will send: the real planner and the real texts, over rows not yet written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from reminders.domain.appointment import Appointment, Truth, VisitStatus
+from reminders.domain.contact import Channel, Contact, Reach
+from reminders.domain.decision import Send
+from reminders.domain.merge import Category, ContactChange, PatientChange, VisitChange
+from reminders.domain.plan import Case, plan
+from reminders.engine.approval import Shelf
+from reminders.engine.runtime import Runtime
+from reminders.engine.texts import Composer
+from reminders.errors import TemplateError
+from reminders.message.sms import measure
+from reminders.store import cases, clinics
+from reminders.store.database import Connection
+from reminders.store.imports import WRITTEN
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What will be sent for new and changed bookings. Instants are in UTC."""
+
+    messages: int = 0
+    segments: int = 0
+    cost: float = 0.0
+    currency: str = ""
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    by_rule: Mapping[str, int] = field(default_factory=dict)
+
+
+class Forecaster:
+    """Adds up what planning the changes will lead to."""
+
+    def __init__(self, conn: Connection, runtime: Runtime, clinic_key: str, now: datetime) -> None:
+        self._conn = conn
+        self._runtime = runtime
+        self._clinic = runtime.clinic(clinic_key)
+        self._practice = runtime.practices[clinic_key]
+        self._composer = Composer(Shelf().library(conn), self._clinic, self._practice)
+        self._now = now
+        clinic_id = clinics.find_clinic_id(conn, clinic_key)
+        self._opted_out = (
+            {address for address, _, _ in clinics.opt_outs(conn, clinic_id)} if clinic_id else set()
+        )
+        self._next_id = 0
+        self._messages: dict[str, int] = {}
+        self._segments = 0
+        self._times: list[datetime] = []
+
+    def add(self, change: PatientChange, *, confirm: bool) -> None:
+        """Plan one patient's new and changed visits as they would be."""
+        visits = [visit for visit in change.visits if visit.category in WRITTEN]
+        if not visits:
+            return
+        contacts = tuple(self._contact(contact) for contact in change.contacts)
+        known = self._cases([visit.known.id for visit in visits if visit.known])
+        for visit in visits:
+            case = known.get(visit.known.id) if visit.known else None
+            people = contacts or (case.contacts if case else ())
+            appointment = self._appointment(change, visit, case, confirm=confirm)
+            self._plan(
+                Case(
+                    appointment,
+                    people,
+                    case.history if case else (),
+                    case.requests if case else (),
+                )
+            )
+
+    def add_cancelled(self, ids: Iterable[int]) -> None:
+        """Plan visits that would be cancelled because the file lacks them."""
+        for case in self._cases(list(ids)).values():
+            truth = Truth(case.appointment.truth.starts_at, VisitStatus.CANCELLED)
+            self._plan(replace(case, appointment=self._changed(case.appointment, truth)))
+
+    def result(self) -> Forecast:
+        """Return the sums."""
+        price = self._runtime.config.cost
+        return Forecast(
+            messages=sum(self._messages.values()),
+            segments=self._segments,
+            cost=round(self._segments * price.sms_segment, 2),
+            currency=price.currency,
+            first_at=min(self._times, default=None),
+            last_at=max(self._times, default=None),
+            by_rule=dict(self._messages),
+        )
+
+    def _cases(self, ids: list[int]) -> dict[int, Case]:
+        loaded = cases.load_cases(self._conn, ids, self._runtime.digest) if ids else []
+        return {case.appointment.id: case for case in loaded}
+
+    def _contact(self, change: ContactChange) -> Contact:
+        self._next_id -= 1
+        person = change.person
+        reach = {
+            channel: Reach(
+                self._runtime.digest(address),
+                person.consents[channel],
+                opted_out=address in self._opted_out,
+            )
+            for channel, address in ((Channel.SMS, person.phone), (Channel.EMAIL, person.email))
+            if address
+        }
+        return Contact(change.id or self._next_id, person.role, reach, person.language)
+
+    def _appointment(
+        self, change: PatientChange, visit: VisitChange, case: Case | None, *, confirm: bool
+    ) -> Appointment:
+        truth = visit.visit.truth
+        if visit.category is Category.CANCELLED and visit.known:
+            truth = Truth(visit.known.truth.starts_at, VisitStatus.CANCELLED)
+        base = (
+            self._changed(case.appointment, truth)
+            if case
+            else Appointment(
+                0, self._practice.clinic, visit.visit.ref, "", truth, self._now, confirm=confirm
+            )
+        )
+        return replace(
+            base,
+            kind=visit.visit.kind.casefold(),
+            birth_date=change.birth_date,
+            protected=change.protected,
+            own_login=change.own_login,
+        )
+
+    def _changed(self, appointment: Appointment, truth: Truth) -> Appointment:
+        return replace(appointment, truth=truth, changed_at=self._now)
+
+    def _plan(self, case: Case) -> None:
+        result = plan(case, self._practice, self._now)
+        people = {contact.id: contact for contact in case.contacts}
+        for decision in result.decisions:
+            if isinstance(decision, Send):
+                at = max(decision.due_at, self._now)
+                self._messages[decision.key.rule] = self._messages.get(decision.key.rule, 0) + 1
+                self._times.append(at)
+                if decision.key.channel is Channel.SMS:
+                    person = people[decision.key.contact]
+                    self._segments += self._count(decision, case.appointment, person, at)
+
+    def _count(self, send: Send, appointment: Appointment, contact: Contact, at: datetime) -> int:
+        rule = self._practice.rule[send.key.rule]
+        try:
+            text = self._composer.compose(
+                rule, Channel.SMS, appointment, contact, at, short=send.short
+            )
+        except TemplateError:
+            return 0
+        return measure(text.body).segments

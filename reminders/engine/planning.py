@@ -1,0 +1,93 @@
+"""Planning: bringing the outbox to what the rules and the present truth ask for.
+
+The shortest path: pending ids → cases → `plan` → `difference` → rows. Nothing else makes messages.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reminders.domain.decision import Suppress
+from reminders.domain.outbox import difference
+from reminders.domain.plan import Case, plan
+from reminders.domain.reasons import UNRECORDED, Reason
+from reminders.domain.state import State
+from reminders.engine.runtime import Runtime
+from reminders.store import cases, clinics, outbox
+from reminders.store.database import Connection
+from reminders.store.ledger import Fact, write
+
+CHUNK = 200
+KEPT_FOR_AFTER = timedelta(days=30)
+"""Rules may send after a visit: visits this far back are planned again when rules change."""
+
+
+def plan_pending(conn: Connection, runtime: Runtime, now: datetime) -> tuple[int, int]:
+    """Plan one chunk of the visits that wait for it; return (visits, messages planned)."""
+    planned = 0
+    ids = cases.pending(conn, CHUNK, list(runtime.practices))
+    for case in cases.load_cases(conn, ids, runtime.digest):
+        planned += _plan_one(conn, runtime, case, now)
+    return len(ids), planned
+
+
+def _plan_one(conn: Connection, runtime: Runtime, case: Case, now: datetime) -> int:
+    practice = runtime.practices[case.appointment.clinic]
+    result = plan(case, practice, now)
+    changes = difference(case, result, practice)
+    facts: list[Fact] = []
+    if result.appointment.version != case.appointment.version:
+        detail = {
+            "version": result.appointment.version,
+            "starts_at": result.appointment.truth.starts_at.isoformat(),
+            "status": result.appointment.truth.status.value,
+        }
+        facts.append(Fact("version", case.appointment.id, None, detail))
+    facts += outbox.apply_changes(conn, case.appointment.id, changes, now)
+    cases.save_planned(conn, result.appointment)
+    write(conn, now, "planner", facts)
+    return sum(change.state is State.PLANNED for change in changes)
+
+
+def check_rules(conn: Connection, runtime: Runtime, now: datetime) -> int:
+    """Mark visits for planning where a clinic's rules have changed; return how many."""
+    marked = 0
+    for key, practice in runtime.practices.items():
+        clinic_id = clinics.clinic_id(conn, key)
+        digest = hashlib.sha256(repr(_stable(practice)).encode()).hexdigest()
+        if clinics.practice_digest(conn, clinic_id) != digest:
+            marked += clinics.replan_clinic(conn, clinic_id, digest, now - KEPT_FOR_AFTER)
+    return marked
+
+
+def _stable(value: object) -> object:
+    """Return something whose `repr` is the same in every process: sets are put in order."""
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is not None:
+        return [(name, _stable(getattr(value, name))) for name in fields]
+    if isinstance(value, tuple):
+        return [_stable(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision that leaves no row: which rule, for whom, and why there is no message."""
+
+    rule: str
+    contact: int
+    reason: Reason
+
+
+def explain(conn: Connection, runtime: Runtime, visit_id: int, now: datetime) -> list[Explanation]:
+    """Return the decisions about a visit that need no row, for those who ask why."""
+    found: list[Explanation] = []
+    for case in cases.load_cases(conn, [visit_id], runtime.digest):
+        practice = runtime.practices[case.appointment.clinic]
+        for decision in plan(case, practice, now).decisions:
+            if isinstance(decision, Suppress) and decision.reason in UNRECORDED:
+                key = decision.key
+                found.append(Explanation(key.rule, key.contact, decision.reason))
+    return found

@@ -1,0 +1,82 @@
+"""Receipts: what became of accepted messages, by callback or by asking."""
+
+from datetime import datetime, timedelta
+
+from reminders.domain.lifecycle import after_receipt
+from reminders.domain.outcome import Receipt
+from reminders.domain.state import State
+from reminders.engine.runtime import Runtime
+from reminders.store import attempts, cases, clinics
+from reminders.store.attempts import Open
+from reminders.store.database import Connection
+from reminders.store.ledger import Fact, write
+
+BATCH = 100
+POLL_FOR = timedelta(hours=48)
+SHORTEST_POLL = timedelta(seconds=30)
+
+
+async def poll(runtime: Runtime, now: datetime) -> int:
+    """Ask about accepted messages whose turn it is; return how many were asked about."""
+    asked = await runtime.work(attempts.waiting, State.ACCEPTED, now, BATCH)
+    for found in asked:
+        provider = runtime.providers.get((found.clinic, found.channel))
+        receipt = None
+        if provider is not None and found.provider_ref:
+            receipt = await provider.status(found.provider_ref)
+        await runtime.work(_apply_polled, runtime, found, receipt, now)
+    return len(asked)
+
+
+def _apply_polled(
+    conn: Connection, runtime: Runtime, found: Open, receipt: Receipt | None, now: datetime
+) -> None:
+    if receipt is not None and apply(conn, runtime, found, receipt, "poll", now):
+        return
+    attempts.poll_again(conn, [found.message_id], next_poll(found.sent_at, now))
+
+
+def next_poll(sent_at: datetime, now: datetime) -> datetime | None:
+    """Return when to ask again: after as long as has passed already; never after two days."""
+    age = now - sent_at
+    return None if age > POLL_FOR else now + max(age, SHORTEST_POLL)
+
+
+def apply(
+    conn: Connection, runtime: Runtime, found: Open, receipt: Receipt, source: str, now: datetime
+) -> bool:
+    """Take a report on a message in; tell whether it is now in a final state.
+
+    A message that did not arrive is planned again: another channel, or one more try.
+    """
+    step = after_receipt(found.state, receipt)
+    if step is None:
+        return False
+    attempts.note_receipt(conn, found.message_id, now, source, step.state, receipt.code)
+    if not attempts.settle(
+        conn, found.message_id, found.lease_token, step, now, receipt.ref or None
+    ):
+        return False
+    detail: dict[str, object] = {"source": source}
+    if step.reason:
+        detail["reason"] = step.reason.value
+    if receipt.code:
+        detail["code"] = receipt.code
+    fact = Fact(step.state.value, found.appointment_id, found.message_id, detail)
+    write(conn, now, runtime.actor, [fact])
+    if step.opt_out:
+        clinics.add_opt_out(conn, found.clinic_id, found.to, "provider", now)
+    if step.state in {State.UNDELIVERED, State.FAILED}:
+        cases.mark_for_planning(conn, [found.appointment_id])
+    return step.state is not State.ACCEPTED
+
+
+def by_callback(
+    conn: Connection, runtime: Runtime, token: str, receipt: Receipt, now: datetime
+) -> bool:
+    """Take a callback in; tell whether its token is known. Repeats are harmless."""
+    found = attempts.by_token(conn, token)
+    if found is None:
+        return False
+    apply(conn, runtime, found, receipt, "callback", now)
+    return True

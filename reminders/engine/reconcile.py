@@ -1,0 +1,107 @@
+"""Finding out: attempts whose worker went away, and messages whose answer was lost.
+
+Nothing is sent again before the provider has been asked; what it cannot tell stays `unknown`, and a
+person sees it.
+"""
+
+from datetime import datetime, timedelta
+
+from reminders.config_rules import parse_duration
+from reminders.domain.lifecycle import FIRST_POLL, Step
+from reminders.domain.outcome import Accepted, Outcome, Sought
+from reminders.domain.reasons import Reason
+from reminders.domain.state import State
+from reminders.engine.runtime import Runtime
+from reminders.store import attempts, cases
+from reminders.store.attempts import Open
+from reminders.store.database import Connection
+from reminders.store.ledger import Fact, write
+
+BATCH = 100
+SEARCH_AGAIN = timedelta(seconds=15)
+SEARCH_FOR = timedelta(hours=24)
+"""A provider that cannot be asked is tried again for so long."""
+
+
+def take_back_lost(conn: Connection, runtime: Runtime, now: datetime) -> int:
+    """Fence off workers whose lease ran out; return how many messages were theirs.
+
+    What cannot have reached the provider goes back to planned at once; the rest is unknown.
+    """
+    lost = attempts.waiting(conn, State.SENDING, now, BATCH)
+    taken = 0
+    for found in lost:
+        if not attempts.take_over(conn, found, now):
+            continue
+        taken += 1
+        provider = runtime.providers.get((found.clinic, found.channel))
+        never_written = provider is not None and provider.stamps and not found.stamped
+        step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=now)
+        if never_written:
+            step = _back_in_time(found, now)
+        attempts.settle(conn, found.message_id, found.lease_token + 1, step, now)
+        _tell(conn, runtime, found, step, "lease_ran_out", now)
+    return taken
+
+
+def _back_in_time(found: Open, now: datetime) -> Step:
+    if now > found.not_after:
+        return Step(State.EXPIRED, Reason.DEADLINE_PASSED)
+    return Step(State.PLANNED, next_at=now)
+
+
+async def search(runtime: Runtime, now: datetime) -> int:
+    """Look for messages whose answer was lost; return how many were asked about."""
+    wanted = await runtime.work(attempts.waiting, State.UNKNOWN, now, BATCH)
+    for found in wanted:
+        provider = runtime.providers.get((found.clinic, found.channel))
+        answer: Outcome | None = None
+        if provider is not None and not provider.stamps:
+            sought = Sought(
+                to=found.to,
+                token=found.callback_token,
+                body_digest=found.body_digest,
+                started_at=found.sent_at,
+                digest=runtime.digest,
+            )
+            answer = await provider.find(sought)
+        can_tell = provider is not None and not provider.stamps
+        await runtime.work(_settle_search, runtime, found, answer, can_tell, now)
+    return len(wanted)
+
+
+def _settle_search(
+    conn: Connection,
+    runtime: Runtime,
+    found: Open,
+    answer: Outcome | None,
+    can_tell: bool,  # noqa: FBT001 - runs through Runtime.work, which passes by position
+    now: datetime,
+) -> None:
+    horizon = min(found.sent_at + parse_duration(runtime.config.delivery.horizon), found.not_after)
+    ref = None
+    if isinstance(answer, Accepted):
+        step, ref = Step(State.ACCEPTED, next_at=now + FIRST_POLL), answer.ref
+    elif answer is not None and now >= horizon:
+        step = _back_in_time(found, now)
+    else:
+        step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=_next_search(found, can_tell, now))
+    if not attempts.settle(conn, found.message_id, found.lease_token, step, now, ref):
+        return
+    if step.state is not State.UNKNOWN:
+        _tell(conn, runtime, found, step, "searched", now)
+
+
+def _next_search(found: Open, can_tell: bool, now: datetime) -> datetime | None:  # noqa: FBT001 - one flag
+    if not can_tell or now > found.sent_at + SEARCH_FOR:
+        return None
+    return now + SEARCH_AGAIN
+
+
+def _tell(
+    conn: Connection, runtime: Runtime, found: Open, step: Step, cause: str, now: datetime
+) -> None:
+    fact = Fact(step.state.value, found.appointment_id, found.message_id, {"cause": cause})
+    write(conn, now, runtime.actor, [fact])
+    if step.state not in {State.ACCEPTED, State.UNKNOWN}:
+        cases.mark_for_planning(conn, [found.appointment_id])

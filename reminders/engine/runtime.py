@@ -1,0 +1,78 @@
+"""What the engine works with: built once from the configuration, and frozen."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from reminders.clock import Clock
+from reminders.config import ClinicConfig, Config
+from reminders.domain.contact import Channel
+from reminders.domain.rules import Practice
+from reminders.errors import UsageError
+from reminders.providers.base import Provider
+from reminders.store.database import Database
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The parts that the engine is given. `executor` None means: the database in line.
+
+    `random` returns a number in [0, 1); `token` a fresh name that nobody can guess.
+    """
+
+    config: Config
+    database: Database
+    clock: Clock
+    secret: bytes
+    practices: Mapping[str, Practice]
+    providers: Mapping[tuple[str, Channel], Provider]
+    random: Callable[[], float]
+    token: Callable[[], str]
+    actor: str = "system"
+    executor: Executor | None = None
+
+    async def work(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run `work(connection, *arguments)` in a transaction of its own."""
+        if self.executor is None:
+            return self.in_transaction(work, *arguments)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self.executor, partial(self.in_transaction, work, *arguments)
+        )
+
+    def in_transaction(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run `work(connection, *arguments)` in a transaction of its own, here and now."""
+        with self.database.transaction() as connection:
+            return work(connection, *arguments)
+
+    def digest(self, address: str) -> str:
+        """Return the keyed digest by which equal addresses, or texts, are known to be equal."""
+        mark = hmac.new(self.secret, address.encode(), hashlib.sha256)
+        return mark.hexdigest()[:32]
+
+    def clinic(self, key: str) -> ClinicConfig:
+        """Return a clinic's configuration. Raise UsageError naming those there are."""
+        if key not in self.config.clinics:
+            known = ", ".join(self.config.clinics)
+            raise UsageError(
+                f"There is no clinic {key!r} in the configuration. There are: {known}."
+            )
+        return self.config.clinics[key]
+
+    def may_write_to(self, provider: Provider, address: str) -> bool:
+        """Tell whether this installation may send to an address: the environment guard."""
+        if not provider.real or self.config.environment == "production":
+            return True
+        allowed = {_plain(entry) for entry in self.config.allowed_recipients}
+        return _plain(address) in allowed
+
+
+def _plain(address: str) -> str:
+    return address.replace(" ", "").replace("-", "").casefold()

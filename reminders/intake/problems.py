@@ -1,0 +1,88 @@
+"""What can be wrong with a file, in codes that scripts read and sentences that people read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reminders.errors import RefusedFileError
+
+SHOWN = 10
+"""How many lines a refusal names before it says how many more there are."""
+
+
+class ProblemCode(StrEnum):
+    """Each code has its line in docs/csv-format.md."""
+
+    # The file is refused whole.
+    UNREADABLE_FILE = "unreadable_file"
+    EMPTY_FILE = "empty_file"
+    NOT_TEXT = "not_text"
+    MIXED_ENCODING = "mixed_encoding"
+    NUL_CHARACTER = "nul_character"
+    OPEN_QUOTE = "open_quote"
+    CUT_OFF = "cut_off"
+    TOO_LONG = "too_long"
+    MISSING_COLUMN = "missing_column"
+    REPEATED_COLUMN = "repeated_column"
+    UNKNOWN_FIELD = "unknown_field"
+    CONTRADICTION = "contradiction"
+    # The row is not read.
+    BROKEN_ROW = "broken_row"
+    BAD_REF = "bad_ref"
+    BAD_TIME = "bad_time"
+    AMBIGUOUS_DATE = "ambiguous_date"
+    IMPOSSIBLE_TIME = "impossible_time"
+    DOUBLED_TIME = "doubled_time"
+    PAST_TIME = "past_time"
+    FAR_TIME = "far_time"
+    UNKNOWN_STATUS = "unknown_status"
+    # The row is read, without what could not be used.
+    FORMULA = "formula"
+    LOST_DIGITS = "lost_digits"
+    NO_KIND = "no_kind"
+    BAD_PHONE = "bad_phone"
+    NOT_MOBILE = "not_mobile"
+    BAD_EMAIL = "bad_email"
+    UNKNOWN_ROLE = "unknown_role"
+    BAD_CONSENT = "bad_consent"
+    BAD_YES_NO = "bad_yes_no"
+    BAD_BIRTH_DATE = "bad_birth_date"
+    BAD_IDENTITY = "bad_identity"
+    BAD_PATIENT = "bad_patient"
+    NO_CONTACT = "no_contact"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to correct. `column` is the header as the file has it; no personal data in any."""
+
+    line: int
+    column: str | None
+    code: ProblemCode
+    message: str
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why one value cannot be used, before it is known where the value stands."""
+
+    code: ProblemCode
+    message: str
+
+
+def refusal(problems: Sequence[Problem]) -> RefusedFileError:
+    """Return the error that refuses the file for these problems, the first of them named."""
+    lines = ["The file cannot be used, and nothing was changed."]
+    lines += [f"  Line {problem.line}: {problem.message}" for problem in problems[:SHOWN]]
+    more = len(problems) - SHOWN
+    if more > 0:
+        lines.append(f"  … and {more} more.")
+    return RefusedFileError("\n".join(lines), tuple(problems))
+
+
+def refuse(
+    code: ProblemCode, message: str, line: int = 1, column: str | None = None
+) -> RefusedFileError:
+    """Return the error that refuses the file for one problem."""
+    return refusal([Problem(line, column, code, message)])
