@@ -16,7 +16,7 @@ from reminders.engine import forecast
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Format, Person, Problem, Row, read
-from reminders.store import clinics, imports, staging
+from reminders.store import clinics, desk, imports, staging
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 
@@ -280,7 +280,7 @@ def _apply(
     _find_missing(conn, runtime, difference, clinic_id, options, now)
     if difference.cancels_missing:
         ids = [visit.id for visit in difference.missing]
-        imports.cancel_visits(conn, ids, now)
+        desk.cancel_visits(conn, ids, now)
         facts += [Fact("missing_cancelled", i, None, {"import": staged.run_id}) for i in ids]
     imports.settle_problems(conn, clinic_id, staged.run_id, now)
     counts = {category.value: number for category, number in difference.counts.items()}

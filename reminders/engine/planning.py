@@ -4,6 +4,7 @@ The shortest path: pending ids → cases → `plan` → `difference` → rows. N
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,11 +25,14 @@ KEPT_FOR_AFTER = timedelta(days=30)
 
 def plan_pending(conn: Connection, runtime: Runtime, now: datetime) -> tuple[int, int]:
     """Plan one chunk of the visits that wait for it; return (visits, messages planned)."""
-    planned = 0
     ids = cases.pending(conn, CHUNK, list(runtime.practices))
-    for case in cases.load_cases(conn, ids, runtime.digest):
-        planned += _plan_one(conn, runtime, case, now)
-    return len(ids), planned
+    return len(ids), plan_visits(conn, runtime, ids, now)
+
+
+def plan_visits(conn: Connection, runtime: Runtime, ids: Sequence[int], now: datetime) -> int:
+    """Plan these visits now; return how many messages were planned."""
+    found = cases.load_cases(conn, ids, runtime.digest)
+    return sum(_plan_one(conn, runtime, case, now) for case in found)
 
 
 def _plan_one(conn: Connection, runtime: Runtime, case: Case, now: datetime) -> int:

@@ -274,13 +274,3 @@ def count_problems(conn: Connection, run_id: int) -> int:
 def counts_of(conn: Connection, run_id: int) -> Mapping[str, object] | None:
     """Return what an applied import changed."""
     return conn.execute(select(import_run.c.counts).where(import_run.c.id == run_id)).scalar()
-
-
-def cancel_visits(conn: Connection, ids: Sequence[int], now: datetime) -> int:
-    """Cancel booked visits; return how many were booked."""
-    done = conn.execute(
-        update(appointment)
-        .where(appointment.c.id.in_(ids), appointment.c.status == "booked")
-        .values(status="cancelled", needs_plan=True, changed_at=now)
-    )
-    return done.rowcount

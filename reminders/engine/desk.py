@@ -1,0 +1,190 @@
+"""The desk: what staff do by hand, and what they ask. Each act is planned at once and told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reminders.domain.lifecycle import NOT_REACHED
+from reminders.domain.reasons import Reason
+from reminders.domain.rules import Event
+from reminders.domain.state import State
+from reminders.engine import planning
+from reminders.engine.runtime import Runtime
+from reminders.errors import NotFoundError, UsageError
+from reminders.store import clinics, desk, imports, ledger, views
+from reminders.store.database import Connection
+from reminders.store.ledger import Entry, Fact
+from reminders.store.views import Line, Visit
+
+CALL_FOR = frozenset(
+    {
+        Reason.NO_ADDRESS,
+        Reason.NO_CONSENT,
+        Reason.OPTED_OUT,
+        Reason.PROTECTED_IDENTITY,
+        Reason.RENDER_FAILED,
+        Reason.ENVIRONMENT,
+        Reason.QUIET_HOURS,
+        Reason.TOO_LATE,
+    }
+)
+"""Suppressions after which somebody should phone, if nobody else of the visit is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that is known of one visit."""
+
+    visit: Visit
+    lines: tuple[Line, ...]
+    entries: tuple[Entry, ...]
+    explanations: tuple[planning.Explanation, ...]
+
+
+def show(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetime) -> Shown:
+    """Return a visit with its messages, its ledger, and why there is no other message."""
+    visit = require(conn, clinic, ref)
+    return Shown(
+        visit,
+        tuple(views.lines(conn, [visit])),
+        tuple(ledger.entries(conn, visit.id)),
+        tuple(planning.explain(conn, runtime, visit.id, now)),
+    )
+
+
+def require(conn: Connection, clinic: str, ref: str) -> Visit:
+    """Return the visit. Raise NotFoundError."""
+    visit = views.find(conn, clinic, ref)
+    if visit is None:
+        raise NotFoundError(f"There is no booking {ref} at clinic {clinic}.")
+    return visit
+
+
+def move(
+    conn: Connection, runtime: Runtime, clinic: str, ref: str, to: datetime, now: datetime
+) -> list[Line]:
+    """Give a visit a new time; return the messages that are now planned for it."""
+    visit = require(conn, clinic, ref)
+    if to <= now:
+        raise UsageError("The new time has already passed. Give a time that is still to come.")
+    desk.move_visit(conn, visit.id, to, now)
+    detail = {"to": to.isoformat()}
+    ledger.write(conn, now, runtime.actor, [Fact("moved_by_hand", visit.id, None, detail)])
+    imports.solve_problems(conn, visit.clinic_id, [ref], now)
+    return _plan(conn, runtime, [visit], now)
+
+
+def cancel(
+    conn: Connection, runtime: Runtime, clinic: str, refs: Sequence[str], now: datetime
+) -> list[Line]:
+    """Cancel visits; return the messages that are now planned for them."""
+    found = [require(conn, clinic, ref) for ref in refs]
+    desk.cancel_visits(conn, [visit.id for visit in found], now)
+    facts = [Fact("cancelled_by_hand", visit.id) for visit in found]
+    ledger.write(conn, now, runtime.actor, facts)
+    return _plan(conn, runtime, found, now)
+
+
+def resend(
+    conn: Connection, runtime: Runtime, clinic: str, ref: str, rule: str, now: datetime
+) -> list[Line]:
+    """Have a rule's message sent now; return the messages planned, or the reasons why not."""
+    practice = runtime.practices[clinic]
+    if rule not in practice.rule:
+        known = ", ".join(practice.rule)
+        raise UsageError(f"There is no rule {rule!r}. There are: {known}.")
+    visit = require(conn, clinic, ref)
+    request_id = desk.ask_to_send(conn, visit.id, rule, now, runtime.actor)
+    detail = {"rule": rule}
+    ledger.write(conn, now, runtime.actor, [Fact("asked_to_send", visit.id, None, detail)])
+    _plan(conn, runtime, [visit], now)
+    return [line for line in views.lines(conn, [visit]) if line.message.request_id == request_id]
+
+
+def send_help(
+    conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetime
+) -> list[Line]:
+    """Send the connection help: the patient cannot get in, or has not come."""
+    rules = [rule.key for rule in runtime.practices[clinic].rules if rule.when is Event.REQUEST]
+    if not rules:
+        raise UsageError('No rule has on = "request": add one like [rules.help] of the example.')
+    return resend(conn, runtime, clinic, ref, rules[0], now)
+
+
+def _plan(conn: Connection, runtime: Runtime, found: Sequence[Visit], now: datetime) -> list[Line]:
+    planning.plan_visits(conn, runtime, [visit.id for visit in found], now)
+    return [line for line in views.lines(conn, found) if line.message.state is State.PLANNED]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that a person has to do, the most urgent first. `kind` says what."""
+
+    kind: str
+    clinic: str
+    ref: str | None
+    starts_at: datetime | None
+    contact: str | None
+    reason: str
+    detail: str
+
+
+def worklist(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
+    """Return whom to phone and why, what is unclear, and which rows of files need a look."""
+    items = [
+        Item(
+            "channel",
+            channel.clinic,
+            None,
+            None,
+            None,
+            Reason.CHANNEL_DOWN.value,
+            f"{channel.channel.value}: {channel.code}",
+        )
+        for channel in clinics.closed_channels(conn)
+        if clinic in {None, channel.clinic}
+    ]
+    items += _calls(conn, clinic, now)
+    items += [
+        Item("problem", p.clinic, p.ref, None, None, p.code, f"line {p.line}: {p.message}")
+        for p in views.open_problems(conn, clinic)
+    ]
+    return items
+
+
+def _calls(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
+    found = views.troubled_visits(conn, clinic, now)
+    by_visit: dict[int, list[Line]] = {visit.id: [] for visit in found}
+    for line in views.lines(conn, found):
+        if line.message.truth.starts_at == line.visit.starts_at:
+            by_visit[line.visit.id].append(line)
+    items: list[Item] = []
+    for visit in found:
+        items += _calls_for(visit, by_visit[visit.id])
+    return items
+
+
+def _calls_for(visit: Visit, found: Sequence[Line]) -> list[Item]:
+    """Return whom to phone about one visit: those whom nothing reached, and nothing will."""
+    present = [line for line in found if line.message.key.version == visit.version]
+    fine = {State.PLANNED, State.SENDING, State.ACCEPTED, State.DELIVERED}
+    served = {line.message.key.contact for line in found if line.message.state in fine}
+    items: dict[int, Item] = {}
+    for line in present:
+        state, who = line.message.state, line.message.key.contact
+        unclear = state is State.UNKNOWN
+        missed = state in NOT_REACHED or state is State.EXPIRED
+        said_no = state is State.SUPPRESSED and line.message.reason in CALL_FOR
+        if who in served and not unclear:
+            continue
+        if unclear or missed or (said_no and not served):
+            reason = line.message.reason or Reason.NO_ANSWER
+            kind = "unknown" if unclear else "call"
+            items[who] = Item(
+                kind, visit.clinic, visit.ref, visit.starts_at, line.contact, reason.value, ""
+            )
+    if not found:
+        items[0] = Item(
+            "call", visit.clinic, visit.ref, visit.starts_at, None, Reason.NO_ADDRESS.value, ""
+        )
+    return list(items.values())

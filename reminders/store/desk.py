@@ -1,0 +1,38 @@
+"""What staff change by hand: a visit's time, its status, a request to send."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, update
+
+from reminders.store.schema import appointment, request
+
+
+def move_visit(conn: Connection, visit_id: int, to: datetime, now: datetime) -> None:
+    """Give a visit a new start."""
+    conn.execute(
+        update(appointment)
+        .where(appointment.c.id == visit_id)
+        .values(starts_at=to, status="booked", needs_plan=True, changed_at=now)
+    )
+
+
+def cancel_visits(conn: Connection, ids: Sequence[int], now: datetime) -> int:
+    """Cancel booked visits; return how many were booked."""
+    done = conn.execute(
+        update(appointment)
+        .where(appointment.c.id.in_(ids), appointment.c.status == "booked")
+        .values(status="cancelled", needs_plan=True, changed_at=now)
+    )
+    return done.rowcount
+
+
+def ask_to_send(conn: Connection, visit_id: int, rule: str, now: datetime, actor: str) -> int:
+    """Record that a person wants a rule's message sent now; return the request's id."""
+    conn.execute(update(appointment).where(appointment.c.id == visit_id).values(needs_plan=True))
+    request_id: int = conn.execute(
+        insert(request)
+        .values(appointment_id=visit_id, rule=rule, requested_at=now, actor=actor)
+        .returning(request.c.id)
+    ).scalar_one()
+    return request_id

@@ -1,0 +1,240 @@
+"""What people ask of the database: a visit, what goes out when, what needs a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from reminders.domain.message import Message
+from reminders.domain.state import State
+from reminders.store.cases import to_message
+from reminders.store.schema import (
+    appointment,
+    clinic,
+    contact,
+    import_run,
+    message,
+    patient,
+    problem,
+)
+
+CALL_AHEAD = timedelta(days=14)
+OVERDUE_AFTER = timedelta(minutes=5)
+_ENDED_BADLY = ("failed", "undelivered", "expired", "unknown", "suppressed")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One visit for a page or a listing. Instants are in UTC."""
+
+    id: int
+    clinic_id: int
+    clinic: str
+    ref: str
+    kind: str
+    starts_at: datetime
+    status: str
+    version: int
+    known_at: datetime | None
+    birth_date: date | None
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message for a listing. `contact` is a role and the last characters of the address."""
+
+    message: Message
+    visit: Visit
+    contact: str
+    covered_by: str | None
+    sent_at: datetime | None
+
+
+def _visits() -> Select[tuple[object, ...]]:
+    return (
+        select(
+            appointment,
+            clinic.c.key.label("clinic_key"),
+            patient.c.birth_date,
+            patient.c.protected,
+        )
+        .join(clinic, clinic.c.id == appointment.c.clinic_id)
+        .join(patient, patient.c.id == appointment.c.patient_id)
+    )
+
+
+def find(conn: Connection, clinic_key: str, ref: str) -> Visit | None:
+    """Return the visit with this reference."""
+    found = visits(conn, clinic_key, refs=[ref])
+    return found[0] if found else None
+
+
+def visits(
+    conn: Connection,
+    clinic_key: str | None = None,
+    *,
+    refs: Sequence[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    among: ColumnElement[bool] | None = None,
+) -> list[Visit]:
+    """Return visits, the soonest first; `since` is included and `until` is not."""
+    query = _visits().order_by(appointment.c.starts_at, appointment.c.ref)
+    if clinic_key is not None:
+        query = query.where(clinic.c.key == clinic_key)
+    if refs is not None:
+        query = query.where(appointment.c.ref.in_(refs))
+    if among is not None:
+        query = query.where(among)
+    if since is not None:
+        query = query.where(appointment.c.starts_at >= since)
+    if until is not None:
+        query = query.where(appointment.c.starts_at < until)
+    return [
+        Visit(
+            row.id,
+            row.clinic_id,
+            row.clinic_key,
+            row.ref,
+            row.kind,
+            row.starts_at,
+            row.status,
+            row.version,
+            row.known_at,
+            row.birth_date,
+            row.protected,
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def lines(conn: Connection, found: Sequence[Visit]) -> list[Line]:
+    """Return the messages of these visits, by due time."""
+    by_id = {visit.id: visit for visit in found}
+    rows = conn.execute(
+        select(message, contact.c.role, contact.c.phone, contact.c.email)
+        .join(contact, contact.c.id == message.c.contact_id)
+        .where(message.c.appointment_id.in_(list(by_id)))
+        .order_by(message.c.due_at, message.c.id)
+    )
+    return [
+        Line(
+            to_message(row),
+            by_id[row.appointment_id],
+            masked(row.role, row.phone if row.channel == "sms" else row.email),
+            row.covered_by,
+            row.sent_at,
+        )
+        for row in rows
+    ]
+
+
+def masked(role: str, address: str | None) -> str:
+    """Return a contact as staff tell them apart: the role, and the end or start of the address."""
+    if not address:
+        return role
+    return f"{role} {address[:2]}…" if "@" in address else f"{role} …{address[-3:]}"
+
+
+def timeline(
+    conn: Connection, clinic_key: str | None, since: datetime, until: datetime
+) -> list[Line]:
+    """Return planned messages that are due before `until`, and those that went since `since`."""
+    wanted = select(message.c.appointment_id).where(
+        or_(
+            and_(message.c.state == State.PLANNED.value, message.c.due_at < until),
+            and_(message.c.sent_at >= since, message.c.sent_at < until),
+        )
+    )
+    found = lines(conn, visits(conn, clinic_key, among=appointment.c.id.in_(wanted)))
+    return [
+        line
+        for line in found
+        if (line.message.state is State.PLANNED and line.message.due_at < until)
+        or (line.sent_at is not None and since <= line.sent_at < until)
+    ]
+
+
+def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> list[Visit]:
+    """Return coming booked visits with a message that ended badly, or with nobody to tell."""
+    troubled = select(message.c.appointment_id).where(
+        message.c.appointment_id == appointment.c.id, message.c.state.in_(_ENDED_BADLY)
+    )
+    people = select(contact.c.id).where(
+        contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
+    )
+    among = and_(appointment.c.status == "booked", or_(troubled.exists(), ~people.exists()))
+    return visits(conn, clinic_key, since=now, until=now + CALL_AHEAD, among=among)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProblem:
+    """A row of a file that could not be taken, and has not been put right."""
+
+    clinic: str
+    line: int
+    column: str | None
+    code: str
+    message: str
+    ref: str | None
+    created_at: datetime
+
+
+def open_problems(conn: Connection, clinic_key: str | None) -> list[OpenProblem]:
+    """Return the problems of applied imports that nobody has solved yet."""
+    query = (
+        select(problem, clinic.c.key)
+        .join(clinic, clinic.c.id == problem.c.clinic_id)
+        .join(import_run, import_run.c.id == problem.c.import_run_id)
+        .where(problem.c.solved_at.is_(None), import_run.c.applied_at.is_not(None))
+        .order_by(problem.c.import_run_id, problem.c.line, problem.c.id)
+    )
+    if clinic_key is not None:
+        query = query.where(clinic.c.key == clinic_key)
+    return [
+        OpenProblem(r.key, r.line, r.column, r.code, r.message, r.ref, r.created_at)
+        for r in conn.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The outbox in numbers."""
+
+    due: int
+    overdue: int
+    sending: int
+    unknown: int
+    failed_24h: int
+    delivered_24h: int
+    oldest_due_seconds: int
+
+
+def health(conn: Connection, now: datetime) -> Health:
+    """Return how the outbox is at `now`."""
+
+    def count(*conditions: ColumnElement[bool]) -> int:
+        query = select(func.count()).select_from(message)
+        return conn.execute(query.where(*conditions)).scalar_one()
+
+    day = now - timedelta(hours=24)
+    planned = message.c.state == State.PLANNED.value
+    oldest = conn.execute(
+        select(func.min(message.c.next_at, type_=message.c.next_at.type)).where(
+            planned, message.c.next_at <= now
+        )
+    ).scalar()
+    return Health(
+        due=count(planned, message.c.next_at <= now),
+        overdue=count(planned, message.c.next_at <= now - OVERDUE_AFTER),
+        sending=count(message.c.state == State.SENDING.value),
+        unknown=count(message.c.state == State.UNKNOWN.value),
+        failed_24h=count(
+            message.c.state.in_([State.FAILED.value, State.UNDELIVERED.value]),
+            message.c.changed_at >= day,
+        ),
+        delivered_24h=count(message.c.state == State.DELIVERED.value, message.c.changed_at >= day),
+        oldest_due_seconds=int((now - oldest).total_seconds()) if oldest else 0,
+    )
