@@ -22,7 +22,7 @@ from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
 from reminders.errors import TemplateError
 from reminders.message.render import Library, Rendered
-from reminders.store import attempts, cases, clinics, outbox
+from reminders.store import attempts, cases, clinics, keeping, outbox
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 
@@ -73,6 +73,8 @@ class Batch:
 
 def claim(conn: Connection, runtime: Runtime, shelf: Shelf, now: datetime, limit: int) -> Batch:
     """Claim up to `limit` due messages, having looked again at what must still be true."""
+    if keeping.get(conn, keeping.HELD) is not None:
+        return Batch((), 0, 0, 0)
     claiming = _Claiming(conn, runtime, shelf.library(conn), now)
     found = _due(conn, now, limit)
     visits = sorted({due.appointment_id for due in found})

@@ -1,0 +1,1 @@
+"""The virtual world: the real engine on a clock that jumps from one event to the next."""

@@ -16,7 +16,10 @@ try:
 except ImportError:  # no wheel for this platform: the standard module, unencrypted
     sqlcipher = None
 
-__all__ = ["Connection", "Database", "open_database", "wal_is_safe"]
+__all__ = ["Connection", "Database", "DatabaseFault", "open_database", "wal_is_safe"]
+
+DatabaseFault = DBAPIError
+"""What a database raises that is away, locked or broken."""
 
 BUSY_SECONDS = 10
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))

@@ -1,0 +1,207 @@
+"""The daemon and the cron pass: the dispatch loop, woken at the next due time.
+
+APScheduler only sets an event; it holds no reminder, so nothing is lost with it.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from reminders.engine.dispatch import Dispatcher, Report
+from reminders.engine.planning import check_rules
+from reminders.engine.runtime import Runtime
+from reminders.errors import RemindersError
+from reminders.store import workers
+from reminders.store.database import DatabaseFault
+from reminders.wiring import close
+
+log = structlog.get_logger()
+
+BACKSTOP = timedelta(seconds=15)
+"""How often the loop looks of itself: an import elsewhere or a clock's jump gives no sign."""
+
+STUCK_AFTER = timedelta(minutes=5)
+"""A pass that has not ended by then is stuck: systemd is no longer told that all is well."""
+
+RETRY_DATABASE = timedelta(seconds=5)
+
+
+class AlreadyRunningError(RemindersError):
+    """Another process sends from the same SQLite file."""
+
+
+@contextlib.contextmanager
+def sole_sender(runtime: Runtime) -> Iterator[None]:
+    """Hold the right to send from a SQLite file. Raise AlreadyRunningError if it is taken.
+
+    PostgreSQL needs no such right: its workers share.
+    """
+    if not runtime.database.is_sqlite:
+        yield
+        return
+    path = Path(f"{runtime.database.engine.url.database}.lock")
+    with path.open("a", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunningError(
+                "Another reminders process is sending from this database, so this one stops. With"
+                " SQLite one process sends; 'reminders status' shows how it is doing."
+            ) from None
+        yield
+
+
+def worker_name() -> str:
+    """Return a name for this process that no other has."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def tick(runtime: Runtime) -> Report:
+    """Do one pass, for cron. Raise AlreadyRunningError while a daemon sends."""
+    with sole_sender(runtime):
+        return asyncio.run(_tick(runtime))
+
+
+async def _tick(runtime: Runtime) -> Report:
+    name = worker_name()
+    try:
+        await runtime.work(check_rules, runtime, runtime.clock.now())
+        dispatcher = Dispatcher(runtime, name)
+        _stop_on_signals(dispatcher, asyncio.Event())
+        return await dispatcher.run_once()
+    finally:
+        await runtime.work(workers.stopped, name, runtime.clock.now())
+        await close(runtime)
+
+
+def run(runtime: Runtime) -> int:
+    """Send until SIGTERM or SIGINT; then finish what is in flight and return 0."""
+    with sole_sender(runtime):
+        threaded = replace(runtime, executor=ThreadPoolExecutor(1, "database"))
+        asyncio.run(Daemon(threaded).serve())
+    return 0
+
+
+class Daemon:
+    """One process's loop and the scheduler that wakes it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._name = worker_name()
+        self._dispatcher = Dispatcher(runtime, self._name)
+        self._wake = asyncio.Event()
+        self._progress_at = runtime.clock.elapsed()
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    async def serve(self) -> None:
+        """Send what falls due, until told to stop."""
+        _stop_on_signals(self._dispatcher, self._wake)
+        self._start_scheduler()
+        try:
+            await self._until_database(self._begin)
+            _notify("READY=1\nSTATUS=sending")
+            log.info("started", worker=self._name)
+            while not self._dispatcher.stopping:
+                self._wake.clear()
+                await self._until_database(self._pass)
+                if not self._dispatcher.stopping:
+                    await self._wake.wait()
+        finally:
+            _notify("STOPPING=1")
+            self._scheduler.shutdown(wait=False)
+            with contextlib.suppress(DatabaseFault):
+                await self._runtime.work(workers.stopped, self._name, self._runtime.clock.now())
+            await close(self._runtime)
+            log.info("stopped", worker=self._name)
+
+    def _start_scheduler(self) -> None:
+        self._scheduler.start()
+        self._scheduler.add_job(
+            self._set_wake, "interval", seconds=BACKSTOP.total_seconds(), id="backstop"
+        )
+        microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
+        if microseconds:
+            self._scheduler.add_job(
+                self._feed_watchdog, "interval", seconds=microseconds / 2_000_000, id="watchdog"
+            )
+
+    async def _set_wake(self) -> None:
+        self._wake.set()
+
+    async def _feed_watchdog(self) -> None:
+        if self._runtime.clock.elapsed() - self._progress_at < STUCK_AFTER.total_seconds():
+            _notify("WATCHDOG=1")
+
+    async def _begin(self) -> None:
+        await self._runtime.work(check_rules, self._runtime, self._runtime.clock.now())
+
+    async def _pass(self) -> None:
+        self._progress_at = self._runtime.clock.elapsed()
+        report = await self._dispatcher.run_once()
+        if any(report.counts().values()):
+            log.info("pass", **report.counts())
+        self._set_alarm(await self._dispatcher.next_wake())
+        self._progress_at = self._runtime.clock.elapsed()
+
+    def _set_alarm(self, at: datetime | None) -> None:
+        if at is not None:
+            # A little after: the scheduler may fire within the same millisecond, before it is due.
+            run_at = max(at, self._runtime.clock.now()) + timedelta(milliseconds=5)
+            self._scheduler.add_job(
+                self._set_wake, "date", run_date=run_at, id="wake", replace_existing=True
+            )
+
+    async def _until_database(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work`; while the database is away, wait and try again."""
+        while not self._dispatcher.stopping:
+            try:
+                await work()
+            except DatabaseFault as fault:
+                log.error("database_away", error=type(fault).__name__)  # noqa: TRY400 - its text may hold values
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped(), timeout=RETRY_DATABASE.total_seconds())
+            else:
+                return
+
+    async def _stopped(self) -> None:
+        while not self._dispatcher.stopping:
+            self._wake.clear()
+            await self._wake.wait()
+
+
+def _stop_on_signals(dispatcher: Dispatcher, wake: asyncio.Event) -> None:
+    def stop() -> None:
+        dispatcher.stopping = True
+        wake.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop)
+
+
+def _notify(state: str) -> None:
+    """Tell systemd, if it started us (sd_notify)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    name = f"\0{address[1:]}" if address.startswith("@") else address
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel,
+    ):
+        channel.sendto(state.encode(), name)
