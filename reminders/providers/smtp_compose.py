@@ -58,9 +58,10 @@ def compose(message: OutgoingMessage, to: str, letterhead: Letterhead) -> bytes:
     email["Date"] = message.started_at
     email["Message-ID"] = message_id(message.message_key, letterhead.domain)
     email["Auto-Submitted"] = "auto-generated"
-    email["Content-Language"] = message.language
     email["List-Unsubscribe"] = f"<mailto:{letterhead.reply_to}?subject=unsubscribe>"
     email.set_content(message.body, cte="quoted-printable")
     if message.html is not None:
         email.add_alternative(message.html, subtype="html", cte="quoted-printable")
+    # Last, as making alternatives moves each Content- header that is there into the first of them.
+    email["Content-Language"] = message.language
     return email.as_bytes()

@@ -52,6 +52,7 @@ class Kept:
     updated: datetime
     callback: str | None
     validity: int | None
+    smart_encoded: bool
     sent: datetime | None = None
     status: str = "queued"
     error_code: int | None = None
@@ -92,6 +93,7 @@ class Account:
             updated=now,
             callback=form.get("StatusCallback"),
             validity=int(form["ValidityPeriod"]) if "ValidityPeriod" in form else None,
+            smart_encoded=form.get("SmartEncoded") == "true",
         )
         self.messages[kept.sid] = kept
         self.accepted.append(Acceptance(kept.sid, kept.to, kept.body, now))
