@@ -3,7 +3,6 @@
 No transaction is open while a provider is called: the claim is committed before, the result after.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +22,7 @@ from reminders.domain.outcome import (
 )
 from reminders.domain.state import State
 from reminders.engine.claiming import Claimed
-from reminders.engine.runtime import Runtime
+from reminders.engine.runtime import Runtime, bounded
 from reminders.store import attempts, cases, clinics
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
@@ -43,13 +42,11 @@ class Sent:
 
 async def send_all(runtime: Runtime, batch: Sequence[Claimed]) -> list[Sent]:
     """Hand a batch over, a bounded number at a time; each message gets an outcome."""
-    places = asyncio.Semaphore(runtime.config.delivery.in_flight)
 
     async def one(claimed: Claimed) -> Sent:
-        async with places:
-            return Sent(claimed, await hand_over(runtime, claimed))
+        return Sent(claimed, await hand_over(runtime, claimed))
 
-    return await asyncio.gather(*(one(claimed) for claimed in batch))
+    return await bounded(runtime, [one(claimed) for claimed in batch])
 
 
 async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:

@@ -1,11 +1,12 @@
 """Receipts: what became of accepted messages, by callback or by asking."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from reminders.domain.lifecycle import after_receipt
 from reminders.domain.outcome import Receipt
 from reminders.domain.state import State
-from reminders.engine.runtime import Runtime
+from reminders.engine.runtime import Runtime, bounded
 from reminders.store import attempts, cases, clinics
 from reminders.store.attempts import Open
 from reminders.store.database import Connection
@@ -19,21 +20,28 @@ SHORTEST_POLL = timedelta(seconds=30)
 async def poll(runtime: Runtime, now: datetime) -> int:
     """Ask about accepted messages whose turn it is; return how many were asked about."""
     asked = await runtime.work(attempts.waiting, State.ACCEPTED, now, BATCH)
-    for found in asked:
+
+    async def one(found: Open) -> tuple[Open, Receipt | None]:
         provider = runtime.providers.get((found.clinic, found.channel))
-        receipt = None
-        if provider is not None and found.provider_ref:
-            receipt = await provider.status(found.provider_ref)
-        await runtime.work(_apply_polled, runtime, found, receipt, now)
+        if provider is None or not found.provider_ref:
+            return found, None
+        return found, await provider.status(found.provider_ref)
+
+    answers = await bounded(runtime, [one(found) for found in asked])
+    await runtime.work(_apply_polled, runtime, answers, now)
     return len(asked)
 
 
 def _apply_polled(
-    conn: Connection, runtime: Runtime, found: Open, receipt: Receipt | None, now: datetime
+    conn: Connection,
+    runtime: Runtime,
+    answers: Sequence[tuple[Open, Receipt | None]],
+    now: datetime,
 ) -> None:
-    if receipt is not None and apply(conn, runtime, found, receipt, "poll", now):
-        return
-    attempts.poll_again(conn, [found.message_id], next_poll(found.sent_at, now))
+    for found, receipt in answers:
+        if receipt is not None and apply(conn, runtime, found, receipt, "poll", now):
+            continue
+        attempts.poll_again(conn, [found.message_id], next_poll(found.sent_at, now))
 
 
 def next_poll(sent_at: datetime, now: datetime) -> datetime | None:

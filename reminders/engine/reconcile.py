@@ -4,6 +4,8 @@ Nothing is sent again before the provider has been asked; what it cannot tell st
 person sees it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminders.config_rules import parse_duration
@@ -11,7 +13,7 @@ from reminders.domain.lifecycle import FIRST_POLL, Step
 from reminders.domain.outcome import Accepted, Outcome, Sought
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.engine.runtime import Runtime
+from reminders.engine.runtime import Runtime, bounded
 from reminders.store import attempts, cases
 from reminders.store.attempts import Open
 from reminders.store.database import Connection
@@ -53,47 +55,57 @@ def _back_in_time(found: Open, now: datetime) -> Step:
 async def search(runtime: Runtime, now: datetime) -> int:
     """Look for messages whose answer was lost; return how many were asked about."""
     wanted = await runtime.work(attempts.waiting, State.UNKNOWN, now, BATCH)
-    for found in wanted:
-        provider = runtime.providers.get((found.clinic, found.channel))
-        answer: Outcome | None = None
-        if provider is not None and not provider.stamps:
-            sought = Sought(
-                to=found.to,
-                token=found.callback_token,
-                body_digest=found.body_digest,
-                started_at=found.sent_at,
-                digest=runtime.digest,
-            )
-            answer = await provider.find(sought)
-        can_tell = provider is not None and not provider.stamps
-        await runtime.work(_settle_search, runtime, found, answer, can_tell, now)
+    answers = await bounded(runtime, [_look_for(runtime, found) for found in wanted])
+    await runtime.work(_settle_searches, runtime, answers, now)
     return len(wanted)
 
 
-def _settle_search(
-    conn: Connection,
-    runtime: Runtime,
-    found: Open,
-    answer: Outcome | None,
-    can_tell: bool,  # noqa: FBT001 - runs through Runtime.work, which passes by position
-    now: datetime,
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    found: Open
+    outcome: Outcome | None
+    can_tell: bool
+
+
+async def _look_for(runtime: Runtime, found: Open) -> _Answer:
+    provider = runtime.providers.get((found.clinic, found.channel))
+    if provider is None or provider.stamps:
+        return _Answer(found, None, can_tell=False)
+    sought = Sought(
+        to=found.to,
+        token=found.callback_token,
+        body_digest=found.body_digest,
+        started_at=found.sent_at,
+        digest=runtime.digest,
+    )
+    return _Answer(found, await provider.find(sought), can_tell=True)
+
+
+def _settle_searches(
+    conn: Connection, runtime: Runtime, answers: Sequence[_Answer], now: datetime
 ) -> None:
+    for answer in answers:
+        _settle_search(conn, runtime, answer, now)
+
+
+def _settle_search(conn: Connection, runtime: Runtime, answer: _Answer, now: datetime) -> None:
+    found, outcome = answer.found, answer.outcome
     horizon = min(found.sent_at + parse_duration(runtime.config.delivery.horizon), found.not_after)
     ref = None
-    if isinstance(answer, Accepted):
-        step, ref = Step(State.ACCEPTED, next_at=now + FIRST_POLL), answer.ref
-    elif answer is not None and now >= horizon:
+    if isinstance(outcome, Accepted):
+        step, ref = Step(State.ACCEPTED, next_at=now + FIRST_POLL), outcome.ref
+    elif outcome is not None and now >= horizon:
         step = _back_in_time(found, now)
     else:
-        step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=_next_search(found, can_tell, now))
+        step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=_next_search(answer, now))
     if not attempts.settle(conn, found.message_id, found.lease_token, step, now, ref):
         return
     if step.state is not State.UNKNOWN:
         _tell(conn, runtime, found, step, "searched", now)
 
 
-def _next_search(found: Open, can_tell: bool, now: datetime) -> datetime | None:  # noqa: FBT001 - one flag
-    if not can_tell or now > found.sent_at + SEARCH_FOR:
+def _next_search(answer: _Answer, now: datetime) -> datetime | None:
+    if not answer.can_tell or now > answer.found.sent_at + SEARCH_FOR:
         return None
     return now + SEARCH_AGAIN
 

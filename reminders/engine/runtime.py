@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -76,3 +76,14 @@ class Runtime:
 
 def _plain(address: str) -> str:
     return address.replace(" ", "").replace("-", "").casefold()
+
+
+async def bounded(runtime: Runtime, calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Await calls to providers, so many at a time as may be in flight; return what they return."""
+    places = asyncio.Semaphore(runtime.config.delivery.in_flight)
+
+    async def one(call: Coroutine[Any, Any, T]) -> T:
+        async with places:
+            return await call
+
+    return await asyncio.gather(*(one(call) for call in calls))

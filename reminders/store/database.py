@@ -80,7 +80,7 @@ def open_database(url: str, key: bytes | None = None, *, create: bool = False) -
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _open_sqlite(Path(parsed.database or "reminders.db"), key, create=create)
-        engine = create_engine(url, pool_pre_ping=True, pool_size=5)
+        engine = create_engine(url, pool_pre_ping=True, pool_size=5, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
             f"The database URL cannot be used ({type(error).__name__}). Write it like"
@@ -97,7 +97,7 @@ def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:
         raise DatabaseError(f"The folder {path.parent} is not there. Create it first.")
     module = sqlcipher or sqlite3
     encrypted = sqlcipher is not None and key is not None
-    engine = create_engine(f"sqlite:///{path}", module=module)
+    engine = create_engine(f"sqlite:///{path}", module=module, hide_parameters=True)
     version = tuple(int(part) for part in module.sqlite_version.split("."))
 
     @event.listens_for(engine, "connect")

@@ -1,24 +1,25 @@
-"""Small facts about the database itself."""
+"""Small facts about the database itself, by name: for example that it was restored."""
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from reminders.store.schema import keeping
 
 HELD = "held"
-"""While this is kept, nothing is sent: the database was restored, and a person has to look."""
+"""While this is kept, nothing is sent: a backup was restored, and a person has to look first."""
 
 
 def get(conn: Connection, name: str) -> bytes | None:
-    """Return what is kept under a name."""
+    """Return what is kept under a name, or None."""
     return conn.execute(select(keeping.c.value).where(keeping.c.name == name)).scalar()
 
 
 def put(conn: Connection, name: str, value: bytes) -> None:
-    """Keep a value under a name."""
-    remove(conn, name)
-    conn.execute(insert(keeping).values(name=name, value=value))
+    """Keep a value under a name, in place of what was there."""
+    there = conn.execute(update(keeping).where(keeping.c.name == name).values(value=value))
+    if there.rowcount == 0:
+        conn.execute(insert(keeping).values(name=name, value=value))
 
 
-def remove(conn: Connection, name: str) -> None:
-    """Keep nothing under a name."""
-    conn.execute(delete(keeping).where(keeping.c.name == name))
+def remove(conn: Connection, name: str) -> bool:
+    """Forget what is kept under a name; tell whether there was anything."""
+    return conn.execute(delete(keeping).where(keeping.c.name == name)).rowcount > 0

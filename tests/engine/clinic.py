@@ -69,6 +69,7 @@ class Clinic:
         self.clock = VirtualClock(start)
         self.config = self._config(url, changes)
         self.make_provider = make_provider
+        self.starts = 0
         make_key(self.config)
         database = open_store(self.config, create=True)
         upgrade(database)
@@ -79,15 +80,23 @@ class Clinic:
         self.dispatcher = Dispatcher(self.runtime, "worker")
 
     def _config(self, url: str, changes: dict[str, Any]) -> Config:
-        environ = {
-            "REMINDERS_DATABASE__URL": url,
-            "REMINDERS_PROVIDERS__SANDBOX__SHOW": "none",
-            **{f"REMINDERS_{key.upper()}": value for key, value in changes.items()},
-        }
-        return load_config(environ=environ).model_copy(update={"folder": self.folder})
+        """Return the example configuration with changes: scalars by path, sections whole."""
+        data = load_config(environ={}).model_dump(by_alias=True)
+        data["database"]["url"] = url
+        data["providers"] = {"sandbox": {"show": "none"}}
+        for path, value in changes.items():
+            *sections, name = path.lower().split("__")
+            place = data
+            for section in sections:
+                place = place.setdefault(section, {})
+            place[name] = value
+        return Config.model_validate({**data, "folder": self.folder})
 
     def _build(self) -> Runtime:
-        return build(self.config, clock=self.clock, make_provider=self.make_provider, seed=1)
+        self.starts += 1
+        return build(
+            self.config, clock=self.clock, make_provider=self.make_provider, seed=self.starts
+        )
 
     def restart(self, **changes: Any) -> None:
         """Let the process end, and start it again with another configuration."""

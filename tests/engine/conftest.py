@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.engine.clinic import Clinic, at
 
 START = "2026-11-30 12:00"

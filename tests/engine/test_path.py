@@ -1,10 +1,11 @@
 """The whole path: a booking in a file becomes the right text on a phone."""
 
 import pytest
+from sqlalchemy import func, insert, select
+
 from reminders.domain.merge import Category
 from reminders.errors import RefusedFileError
 from reminders.store import schema
-from sqlalchemy import func, insert, select
 from tests.engine.clinic import HEAD, Clinic, at, row
 
 
@@ -108,13 +109,14 @@ def test_missing_is_listed_and_cancelled_only_when_asked(clinic: Clinic) -> None
     """A full file lists what it lacks; only --cancel-missing cancels it."""
     other = row("B2", "2026-12-02 15:00", phone="070-174 06 06")
     clinic.read(row(), other)
-    assert [m.ref for m in clinic.read(row(), full=True).missing] == []
-    clinic.read(row(), other)
-    wide = row("B3", "2026-12-02 08:00", phone="070-174 06 07")
-    listed = clinic.read(row(), wide, full=True)
+    elsewhere = row("B3", "2026-12-03 15:00", phone="070-174 06 07")
+    clinic.read(row(), other, elsewhere)
+    assert clinic.read(row()).missing == []
+    listed = clinic.read(row(), full=True)
     assert [visit.ref for visit in listed.missing] == ["B2"]
     assert clinic.show("B2").visit.status == "booked"
-    clinic.read(row(), wide, cancel_missing=True)
+    clinic.read(row(), cancel_missing=True)
+    assert clinic.show("B3").visit.status == "booked"
     assert clinic.show("B2").visit.status == "cancelled"
 
 
