@@ -47,6 +47,13 @@ def parse_duration(text: str) -> timedelta:
     return _UNIT[unit] * int(count) * (-1 if sign == "-" else 1)
 
 
+def parse_length(text: str) -> timedelta:
+    """Return the time that '15m' or '24h' means, without a sign. Raise ValueError."""
+    if text.strip().startswith(("+", "-")):
+        raise ValueError(f"{text!r} has a sign; 'before' and 'after' say which way, write '24h'")
+    return parse_duration(text)
+
+
 def parse_clock(text: str) -> time:
     """Return the time of day that '18:00' means. Raise ValueError."""
     match = _CLOCK.fullmatch(text.strip())
@@ -73,6 +80,12 @@ class AudienceConfig(BaseModel):
     roles: frozenset[Role] = Field(default=frozenset(Role), min_length=1)
     min_age: int | None = Field(default=None, ge=0, le=130)
     max_age: int | None = Field(default=None, ge=0, le=130)
+
+    @model_validator(mode="after")
+    def _means_somebody(self) -> Self:
+        if self.min_age is not None and self.max_age is not None and self.min_age > self.max_age:
+            raise ValueError("'min_age' is above 'max_age', so the rule is for nobody; swap them")
+        return self
 
 
 class RuleConfig(BaseModel):
@@ -120,7 +133,7 @@ class RuleConfig(BaseModel):
         if self.on is not None:
             return self.on
         if self.after is not None:
-            return After(parse_duration(self.after))
+            return After(parse_length(self.after))
         if self.days_before is not None:
             return DaysBefore(self.days_before, parse_clock(self.at) if self.at else None)
         before = (self.before or "").strip()
@@ -128,7 +141,7 @@ class RuleConfig(BaseModel):
         if calendar:
             days = int(calendar[1]) * (7 if calendar[2] == "w" else 1)
             return DaysBefore(days)
-        return Before(parse_duration(before))
+        return Before(parse_length(before))
 
     def _not_after(self) -> timedelta:
         if self.not_after is not None:

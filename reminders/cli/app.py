@@ -1,5 +1,168 @@
-"""The command line."""
+"""The command line: the families of commands, and how errors are told."""
+
+import os
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import Abort, Exit, TyperException
+
+from reminders.cli import (
+    database,
+    desk,
+    importing,
+    installation,
+    optout,
+    status,
+    templates,
+    visits,
+    work,
+)
+from reminders.cli.logs import configure
+from reminders.cli.screen import say, tell
+from reminders.cli.session import Session
+from reminders.errors import RefusedFileError, RemindersError
+from reminders.intake.problems import Problem
+
+INTERRUPTED = 130
+LISTED = 20
+GLOBAL_FLAGS = frozenset({"--debug"})
+GLOBAL_VALUES = frozenset({"--config"})
+
+
+class Commands(TyperGroup):
+    """The root of the commands: tells errors in plain words, and takes its options anywhere."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options that are the same for every command, wherever they stand."""
+        return super().parse_args(ctx, _globals_first(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; turn what goes wrong into words and an exit status."""
+        try:
+            return super().invoke(ctx)
+        except (Exit, Abort, TyperException, BrokenPipeError):
+            raise
+        except RemindersError as error:
+            tell_error(error)
+            raise Exit(error.status) from None
+        except KeyboardInterrupt as interrupt:
+            tell(str(interrupt) or "Interrupted.")
+            raise Exit(INTERRUPTED) from None
+        except Exception as error:
+            if ctx.obj is None or ctx.obj.debug:
+                raise
+            tell_unexpected(error)
+            raise Exit(1) from None
+
+
+def _globals_first(args: list[str]) -> list[str]:
+    """Return the arguments with the global options before the command."""
+    first: list[str] = []
+    rest: list[str] = []
+    waiting = list(args)
+    while waiting:
+        word = waiting.pop(0)
+        if word == "--":
+            rest += [word, *waiting]
+            break
+        if word in GLOBAL_VALUES and waiting:
+            first += [word, waiting.pop(0)]
+        elif word in GLOBAL_FLAGS or word.partition("=")[0] in GLOBAL_VALUES:
+            first.append(word)
+        else:
+            rest.append(word)
+    return first + rest
+
+
+def tell_error(error: RemindersError) -> None:
+    """Print an error as it is, and the lines of the file that it is about."""
+    text = str(error)
+    tell(text)
+    if not isinstance(error, RefusedFileError):
+        return
+    named = [p for p in error.problems if isinstance(p, Problem) and p.message not in text]
+    for problem in named[:LISTED]:
+        column = f", column {problem.column}" if problem.column else ""
+        tell(f"  Line {problem.line}{column}: {problem.message}")
+    if len(named) > LISTED:
+        tell(f"  … and {len(named) - LISTED} more.")
+
+
+def tell_unexpected(error: Exception) -> None:
+    """Print that something went wrong in the program; never a value, which could be a patient's."""
+    kind = type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        tell(f"{place}{error.strerror} ({kind}).")
+        return
+    tell(
+        f"Something went wrong that the program did not expect ({kind}). What was begun is rolled"
+        " back.\nRun the command again with --debug to see where, and tell the maintainers."
+    )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        say(f"reminders {installed_version('reminders')}")
+        raise Exit
+
+
+app = typer.Typer(
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+@app.callback()
+def start(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="PATH",
+            help="The configuration. Else $REMINDERS_CONFIG, ./config.toml,"
+            " /etc/reminders/config.toml, or the built-in example.",
+            show_default=False,
+        ),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where the program failed. Also REMINDERS_DEBUG=1.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - the callback of the option does the work
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Text patients how to get into their video visits, at the right time, once."""
+    debug = debug or os.environ.get("REMINDERS_DEBUG", "") not in {"", "0"}
+    configure(debug=debug, verbose=ctx.invoked_subcommand == "run")
+    ctx.obj = Session(config, debug)
+
+
+app.add_typer(installation.commands)
+app.add_typer(importing.commands)
+app.add_typer(visits.commands)
+app.add_typer(work.commands)
+app.add_typer(status.commands)
+app.add_typer(desk.commands)
+app.add_typer(optout.commands, name="optout", help="Addresses that want no more messages.")
+app.add_typer(templates.commands, name="templates", help="The texts: check, preview, approve.")
+app.add_typer(database.commands, name="db", help="The database: upgrade, check, backup, restore.")
 
 
 def main() -> None:
     """Run the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal of an old encoding gets a question mark, not a traceback.
+            stream.reconfigure(errors="replace")
+    app(prog_name="reminders")

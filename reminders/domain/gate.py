@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from reminders.domain.contact import Consent, Contact
+from reminders.domain.contact import Contact
 from reminders.domain.message import Message
-from reminders.domain.plan import Case
+from reminders.domain.outbox import difference
+from reminders.domain.plan import Case, plan
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Practice, QuietPolicy
 from reminders.domain.state import State
@@ -43,46 +44,18 @@ Verdict = Go | Wait | Stop | Replan
 
 
 def gate(message: Message, case: Case, practice: Practice, now: datetime) -> Verdict:
-    """Judge whether a due message may go at this moment."""
+    """Judge whether a due message may go at this moment.
+
+    The planner is asked again: what it would change now does not go.
+    """
     if now > message.not_after:
         return Stop(State.EXPIRED, Reason.DEADLINE_PASSED)
     contact = next((c for c in case.contacts if c.id == message.key.contact), None)
     rule = practice.rule.get(message.key.rule)
-    if contact is None or rule is None or _differs(message, case, contact):
+    changes = difference(case, plan(case, practice, now), practice)
+    if contact is None or rule is None or any(change.id == message.id for change in changes):
         return Replan()
-    if message.request_id is None:
-        if _has_rival(message, case, now):
-            return Replan()
-        quiet = practice.quiet if rule.quiet is not QuietPolicy.IGNORE else None
-        if quiet and is_quiet(now, quiet, practice.zone):
-            until = quiet_end(now, quiet, practice.zone)
-            if until > message.not_after:
-                return Stop(State.SUPPRESSED, Reason.QUIET_HOURS)
-            return Wait(until)
+    minds = message.request_id is None and rule.quiet is not QuietPolicy.IGNORE
+    if practice.quiet is not None and minds and is_quiet(now, practice.quiet, practice.zone):
+        return Wait(quiet_end(now, practice.quiet, practice.zone))
     return Go(contact)
-
-
-def _differs(message: Message, case: Case, contact: Contact) -> bool:
-    visit = case.appointment
-    reach = contact.reach.get(message.key.channel)
-    return (
-        message.key.version != visit.version
-        or message.truth != visit.truth
-        or visit.protected
-        or reach is None
-        or reach.address_key != message.address_key
-        or reach.consent is not Consent.GIVEN
-        or reach.opted_out
-    )
-
-
-def _has_rival(message: Message, case: Case, now: datetime) -> bool:
-    """Tell whether another rule's message for the same person is due: one of them covers both."""
-    return any(
-        other.state is State.PLANNED
-        and other.request_id is None
-        and other.key.contact == message.key.contact
-        and other.key.rule != message.key.rule
-        and other.due_at <= now
-        for other in case.history
-    )

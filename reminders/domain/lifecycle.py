@@ -14,7 +14,16 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     _S.CANCELLED: frozenset({_S.PLANNED, _S.SUPPRESSED}),
     _S.SUPPRESSED: frozenset({_S.PLANNED, _S.CANCELLED}),
     _S.SENDING: frozenset(
-        {_S.ACCEPTED, _S.PLANNED, _S.FAILED, _S.EXPIRED, _S.CANCELLED, _S.UNKNOWN}
+        {
+            _S.ACCEPTED,
+            _S.DELIVERED,  # a callback may outrun the answer
+            _S.UNDELIVERED,
+            _S.PLANNED,
+            _S.FAILED,
+            _S.EXPIRED,
+            _S.CANCELLED,
+            _S.UNKNOWN,
+        }
     ),
     _S.UNKNOWN: frozenset(
         {_S.ACCEPTED, _S.DELIVERED, _S.UNDELIVERED, _S.PLANNED, _S.FAILED, _S.EXPIRED}

@@ -1,6 +1,6 @@
 """What a file says of a patient against what is known, before anything is written."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -203,42 +203,41 @@ def _merge_contacts(
 ) -> list[ContactChange]:
     """Find out who of the file is who in the database.
 
-    The same address is the same person; those left over are paired in their order within a role,
-    so that a corrected number stays with its person.
+    The same address is the same person, the more of it is the same the surer; those left over are
+    paired in their order within a role, so that a corrected number stays with its person.
     """
     free = list(known.contacts) if known else []
     partner: dict[int, KnownContact] = {}
-
-    def pair(index: int, found: Iterable[KnownContact]) -> None:
-        match = next(iter(found), None)
-        if match is not None:
-            partner[index] = match
-            free.remove(match)
-
-    for same_role in (True, False):
+    for least, within_role in _SIGNS:
         for index, person in enumerate(people):
-            if index not in partner:
-                pair(
-                    index,
-                    [
-                        c
-                        for c in free
-                        if _same_address(person, c) and (not same_role or c.role is person.role)
-                    ],
-                )
-    for index, person in enumerate(people):
-        if index not in partner:
-            pair(index, [c for c in free if c.role is person.role])
+            if index in partner:
+                continue
+            match = next(
+                (
+                    c
+                    for c in free
+                    if _addresses_alike(person, c) >= least
+                    and (c.role is person.role or not within_role)
+                ),
+                None,
+            )
+            if match is not None:
+                partner[index] = match
+                free.remove(match)
     return [
         _contact_change(person, partner.get(index), default_consent)
         for index, person in enumerate(people)
     ]
 
 
-def _same_address(person: IncomingPerson, known: KnownContact) -> bool:
-    return (person.phone is not None and person.phone == known.phone) or (
-        person.email is not None and person.email == known.email
-    )
+_SIGNS = ((2, True), (1, True), (2, False), (1, False), (0, True))
+"""How many addresses are the same, and whether the role has to be: the surest sign comes first."""
+
+
+def _addresses_alike(person: IncomingPerson, known: KnownContact) -> int:
+    same_phone = person.phone is not None and person.phone == known.phone
+    same_email = person.email is not None and person.email == known.email
+    return same_phone + same_email
 
 
 def _contact_change(

@@ -46,3 +46,8 @@ class Message:
     retryable: bool = False
     sent_at: datetime | None = None
     request_id: int | None = None
+
+    @property
+    def went_at(self) -> datetime:
+        """Return when it left, or was to leave (UTC)."""
+        return self.sent_at or self.due_at

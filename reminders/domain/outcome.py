@@ -1,7 +1,7 @@
 """What is handed to a provider, and what comes back."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -74,23 +74,23 @@ class OutgoingMessage:
     """
 
     channel: Channel
-    to: str
-    body: str
+    to: str = field(repr=False)
+    body: str = field(repr=False)
     token: str
     message_key: str
     started_at: datetime
     valid_for: timedelta
     language: str
     before_write: Callable[[], Awaitable[None]]
-    subject: str | None = None
-    html: str | None = None
+    subject: str | None = field(default=None, repr=False)
+    html: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
     """An attempt whose fate is not known, as a provider can look for it."""
 
-    to: str
+    to: str = field(repr=False)
     token: str
     body_digest: str
     started_at: datetime

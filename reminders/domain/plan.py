@@ -14,14 +14,17 @@ from reminders.domain.coverage import one_text_now, share_addresses
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import NOT_REACHED, TOLD
 from reminders.domain.message import Key, Message, Request
-from reminders.domain.reasons import Reason
+from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Deliver, Event, Late, Practice, QuietPolicy, Rule
 from reminders.domain.state import State
-from reminders.domain.told import told
+from reminders.domain.told import told, told_elsewhere
 from reminders.domain.when import before_quiet, due_time, is_quiet, quiet_end
 
 URGENT_WITHIN = timedelta(hours=1)
 """A message whose usefulness ends this soon after it is due goes before the others."""
+
+REQUEST_HELPS = timedelta(hours=1)
+"""Staff ask for a text to go now: what could not go within this time, they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ def plan(case: Case, practice: Practice, now: datetime) -> Plan:
             decisions += planner.decide(rule, contact)
         for request in latest_per_rule(case.requests):
             decisions += planner.answer(request, contact)
-    decisions = share_addresses(decisions, case.history, appointment, practice)
     decisions = one_text_now(decisions, case.history, appointment, practice, now)
+    decisions = share_addresses(decisions, case.history, appointment, practice)
     return Plan(appointment, tuple(decisions))
 
 
@@ -87,11 +90,20 @@ class _Planner:
         return self._route(rule, contact, timing, None)
 
     def answer(self, request: Request, contact: Contact) -> list[Decision]:
-        """Decide a staff request: now, at any hour, as long as the text can still help."""
+        """Decide a staff request: now, at any hour, as long as the text can still help.
+
+        It is for the visit as it was when they asked, and for the people it had then.
+        """
         rule = self.practice.rule.get(request.rule)
-        if rule is None or not self._meant(rule, contact):
+        lapses_at = request.requested_at + REQUEST_HELPS
+        meant = rule is not None and self._meant(rule, contact)
+        outdated = request.requested_at < (self.appointment.known_at or self.now)
+        asked_for = any(
+            m.request_id == request.id and m.key.contact == contact.id for m in self.history
+        )
+        if rule is None or not meant or outdated or (self.now > lapses_at and not asked_for):
             return []
-        deadline = self.appointment.truth.starts_at + rule.not_after
+        deadline = min(self.appointment.truth.starts_at + rule.not_after, lapses_at)
         timing: _Timing | Reason = _Timing(request.requested_at, deadline)
         if self.now > deadline:
             timing = Reason.TOO_LATE
@@ -130,7 +142,7 @@ class _Planner:
         if self.now > deadline or due_at > deadline:
             return Reason.TOO_LATE
         due_at = self._awake(due_at, rule, known_at)
-        if due_at > deadline:
+        if self._after_night(max(due_at, self.now), rule) > deadline:
             return Reason.QUIET_HOURS
         return _Timing(due_at, deadline, short=late and rule.late is Late.SHORT)
 
@@ -144,6 +156,7 @@ class _Planner:
             if self.now - known_at > self.practice.confirm_within:
                 return Reason.CONFIRMATION_TOO_OLD
             return None
+        heard_of = heard_of or told_elsewhere(self.history, contact)
         if heard_of is None or heard_of == self.appointment.truth:
             return Reason.NOTHING_TO_TELL
         if event is Event.CANCELLED and heard_of.status is VisitStatus.CANCELLED:
@@ -152,26 +165,38 @@ class _Planner:
 
     def _awake(self, due_at: datetime, rule: Rule, known_at: datetime) -> datetime:
         quiet, zone = self.practice.quiet, self.practice.zone
-        if quiet is None or rule.quiet is QuietPolicy.IGNORE or not is_quiet(due_at, quiet, zone):
-            return due_at
-        if rule.quiet is QuietPolicy.EARLIER:
+        if (
+            quiet is not None
+            and rule.quiet is QuietPolicy.EARLIER
+            and is_quiet(due_at, quiet, zone)
+        ):
             evening = before_quiet(due_at, quiet, zone)
             if evening >= known_at:
                 return evening
-        return quiet_end(due_at, quiet, zone)
+        return self._after_night(due_at, rule)
+
+    def _after_night(self, instant: datetime, rule: Rule) -> datetime:
+        quiet = self.practice.quiet
+        if quiet is None or rule.quiet is QuietPolicy.IGNORE:
+            return instant
+        return quiet_end(instant, quiet, self.practice.zone)
 
     def _route(
         self, rule: Rule, contact: Contact, timing: _Timing | Reason, request_id: int | None
     ) -> list[Decision]:
-        """Try the rule's channels in order: the first that can, or each of them."""
+        """Try the rule's channels in order: the first that can, or each of them.
+
+        Who has been told on one channel is not told again because an earlier one can be used now.
+        """
+        channels = rule.channels
+        if rule.deliver is Deliver.FIRST:
+            told_on = (c for c in channels if self._standing(rule, contact, c, timing, request_id))
+            channels = tuple(told_on)[:1] or channels
         passed_over: list[Decision] = []
         chosen: list[Decision] = []
-        for channel in rule.channels:
+        for channel in channels:
             decision = self._slot(rule, contact, channel, timing, request_id)
-            reached = isinstance(decision, Send) or (
-                isinstance(decision, Kept) and decision.message.state not in NOT_REACHED
-            )
-            if reached:
+            if self._settles(decision):
                 chosen.append(decision)
                 if rule.deliver is Deliver.FIRST:
                     break
@@ -182,6 +207,14 @@ class _Planner:
             return telling + chosen
         return _without_repeats(telling) if telling else passed_over[:1]
 
+    def _settles(self, decision: Decision) -> bool:
+        """Tell whether no other channel has to be tried."""
+        if isinstance(decision, Kept):
+            message = decision.message
+            over = message.state is State.EXPIRED and self.now > message.not_after
+            return message.state in TOLD or over
+        return isinstance(decision, Send)
+
     def _slot(
         self,
         rule: Rule,
@@ -190,23 +223,24 @@ class _Planner:
         timing: _Timing | Reason,
         request_id: int | None,
     ) -> Decision:
-        past = self._past(rule, contact, channel, request_id)
-        done = next((m for m in past if m.state in TOLD or m.state is State.EXPIRED), None)
-        if done is not None and done.key.version == self.appointment.version:
-            return Kept(done)
-        if done is not None and done.state in TOLD and not isinstance(rule.when, Event):
-            return self._no(rule, contact, channel, Reason.ALREADY_SENT, request_id)
+        done = self._done(rule, contact, channel, timing, request_id)
+        if done is not None:
+            return done
         reach = contact.reach.get(channel)
-        if reach is None:
-            return self._no(rule, contact, channel, Reason.NO_ADDRESS, request_id)
-        if isinstance(timing, Reason):
+        if isinstance(timing, Reason) and (reach is not None or timing in UNRECORDED):
             return self._no(rule, contact, channel, timing, request_id)
+        if isinstance(timing, Reason) or reach is None:
+            return self._no(rule, contact, channel, Reason.NO_ADDRESS, request_id)
         if reach.opted_out or reach.consent is Consent.REFUSED:
             reason = Reason.OPTED_OUT if reach.opted_out else Reason.NO_CONSENT
             return self._no(rule, contact, channel, reason, request_id)
-        missed = [m for m in past if m.state in NOT_REACHED and m.address_key == reach.address_key]
+        missed = self._missed(rule, channel, reach.address_key, request_id)
         if missed and not (len(missed) == 1 and missed[0].retryable):
-            return Kept(missed[-1])
+            own = [m for m in missed if m.key.contact == contact.id]
+            if own:
+                return Kept(own[-1])
+            reason = missed[-1].reason or Reason.NOT_DELIVERED
+            return self._no(rule, contact, channel, reason, request_id)
         return Send(
             self._key(rule, contact, channel, request_id),
             timing.due_at,
@@ -216,6 +250,62 @@ class _Planner:
             urgent=timing.not_after - timing.due_at <= URGENT_WITHIN,
             request_id=request_id,
         )
+
+    def _done(
+        self,
+        rule: Rule,
+        contact: Contact,
+        channel: Channel,
+        timing: _Timing | Reason,
+        request_id: int | None,
+    ) -> Decision | None:
+        """Return the decision where this slot's text has gone, or has run out of time."""
+        version = self.appointment.version
+        standing = self._standing(rule, contact, channel, timing, request_id)
+        if standing is not None and standing.key.version != version:
+            return self._no(rule, contact, channel, Reason.ALREADY_SENT, request_id)
+        past = self._past(rule, contact, channel, request_id)
+        expired = (m for m in past if m.state is State.EXPIRED and m.key.version == version)
+        ended = standing or next(expired, None)
+        return Kept(ended) if ended is not None else None
+
+    def _standing(
+        self,
+        rule: Rule,
+        contact: Contact,
+        channel: Channel,
+        timing: _Timing | Reason,
+        request_id: int | None,
+    ) -> Message | None:
+        """Return the message of this slot that has told what is now true, if there is one.
+
+        An event is told of anew in each version. A text that staff asked for stands for the rule's
+        own if it went when that was due, or later: an early one must not cost the timely one.
+        """
+
+        def stands(message: Message) -> bool:
+            current = message.key.version == self.appointment.version
+            if message.state not in TOLD or (isinstance(rule.when, Event) and not current):
+                return False
+            timely = isinstance(timing, Reason) or message.went_at >= timing.due_at
+            return message.request_id == request_id or timely
+
+        past = self._past(rule, contact, channel, request_id)
+        return next((message for message in past if stands(message)), None)
+
+    def _missed(
+        self, rule: Rule, channel: Channel, address_key: str, request_id: int | None
+    ) -> list[Message]:
+        """Return what did not arrive at this address, whoever of the visit's people it was for."""
+        return [
+            m
+            for m in self.history
+            if m.state in NOT_REACHED
+            and (m.key.rule, m.key.channel) == (rule.key, channel)
+            and m.truth == self.appointment.truth
+            and m.address_key == address_key
+            and m.request_id == request_id
+        ]
 
     def _past(
         self, rule: Rule, contact: Contact, channel: Channel, request_id: int | None

@@ -6,6 +6,7 @@ from reminders.domain.appointment import Truth
 from reminders.domain.contact import Contact
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Message
+from reminders.domain.reasons import Reason
 
 
 def told(history: Iterable[Message], contact: Contact) -> Truth | None:
@@ -17,10 +18,23 @@ def told(history: Iterable[Message], contact: Contact) -> Truth | None:
     """
     latest = max(
         (m for m in history if m.state in TOLD and heard(m, contact)),
-        key=lambda m: (m.sent_at or m.due_at, m.id),
+        key=lambda m: (m.went_at, m.id),
         default=None,
     )
     return latest.truth if latest else None
+
+
+def told_elsewhere(history: Iterable[Message], contact: Contact) -> Truth | None:
+    """Return what `contact` knew when the visit came in with no confirmations to be sent.
+
+    Such a booking was told of before this program knew it, so a change to it is still news.
+    """
+    first = min(
+        (m for m in history if m.reason is Reason.NO_CONFIRMATIONS and m.key.contact == contact.id),
+        key=lambda m: m.key,
+        default=None,
+    )
+    return first.truth if first else None
 
 
 def heard(message: Message, contact: Contact) -> bool:

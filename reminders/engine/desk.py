@@ -164,6 +164,11 @@ def _calls(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
     return items
 
 
+def nobody_to_tell(visit: Visit) -> Reason:
+    """Return why a visit without contacts is not told of."""
+    return Reason.PROTECTED_IDENTITY if visit.protected else Reason.NO_ADDRESS
+
+
 def _calls_for(visit: Visit, found: Sequence[Line]) -> list[Item]:
     """Return whom to phone about one visit: those whom nothing reached, and nothing will."""
     present = [line for line in found if line.message.key.version == visit.version]
@@ -184,7 +189,6 @@ def _calls_for(visit: Visit, found: Sequence[Line]) -> list[Item]:
                 kind, visit.clinic, visit.ref, visit.starts_at, line.contact, reason.value, ""
             )
     if not found:
-        items[0] = Item(
-            "call", visit.clinic, visit.ref, visit.starts_at, None, Reason.NO_ADDRESS.value, ""
-        )
+        reason = nobody_to_tell(visit)
+        items[0] = Item("call", visit.clinic, visit.ref, visit.starts_at, None, reason.value, "")
     return list(items.values())

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reminders.config import ClinicConfig
 from reminders.domain.merge import Category, KnownVisit, PatientChange, merge
 from reminders.engine import forecast
 from reminders.engine.runtime import Runtime
@@ -95,7 +94,6 @@ def stage(
     Raise RefusedFileError, with nothing changed, for a file that is not whole, is older than what
     was imported before, or (strict) has any problem.
     """
-    clinic = runtime.clinic(clinic_key)
     digest = _file_digest(path)
     exported_at = options.exported_at or datetime.fromtimestamp(path.stat().st_mtime, UTC)
     run_id, clinic_id, first = runtime.in_transaction(
@@ -103,7 +101,7 @@ def stage(
     )
     problems: list[Problem] = []
     try:
-        reader = read(path, _format(runtime, clinic_key, clinic), now, progress)
+        reader = read(path, format_for(runtime, clinic_key), now, progress)
         for rows, faults in _chunks(reader):
             problems += faults
             runtime.in_transaction(_add, run_id, clinic_id, rows, faults, now)
@@ -157,7 +155,9 @@ def _file_digest(path: Path) -> str:
         raise RefusedFileError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _format(runtime: Runtime, clinic_key: str, clinic: ClinicConfig) -> Format:
+def format_for(runtime: Runtime, clinic_key: str) -> Format:
+    """Return how a clinic's files are to be read."""
+    clinic = runtime.clinic(clinic_key)
     return Format(
         zone=clinic.zone,
         columns=clinic.imports.columns,

@@ -95,10 +95,14 @@ def _first_undecodable(stream: BinaryIO, encoding: str) -> int | None:
     line = 1
     for chunk, final in _chunks(stream):
         try:
-            line += decoder.decode(chunk, final).count("\n")
+            line += _line_ends(decoder.decode(chunk, final))
         except UnicodeDecodeError as error:
-            return line + error.object[: error.start].decode(encoding, "ignore").count("\n")
+            return line + _line_ends(error.object[: error.start].decode(encoding, "ignore"))
     return None
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") or text.count("\r")
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:

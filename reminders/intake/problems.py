@@ -52,6 +52,16 @@ class ProblemCode(StrEnum):
     NO_CONTACT = "no_contact"
 
 
+_WHOLE_FILE = frozenset(
+    {
+        ProblemCode.UNREADABLE_FILE,
+        ProblemCode.EMPTY_FILE,
+        ProblemCode.NOT_TEXT,
+        ProblemCode.UNKNOWN_FIELD,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing to correct. `column` is the header as the file has it; no personal data in any."""
@@ -74,11 +84,15 @@ class Fault:
 def refusal(problems: Sequence[Problem]) -> RefusedFileError:
     """Return the error that refuses the file for these problems, the first of them named."""
     lines = ["The file cannot be used, and nothing was changed."]
-    lines += [f"  Line {problem.line}: {problem.message}" for problem in problems[:SHOWN]]
+    lines += [f"  {_place(problem)}{problem.message}" for problem in problems[:SHOWN]]
     more = len(problems) - SHOWN
     if more > 0:
         lines.append(f"  … and {more} more.")
     return RefusedFileError("\n".join(lines), tuple(problems))
+
+
+def _place(problem: Problem) -> str:
+    return "" if problem.code in _WHOLE_FILE else f"Line {problem.line}: "
 
 
 def refuse(

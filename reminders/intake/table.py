@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -13,7 +15,12 @@ from reminders.intake.problems import ProblemCode, refuse
 LONGEST_LINE = 1 << 16
 """Characters a line may have. A longer one is no row of bookings."""
 
+LONGEST_RECORD = 200
+"""Lines that one record may run over, inside quotation marks."""
+
 _DELIMITERS = ";,\t"
+_DECLARABLE = ";,\t|"
+_DECLARATION = re.compile(rf'"?sep=([{_DECLARABLE}])"?', re.IGNORECASE)
 _TELL_EVERY = 1000
 
 
@@ -29,17 +36,16 @@ def read_table(
     is_header: Callable[[str], bool],
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[Record]:
-    """Yield the header, and each record that is not blank, with no fewer cells than written.
+    """Yield the header, then each record that is not blank; blank records at any place are skipped.
 
     `is_header` tells a known header, by which the delimiter is found. `progress` is told the share
     of the file that is read, 0 to 1. Raise RefusedFileError naming the line, possibly midway.
     """
     with _opened(source) as stream:
-        size = max(_size(stream), 1)
+        size = max(stream.seek(0, io.SEEK_END), 1)
         encoding = detect_encoding(stream)
         with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
-            lines = _Lines(text)
-            for count, record in enumerate(_records(lines, is_header)):
+            for count, record in enumerate(_records(_Lines(text), is_header)):
                 if progress is not None and count % _TELL_EVERY == 0:
                     progress(min(stream.tell() / size, 1.0))
                 yield record
@@ -53,19 +59,14 @@ def assumed_encoding(source: bytes | Path) -> str:
         return detect_encoding(stream)
 
 
-def _opened(source: bytes | Path) -> BinaryIO:
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
+@contextmanager
+def _opened(source: bytes | Path) -> Iterator[BinaryIO]:
     try:
-        return source.open("rb")
-    except OSError as error:
-        raise refuse(
-            ProblemCode.UNREADABLE_FILE, f"The file cannot be opened: {error.strerror}."
-        ) from None
-
-
-def _size(stream: BinaryIO) -> int:
-    return stream.seek(0, io.SEEK_END)
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+            yield stream
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it changes meanwhile, or can be read only once"
+        raise refuse(ProblemCode.UNREADABLE_FILE, f"The file cannot be read: {why}.") from None
 
 
 class _Lines:
@@ -75,6 +76,7 @@ class _Lines:
         self._text = text
         self.number = 0
         self.ended = True
+        self.record = 1
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -84,6 +86,8 @@ class _Lines:
         if not line:
             raise StopIteration
         self.number += 1
+        if self.number >= self.record + LONGEST_RECORD:
+            raise _open_quote(self.record, self.number)
         self.ended = line.endswith(("\n", "\r"))
         if len(line) >= LONGEST_LINE and not self.ended:
             raise refuse(
@@ -110,8 +114,8 @@ def _records(lines: _Lines, is_header: Callable[[str], bool]) -> Iterator[Record
     )
     width = 0
     while True:
-        line = start + reader.line_num + 1
-        cells = _next_cells(reader, line, lines)
+        line = lines.record = start + reader.line_num + 1
+        cells = _next_cells(reader, lines)
         if cells is None:
             return
         if not any(cell and not cell.isspace() for cell in cells):
@@ -132,18 +136,18 @@ def _chained(first: str, lines: _Lines) -> Iterator[str]:
     yield from lines
 
 
-def _next_cells(reader: Iterator[list[str]], line: int, lines: _Lines) -> list[str] | None:
+def _next_cells(reader: Iterator[list[str]], lines: _Lines) -> list[str] | None:
     """Return the cells of the next record; None after the last."""
     try:
         return next(reader)
     except StopIteration:
         return None
     except csv.Error:
-        raise _open_quote(line, lines) from None
+        raise _open_quote(lines.record, lines.number) from None
 
 
-def _open_quote(line: int, lines: _Lines) -> RefusedFileError:
-    noticed = "" if lines.number == line else f" (noticed on line {lines.number})"
+def _open_quote(line: int, noticed_on: int) -> RefusedFileError:
+    noticed = "" if noticed_on == line else f" (noticed on line {noticed_on})"
     return refuse(
         ProblemCode.OPEN_QUOTE,
         f'A quotation mark (") in the row is not closed, or stands inside a text{noticed}. '
@@ -160,30 +164,24 @@ def _without_blank_end(cells: list[str]) -> list[str]:
 
 def _first_line(lines: _Lines, is_header: Callable[[str], bool]) -> tuple[str, str]:
     """Return the line that the header begins on, and the delimiter."""
-    declared = None
+    delimiter = None
     for line in lines:
-        stripped = line.strip()
-        if declared is None and _declares(stripped):
-            declared = stripped.strip('"')[4]
-        elif stripped.strip(_DELIMITERS + '" '):
-            return line, declared or _sniff(line, is_header)
+        lines.record = lines.number + 1
+        if delimiter is None and (declared := _DECLARATION.fullmatch(line.strip("\r\n"))):
+            delimiter = declared[1]
+        elif line.strip(_DECLARABLE + '" \r\n'):
+            return line, delimiter or _sniff(line, is_header)
     raise refuse(
         ProblemCode.EMPTY_FILE,
         "The file is empty. The first line names the columns, and each line below is a booking.",
     )
 
 
-def _declares(line: str) -> bool:
-    """Tell whether this is the line `sep=;` that spreadsheets put first."""
-    plain = line.strip('"')
-    return len(plain) == len("sep=;") and plain.casefold().startswith("sep=")
-
-
 def _sniff(line: str, is_header: Callable[[str], bool]) -> str:
     """Return the delimiter that makes the most known headers of the line, or the most cells."""
 
     def score(delimiter: str) -> tuple[int, int]:
-        cells = line.rstrip("\r\n").replace('"', "").split(delimiter)
+        cells = line.strip("\r\n").replace('"', "").split(delimiter)
         return sum(map(is_header, cells)), len(cells)
 
     return max(_DELIMITERS, key=score)

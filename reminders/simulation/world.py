@@ -43,12 +43,19 @@ class World:
         self.runtime.in_transaction(check_rules, self.runtime, start)
         self._dispatcher = Dispatcher(self.runtime, ACTOR)
 
-    async def go_on(self, until: datetime, each: Callable[[Report], None] | None = None) -> None:
-        """Let the engine work, from one event to the next, until `until` (UTC)."""
+    async def go_on(
+        self,
+        until: datetime,
+        before: Callable[[datetime], None],
+        after: Callable[[Report], None],
+    ) -> None:
+        """Let the engine work, from one event to the next, until `until` (UTC).
+
+        `before` is told the time of each pass, and `after` what it did.
+        """
         while True:
-            report = await self._dispatcher.run_once()
-            if each is not None:
-                each(report)
+            before(self.clock.now())
+            after(await self._dispatcher.run_once())
             wake = await self._dispatcher.next_wake()
             if wake is None or wake > until:
                 self.clock.set(until)

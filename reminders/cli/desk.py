@@ -1,0 +1,202 @@
+"""The desk: cancelling, moving, sending again, sending help."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from reminders.cli.screen import Line as Row
+from reminders.cli.screen import ask, iso, local, plural, print_json, say, table, tell
+from reminders.cli.session import (
+    AsJson,
+    Clinic,
+    Ref,
+    Yes,
+    config_of,
+    examples,
+    family,
+    instant,
+    one_clinic,
+    opened,
+    zone_of,
+)
+from reminders.cli.visits import message_json, messages_text
+from reminders.domain.state import State
+from reminders.engine import desk
+from reminders.engine.runtime import Runtime
+from reminders.errors import UsageError
+from reminders.store import views
+from reminders.store.views import Line, Visit
+
+NOT_DONE = 1
+
+commands = family()
+
+
+@commands.command(
+    epilog=examples(
+        "reminders cancel B-2041",
+        "reminders cancel B-2041 B-2042",
+        "reminders cancel --day 2026-12-01     a whole day: shows, asks, cancels",
+    )
+)
+def cancel(
+    ctx: typer.Context,
+    refs: Annotated[
+        list[str] | None, typer.Argument(metavar="REF...", help="The bookings.", show_default=False)
+    ] = None,
+    day: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Every visit of a day, like 2026-12-01.")
+    ] = None,
+    clinic: Clinic = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel visits. Those who were told of them are told; the others hear nothing."""
+    if bool(refs) == bool(day):
+        raise UsageError("Give the references of the bookings, or --day DATE.")
+    config = config_of(ctx)
+    key = one_clinic(config, clinic)
+    zone = zone_of(config, key)
+    with opened(config) as runtime:
+        found = _of_day(runtime, key, day, zone) if day else _named(runtime, key, refs or [])
+        if day and not _agreed(found, zone, yes=yes, quiet=as_json):
+            raise typer.Exit(NOT_DONE)
+        names = [visit.ref for visit in found]
+        now = runtime.clock.now()
+        lines = runtime.in_transaction(desk.cancel, runtime, key, names, now)
+    if as_json:
+        _print_done(names, lines, zone)
+        return
+    say(f"Cancelled {plural(len(names), 'visit')}.")
+    _say_planned(lines, zone)
+
+
+def _named(runtime: Runtime, clinic: str, refs: list[str]) -> list[Visit]:
+    with runtime.database.reading() as conn:
+        return [desk.require(conn, clinic, ref) for ref in dict.fromkeys(refs)]
+
+
+def _of_day(runtime: Runtime, clinic: str, day: str, zone: ZoneInfo) -> list[Visit]:
+    try:
+        chosen = date.fromisoformat(day)
+    except ValueError:
+        raise UsageError(f"{day!r} is not a date. Write it like 2026-12-01.") from None
+    since, until = (
+        datetime.combine(chosen + timedelta(days=extra), time(), zone).astimezone(UTC)
+        for extra in (0, 1)
+    )
+    now = runtime.clock.now()
+    with runtime.database.reading() as conn:
+        found = views.visits(conn, clinic, since=max(since, now), until=until)
+    return [visit for visit in found if visit.status == "booked"]
+
+
+def _agreed(found: list[Visit], zone: ZoneInfo, *, yes: bool, quiet: bool) -> bool:
+    if not found:
+        tell("There is no coming visit to cancel on that day.")
+        return yes
+    if not quiet:
+        rows = [Row((local(visit.starts_at, zone), visit.ref, visit.kind)) for visit in found]
+        say(table(["Time", "Visit", "Kind"], rows) + "\n")
+    return ask(f"Cancel {plural(len(found), 'visit')}, and tell those who know of them?", yes=yes)
+
+
+@commands.command(
+    epilog=examples(
+        "reminders move B-2041 --to '2026-12-03 09:30'",
+        "reminders move B-2041 --to 2026-12-03T09:30+01:00",
+    )
+)
+def move(
+    ctx: typer.Context,
+    ref: Ref,
+    to: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="The new time, in the clinic's time zone.")
+    ],
+    clinic: Clinic = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a visit a new time. Those who know of the old one are told."""
+    config = config_of(ctx)
+    key = one_clinic(config, clinic)
+    zone = zone_of(config, key)
+    at = instant(to, zone)
+    with opened(config) as runtime:
+        now = runtime.clock.now()
+        lines = runtime.in_transaction(desk.move, runtime, key, ref, at, now)
+    if as_json:
+        print_json(
+            {
+                "ref": ref,
+                "starts_at": iso(at, zone),
+                "messages": [message_json(line, zone) for line in lines],
+            }
+        )
+        return
+    say(f"{ref} is now at {local(at, zone)}.")
+    _say_planned(lines, zone)
+
+
+@commands.command(epilog=examples("reminders resend B-2041 fifteen_minutes"))
+def resend(
+    ctx: typer.Context,
+    ref: Ref,
+    rule: Annotated[
+        str, typer.Argument(metavar="RULE", help="The rule, by its name in the configuration.")
+    ],
+    clinic: Clinic = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a rule's message again, now, also at night. Ends with 1 if nobody can get it."""
+    config = config_of(ctx)
+    key = one_clinic(config, clinic)
+    with opened(config) as runtime:
+        now = runtime.clock.now()
+        lines = runtime.in_transaction(desk.resend, runtime, key, ref, rule, now)
+    _tell_asked(ref, lines, zone_of(config, key), as_json=as_json)
+
+
+@commands.command("help", epilog=examples("reminders help B-2041"))
+def send_help(ctx: typer.Context, ref: Ref, clinic: Clinic = None, as_json: AsJson = False) -> None:
+    """Send the help with connecting: the patient cannot get in. For --help, add two dashes.
+
+    Ends with 1 if nobody can get it.
+    """
+    config = config_of(ctx)
+    key = one_clinic(config, clinic)
+    with opened(config) as runtime:
+        now = runtime.clock.now()
+        lines = runtime.in_transaction(desk.send_help, runtime, key, ref, now)
+    _tell_asked(ref, lines, zone_of(config, key), as_json=as_json)
+
+
+def _tell_asked(ref: str, lines: list[Line], zone: ZoneInfo, *, as_json: bool) -> None:
+    going = [line for line in lines if line.message.state is State.PLANNED]
+    if as_json:
+        _print_done([ref], lines, zone)
+    else:
+        say(messages_text(lines, zone))
+        if going:
+            say("\nIt goes out at once if 'reminders run' is at work, else with the next 'tick'.")
+    if not going:
+        tell("Nothing will be sent. Phone instead.")
+        raise typer.Exit(NOT_DONE)
+
+
+def _print_done(refs: list[str], lines: list[Line], zone: ZoneInfo) -> None:
+    print_json(
+        {
+            "refs": refs,
+            "count": len(refs),
+            "messages": [message_json(line, zone) for line in lines],
+        }
+    )
+
+
+def _say_planned(lines: list[Line], zone: ZoneInfo) -> None:
+    if lines:
+        say("\n" + messages_text(lines, zone, with_ref=True))
+    else:
+        say("Nobody needs a message of it.")

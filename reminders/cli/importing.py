@@ -1,0 +1,294 @@
+"""`import`: shows what a file would change and send, asks, and applies it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from reminders.cli.screen import (
+    ask,
+    indented,
+    iso,
+    local,
+    plural,
+    print_json,
+    printable,
+    say,
+    tell,
+)
+from reminders.cli.session import (
+    AsJson,
+    Clinic,
+    Yes,
+    catch_up,
+    config_of,
+    examples,
+    family,
+    instant,
+    one_clinic,
+    opened,
+    zone_of,
+)
+from reminders.domain.merge import Category
+from reminders.engine import importing
+from reminders.engine.importing import Difference, Options, Staged
+from reminders.engine.runtime import Runtime
+from reminders.errors import RefusedFileError
+from reminders.intake.problems import Problem
+from reminders.store import imports
+
+NOT_APPLIED = 1
+APPLIED_WITH_PROBLEMS = 3
+LISTED = 20
+NOTHING_CHANGED = "Interrupted. Nothing was changed."
+
+commands = family()
+
+
+@commands.command(
+    "import",
+    epilog=examples(
+        "reminders import bookings.csv                    shows, asks, applies",
+        "reminders import bookings.csv --dry-run          shows only",
+        "reminders import bookings.csv --yes --json       for a script",
+        "reminders import week.csv --full --cancel-missing",
+    ),
+)
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The bookings, as CSV.")],
+    clinic: Clinic = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")
+    ] = False,
+    yes: Yes = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="The file has every booking of its days: list missing ones."),
+    ] = False,
+    cancel_missing: Annotated[
+        bool, typer.Option("--cancel-missing", help="Cancel the missing bookings (with --full).")
+    ] = False,
+    exported_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="When the file was exported, if not at its own time on the disk."
+        ),
+    ] = None,
+    older_ok: Annotated[
+        bool, typer.Option("--older-ok", help="Take a file older than the last one imported.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse the whole file for any problem row.")
+    ] = False,
+    confirmations: Annotated[
+        bool | None,
+        typer.Option(
+            "--confirmations/--no-confirmations",
+            help="Whether new bookings are confirmed. Else: yes, but not in the first import.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read bookings from a file: show what changes and what will be sent, ask, apply.
+
+    Ends with 0; 1 if it was only shown; 2 if the file is refused; 3 if it was applied and has
+    problem rows, which then stand on the worklist.
+    """
+    config = config_of(ctx)
+    key = one_clinic(config, clinic)
+    zone = zone_of(config, key)
+    options = Options(
+        full=full or cancel_missing,
+        cancel_missing=cancel_missing,
+        exported_at=instant(exported_at, zone) if exported_at else None,
+        older_ok=older_ok,
+        strict=strict,
+        confirmations=confirmations,
+    )
+    with opened(config) as runtime:
+        try:
+            difference = _import(runtime, key, file, options, not dry_run, yes=yes, quiet=as_json)
+        except RefusedFileError as error:
+            if as_json:
+                print_json(_as_json(None, error.problems, zone) | {"error": str(error)})
+            raise
+    if as_json:
+        print_json(_as_json(difference, difference.problems, zone))
+    if not difference.applied and not dry_run:
+        raise typer.Exit(NOT_APPLIED)
+    if difference.applied and difference.problems:
+        raise typer.Exit(APPLIED_WITH_PROBLEMS)
+
+
+def _import(
+    runtime: Runtime,
+    clinic: str,
+    file: Path,
+    options: Options,
+    may_apply: bool,
+    *,
+    yes: bool,
+    quiet: bool,
+) -> Difference:
+    now = runtime.clock.now()
+    try:
+        with _progress(f"Reading {file.name}") as progress:
+            staged = importing.stage(runtime, clinic, file, options, now, progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(NOTHING_CHANGED) from None
+    with _thrown_away_unless_applied(runtime, staged):
+        shown = importing.look(runtime, staged, options, now)
+        if not quiet:
+            say(describe(shown, runtime.clinic(clinic).zone))
+        if not may_apply or not ask("Apply?", yes=yes):
+            return shown
+        done = importing.apply(runtime, staged, options, now)
+    if not quiet:
+        tell("Applied.")
+    catch_up(runtime, now)
+    return replace(done, sends=shown.sends)
+
+
+@contextmanager
+def _thrown_away_unless_applied(runtime: Runtime, staged: Staged) -> Iterator[None]:
+    """Leave nothing behind, however it ends; say so if it was interrupted just after applying."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _is_applied(runtime, staged):
+            raise KeyboardInterrupt("Interrupted, just after the file was applied.") from None
+        raise KeyboardInterrupt(NOTHING_CHANGED) from None
+    finally:
+        if not _is_applied(runtime, staged):
+            importing.forget(runtime, staged)
+
+
+def _is_applied(runtime: Runtime, staged: Staged) -> bool:
+    with runtime.database.reading() as conn:
+        return imports.counts_of(conn, staged.run_id) is not None
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[float], None] | None]:
+    """Yield what shows how far the reading has come; None without a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(printable(title), total=1.0)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def describe(difference: Difference, zone: ZoneInfo) -> str:
+    """Return what a file changes and what will be sent for it, in words."""
+    return "\n".join(
+        [*_changes(difference, zone), "", *_sends(difference, zone), *_problems(difference)]
+    )
+
+
+def _changes(difference: Difference, zone: ZoneInfo) -> list[str]:
+    counts = difference.counts
+    lines = [
+        f"{counts[Category.NEW]:>6} new",
+        f"{counts[Category.MOVED]:>6} moved to another time",
+        *_listed(
+            [f"{m.ref}  {local(m.before, zone)} → {local(m.after, zone)}" for m in difference.moves]
+        ),
+        f"{counts[Category.CANCELLED]:>6} cancelled",
+        *_listed(difference.cancellations),
+        f"{counts[Category.UPDATED]:>6} with corrected details",
+        f"{counts[Category.UNCHANGED]:>6} unchanged",
+        f"{counts[Category.IGNORED]:>6} ignored: not video visits, or past",
+    ]
+    if counts[Category.HELD_BACK]:
+        lines.append(f"{counts[Category.HELD_BACK]:>6} held back: nobody can be told (see below)")
+    if difference.missing:
+        fate = "will be cancelled" if difference.cancels_missing else "stay as they are"
+        lines.append(f"{len(difference.missing):>6} missing from the file: they {fate}")
+        lines += _listed([f"{m.ref}  {local(m.starts_at, zone)}" for m in difference.missing])
+    return lines
+
+
+def _listed(items: list[str]) -> list[str]:
+    lines = [indented(item, 9) for item in items[:LISTED]]
+    more = len(items) - LISTED
+    return [*lines, f"         … and {more} more"] if more > 0 else lines
+
+
+def _sends(difference: Difference, zone: ZoneInfo) -> list[str]:
+    sends = difference.sends
+    lines = ["Nothing will be sent for this."]
+    if sends.messages:
+        messages = plural(sends.messages, "message")
+        parts = plural(sends.segments, "SMS part")
+        lines = [
+            f"Will be sent: {messages}, {parts}, about {sends.cost:.2f} {sends.currency}",
+            f"  first {local(sends.first_at, zone)}, last {local(sends.last_at, zone)}",
+            *(f"  {count:>6} {rule}" for rule, count in sends.by_rule.items()),
+        ]
+    if difference.confirmations:
+        lines.append("New bookings are confirmed. (--no-confirmations: they are not.)")
+    elif difference.first_import:
+        lines.append(
+            "This is the clinic's first import: new bookings are not confirmed, as patients"
+            "\nhave known them for long. (--confirmations: they are.)"
+        )
+    else:
+        lines.append("New bookings are not confirmed.")
+    return lines
+
+
+def _problems(difference: Difference) -> list[str]:
+    found = difference.problems
+    if not found:
+        return []
+    lines = ["", f"{plural(len(found), 'problem')} in the file:"]
+    for problem in found[:LISTED]:
+        column = f", column {problem.column}" if problem.column else ""
+        lines.append(indented(f"Line {problem.line}{column}: {problem.message}", 2, 6))
+    if len(found) > LISTED:
+        lines.append(f"  … and {len(found) - LISTED} more")
+    return lines
+
+
+def _as_json(
+    difference: Difference | None, problems: tuple[object, ...] | list[Problem], zone: ZoneInfo
+) -> dict[str, Any]:
+    shown = difference or Difference(0, "", confirmations=False, first_import=False)
+    sends = shown.sends
+    return {
+        **{category.value: count for category, count in shown.counts.items()},
+        "missing": len(shown.missing),
+        "problems": [
+            {"line": p.line, "column": p.column, "code": p.code.value, "message": p.message}
+            for p in problems
+            if isinstance(p, Problem)
+        ],
+        "messages": sends.messages,
+        "segments": sends.segments,
+        "cost": sends.cost,
+        "currency": sends.currency,
+        "first_at": iso(sends.first_at, zone),
+        "last_at": iso(sends.last_at, zone),
+        "by_rule": dict(sends.by_rule),
+        "moves": [
+            {"ref": m.ref, "from": iso(m.before, zone), "to": iso(m.after, zone)}
+            for m in shown.moves
+        ],
+        "cancellations": shown.cancellations,
+        "missing_refs": [m.ref for m in shown.missing],
+        "cancels_missing": shown.cancels_missing,
+        "confirmations": shown.confirmations,
+        "first_import": shown.first_import,
+        "applied": shown.applied,
+    }

@@ -1,0 +1,227 @@
+"""Setting up and looking over an installation: init, doctor, demo."""
+
+import asyncio
+import os
+import stat
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from reminders import wiring
+from reminders.cli.database import bring_up
+from reminders.cli.screen import indented, plural, print_json, say, tell
+from reminders.cli.session import AsJson, Session, config_of, examples, family, login
+from reminders.config import Config
+from reminders.engine import approval
+from reminders.engine.runtime import Runtime
+from reminders.errors import RemindersError
+from reminders.resources import example_config
+from reminders.cli.demo import play as play_demo
+from reminders.store import clinics, keeping, workers
+from reminders.store import templates as approved_templates
+from reminders.store.database import Connection
+
+FINDING = 1
+CLOCK_SLACK = timedelta(minutes=1)
+SHIPPED_LANGUAGES = {"sv", "en"}
+
+commands = family()
+
+
+@commands.command(
+    epilog=examples("reminders init", "reminders --config /etc/reminders/config.toml init")
+)
+def init(ctx: typer.Context) -> None:
+    """Set up: write config.toml, make the key and the database, approve the shipped texts.
+
+    What is there already stays as it is, so it can be run again.
+    """
+    session: Session = ctx.obj
+    path = session.config_path or Path(os.environ.get("REMINDERS_CONFIG", "config.toml"))
+    written = _write_config(path)
+    say(f"Wrote {path}." if written else f"{path} is there already and stays as it is.")
+    config = Session(path, session.debug).config()
+    database, key_made = bring_up(config)
+    database.close()
+    if key_made:
+        say(f"Made the key {config.path(config.key_file)}. Keep a copy of it in another place:")
+        say("without it, neither the database nor a backup of it can be read.")
+    say(f"The database is ready: {database.engine.url.render_as_string(hide_password=True)}")
+    _approve_shipped(config)
+    say("\nNext:")
+    say(f"  1. Look through {path}: the clinic's phone, its words, who sends.")
+    say("  2. reminders doctor               is all in order?")
+    say("  3. reminders import FILE          shows what it would do, then asks")
+    say("  4. reminders run                  sends what falls due")
+
+
+def _write_config(path: Path) -> bool:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(example_config())
+    except FileExistsError:
+        return False
+    return True
+
+
+def _approve_shipped(config: Config) -> None:
+    """Approve the shipped texts of a new database; in an older one, a person decides."""
+    runtime = wiring.build(config, actor=login())
+    try:
+        now = runtime.clock.now()
+        with runtime.database.transaction() as conn:
+            new = not approved_templates.approved_versions(conn)
+            done = (
+                approval.approve(conn, runtime, runtime.actor, now, SHIPPED_LANGUAGES)
+                if new
+                else []
+            )
+    finally:
+        asyncio.run(wiring.close(runtime))
+    if done:
+        say(f"Approved the {plural(len(done), 'shipped text')}, Swedish and English.")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    message: str
+
+
+@commands.command(epilog=examples("reminders doctor", "reminders doctor --json"))
+def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Look the installation over: files, database, texts, providers, clock.
+
+    Sends nothing. Ends with 1 if something is wrong.
+    """
+    config = config_of(ctx)
+    checks = [_check_key(config), _check_environment(config), _check_zones()]
+    try:
+        runtime = wiring.build(config, actor=login())
+    except RemindersError as error:
+        checks.append(Check("database and providers", ok=False, message=str(error)))
+    else:
+        checks += asyncio.run(_check_runtime(runtime))
+    ok = all(check.ok for check in checks)
+    if as_json:
+        print_json({"ok": ok, "checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            mark = "ok   " if check.ok else "WRONG"
+            say(indented(f"{mark}  {check.name}: {check.message}", 0, 7))
+    if not ok:
+        tell("\nPut right what is marked WRONG, then run 'reminders doctor' again.")
+        raise typer.Exit(FINDING)
+
+
+def _check_key(config: Config) -> Check:
+    path = config.path(config.key_file)
+    name = "key file"
+    try:
+        wiring.read_secret(config)
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except RemindersError as error:
+        return Check(name, ok=False, message=str(error))
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Check(
+            name, ok=False, message=f"others may read {path}; put it right with: chmod 600 {path}"
+        )
+    return Check(name, ok=True, message=f"{path}, for its owner alone")
+
+
+def _check_environment(config: Config) -> Check:
+    if config.environment == "production":
+        return Check("environment", ok=True, message="production: patients are texted")
+    count = plural(len(config.allowed_recipients), "allowed address", "allowed addresses")
+    return Check("environment", ok=True, message=f"test: only {count} can be texted")
+
+
+def _check_zones() -> Check:
+    try:
+        version = installed_version("tzdata")
+    except PackageNotFoundError:
+        return Check("time zones", ok=True, message="the operating system's")
+    return Check("time zones", ok=True, message=f"tzdata {version}")
+
+
+async def _check_runtime(runtime: Runtime) -> list[Check]:
+    try:
+        with runtime.database.reading() as conn:
+            checks = [
+                _check_database(runtime),
+                _check_held(conn),
+                _check_templates(conn, runtime),
+                _check_clock(conn, runtime),
+                *_check_channels(conn),
+            ]
+        return checks + await _probe_providers(runtime)
+    finally:
+        await wiring.close(runtime)
+
+
+def _check_database(runtime: Runtime) -> Check:
+    kind = runtime.database.engine.dialect.name
+    how = "encrypted" if runtime.database.encrypted else "not encrypted by reminders"
+    return Check("database", ok=True, message=f"{kind}, {how}, current")
+
+
+def _check_held(conn: Connection) -> Check:
+    held = keeping.get(conn, keeping.HELD) is not None
+    text = "restored and held: see 'reminders db release'" if held else "not held"
+    return Check("sending", ok=not held, message=text)
+
+
+def _check_templates(conn: Connection, runtime: Runtime) -> Check:
+    name = "texts"
+    try:
+        count = len(approval.waiting(conn, runtime))
+    except RemindersError as error:
+        return Check(name, ok=False, message=str(error))
+    if count:
+        text = f"{plural(count, 'text')} not approved: 'reminders templates approve'"
+        return Check(name, ok=False, message=text)
+    return Check(name, ok=True, message="all approved")
+
+
+def _check_clock(conn: Connection, runtime: Runtime) -> Check:
+    now, last = runtime.clock.now(), workers.last_tick(conn)
+    if last is not None and last > now + CLOCK_SLACK:
+        text = f"this machine's clock has gone back: it has been {last:%Y-%m-%d %H:%M}Z already"
+        return Check("clock", ok=False, message=text)
+    return Check("clock", ok=True, message=f"{now:%Y-%m-%d %H:%M}Z")
+
+
+def _check_channels(conn: Connection) -> list[Check]:
+    return [
+        Check(f"channel {c.clinic}/{c.channel.value}", ok=False, message=f"down, code {c.code}")
+        for c in clinics.closed_channels(conn)
+    ]
+
+
+async def _probe_providers(runtime: Runtime) -> list[Check]:
+    checks: list[Check] = []
+    for (clinic, channel), provider in runtime.providers.items():
+        wrong = await provider.probe()
+        message = wrong or f"{provider.name} answers"
+        checks.append(Check(f"{clinic}/{channel.value}", ok=wrong is None, message=message))
+    return checks
+
+
+@commands.command(epilog=examples("reminders demo", "reminders demo --pace 0"))
+def demo(
+    pace: Annotated[
+        float, typer.Option(min=0, help="Seconds to pause at each step; 0 does not pause.")
+    ] = 0.5,
+) -> None:
+    """Play two days of a made-up clinic, with its texts on a pretended phone. Sends nothing."""
+    if not play_demo(Console(), pace=pace):
+        raise typer.Exit(FINDING)

@@ -1,0 +1,108 @@
+"""`status`: how the sending is doing, for people and for monitoring."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import typer
+
+from reminders.cli.screen import local, plural, print_json, say
+from reminders.cli.session import AsJson, config_of, examples, family, opened, zone_of
+from reminders.engine import approval
+from reminders.engine.runtime import Runtime
+from reminders.errors import TemplateError
+from reminders.store import cases, clinics, keeping, views, workers
+from reminders.store.database import Connection
+
+NOT_OK = 1
+RECENTLY = timedelta(minutes=5)
+"""A worker or a cron pass must have been at work within this, if anything is due."""
+
+MOST_PENDING = 100_000
+
+commands = family()
+
+
+@commands.command(epilog=examples("reminders status", "reminders status --json     for monitoring"))
+def status(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show how the sending is doing. Ends with 1 if it needs a person.
+
+    All is well when nothing is overdue, no channel is down, the database is not held after a
+    restore, and somebody is sending what is due.
+    """
+    config = config_of(ctx)
+    zone = zone_of(config)
+    with opened(config) as runtime:
+        now = runtime.clock.now()
+        with runtime.database.reading() as conn:
+            found = _look(conn, runtime, now)
+    seen: datetime | None = found["last_tick"]
+    if as_json:
+        moment = seen.astimezone(zone).isoformat(timespec="seconds") if seen else None
+        print_json(found | {"last_tick": moment})
+    else:
+        say(_as_text(found | {"last_tick": local(seen, zone) if seen else "never"}))
+    if not found["ok"]:
+        raise typer.Exit(NOT_OK)
+
+
+def _look(conn: Connection, runtime: Runtime, now: datetime) -> dict[str, Any]:
+    health = views.health(conn, now)
+    down = [f"{c.clinic}/{c.channel.value}" for c in clinics.closed_channels(conn)]
+    pending = len(cases.pending(conn, MOST_PENDING, list(runtime.practices)))
+    held = keeping.get(conn, keeping.HELD) is not None
+    last = workers.last_tick(conn)
+    at_work = last is not None and last >= now - RECENTLY
+    attended = at_work or not (health.due or pending)
+    return {
+        "ok": not (health.overdue or down or held) and attended,
+        **asdict(health),
+        "last_tick": last,
+        "workers": workers.alive(conn, now),
+        "channels_down": down,
+        "pending": pending,
+        "held": held,
+        "attended": attended,
+        "templates_waiting": _templates_waiting(conn, runtime),
+    }
+
+
+def _templates_waiting(conn: Connection, runtime: Runtime) -> int:
+    """Return how many edited templates nobody has approved. One that cannot be read waits too."""
+    try:
+        return len(approval.waiting(conn, runtime))
+    except TemplateError:
+        return 1
+
+
+def _as_text(found: dict[str, Any]) -> str:
+    lines = ["All is well." if found["ok"] else "Something needs a person:"]
+    lines += [f"  {text}" for text in _complaints(found)]
+    lines += [
+        "",
+        f"{found['due']:>6} due now ({found['overdue']} overdue)",
+        f"{found['pending']:>6} visits waiting to be planned",
+        f"{found['sending']:>6} being sent",
+        f"{found['unknown']:>6} not known whether they arrived",
+        f"{found['failed_24h']:>6} failed in the last 24 hours",
+        f"{found['delivered_24h']:>6} delivered in the last 24 hours",
+        f"{found['workers']:>6} workers; last at work {found['last_tick']}",
+    ]
+    if found["templates_waiting"]:
+        count = plural(found["templates_waiting"], "template")
+        lines.append(f"\n{count} edited and not approved: 'reminders templates approve'.")
+    return "\n".join(lines)
+
+
+def _complaints(found: dict[str, Any]) -> list[str]:
+    said: list[str] = []
+    if found["held"]:
+        said.append("The database was restored and is held: 'reminders db release'.")
+    if found["channels_down"]:
+        said.append(f"Down: {', '.join(found['channels_down'])}. Ask 'reminders doctor'.")
+    if found["overdue"]:
+        late = plural(round(found["oldest_due_seconds"] / 60), "minute")
+        said.append(f"{plural(found['overdue'], 'message')} overdue, the oldest by {late}.")
+    if not found["attended"]:
+        said.append("Nobody is sending: start 'reminders run', or 'reminders tick' from cron.")
+    return said

@@ -1,0 +1,265 @@
+"""Looking: one visit with all its messages, what goes out when, and whom to phone."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from reminders.cli import screen
+from reminders.cli.screen import indented, iso, local, plural, print_json, say, table
+from reminders.cli.session import (
+    AsJson,
+    Clinic,
+    Ref,
+    any_clinic,
+    catch_up,
+    config_of,
+    examples,
+    family,
+    one_clinic,
+    opened,
+    zone_of,
+)
+from reminders.config import Config
+from reminders.domain.message import Message
+from reminders.domain.reasons import Reason, sentence
+from reminders.engine import desk
+from reminders.engine.desk import Item, Shown
+from reminders.store import views
+from reminders.store.ledger import Entry
+from reminders.store.views import Line, Visit
+
+commands = family()
+
+KINDS = {
+    "channel": "Nothing goes out on these channels",
+    "call": "To phone: nothing has reached them",
+    "unknown": "Not known whether it arrived: phone if it is urgent",
+    "problem": "Rows of files to correct",
+}
+
+
+@commands.command(epilog=examples("reminders show B-2041", "reminders show B-2041 --json"))
+def show(ctx: typer.Context, ref: Ref, clinic: Clinic = None, as_json: AsJson = False) -> None:
+    """Show a visit: its messages with the reason for each, and all that has happened to it.
+
+    Ends with 4 if there is no such booking.
+    """
+    config = config_of(ctx)
+    key = one_clinic(config, clinic)
+    zone = zone_of(config, key)
+    with opened(config) as runtime:
+        now = runtime.clock.now()
+        catch_up(runtime, now)
+        with runtime.database.reading() as conn:
+            shown = desk.show(conn, runtime, key, ref, now)
+    if as_json:
+        print_json(_visit_json(shown, zone))
+    else:
+        say(_visit_text(shown, zone))
+
+
+def _visit_json(shown: Shown, zone: ZoneInfo) -> dict[str, Any]:
+    visit = shown.visit
+    return {
+        "clinic": visit.clinic,
+        "ref": visit.ref,
+        "kind": visit.kind,
+        "starts_at": iso(visit.starts_at, zone),
+        "status": visit.status,
+        "version": visit.version,
+        "known_at": iso(visit.known_at, zone),
+        "protected": visit.protected,
+        "messages": [message_json(line, zone) for line in shown.lines],
+        "not_planned": [
+            {"rule": e.rule, "reason": e.reason.value, "sentence": told(e.reason)}
+            for e in shown.explanations
+        ],
+        "ledger": [
+            {
+                "at": iso(entry.at, zone),
+                "actor": entry.actor,
+                "event": entry.event,
+                "message": entry.message_id,
+                "detail": dict(entry.detail),
+            }
+            for entry in shown.entries
+        ],
+    }
+
+
+def message_json(line: Line, zone: ZoneInfo) -> dict[str, Any]:
+    """Return a message for scripts."""
+    message = line.message
+    return {
+        "id": message.id,
+        "clinic": line.visit.clinic,
+        "ref": line.visit.ref,
+        "rule": message.key.rule,
+        "contact": line.contact,
+        "channel": message.key.channel.value,
+        "state": message.state.value,
+        "due_at": iso(message.due_at, zone),
+        "not_after": iso(message.not_after, zone),
+        "sent_at": iso(line.sent_at, zone),
+        "reason": message.reason.value if message.reason else None,
+        "covered_by": line.covered_by,
+        "version": message.key.version,
+        "occasion": message.key.occasion,
+        "attempts": message.attempts,
+    }
+
+
+def told(reason: Reason) -> str:
+    """Return a reason as a sentence, in the language of whoever sits at the terminal."""
+    return sentence(reason, screen.language())
+
+
+def _visit_text(shown: Shown, zone: ZoneInfo) -> str:
+    visit = shown.visit
+    parts = [
+        indented(
+            f"{visit.ref} at {visit.clinic}: {visit.kind}, {local(visit.starts_at, zone)},"
+            f" {visit.status}",
+            0,
+        ),
+        messages_text(list(shown.lines), zone) if shown.lines else _why_nothing(visit),
+        *_explained(shown),
+    ]
+    if shown.entries:
+        parts.append("\n".join(["What has happened", *(_entry(e, zone) for e in shown.entries)]))
+    return "\n\n".join(parts)
+
+
+def _why_nothing(visit: Visit) -> str:
+    reason = Reason.PROTECTED_IDENTITY if visit.protected else Reason.NO_ADDRESS
+    return indented(f"There are no messages. {told(reason)}", 0)
+
+
+def _explained(shown: Shown) -> list[str]:
+    """Return why other rules have no message; that nothing has happened yet goes without saying."""
+    said = dict.fromkeys(
+        (e.rule, e.reason) for e in shown.explanations if e.reason is not Reason.NOTHING_TO_TELL
+    )
+    lines = [indented(f"{rule}: {told(reason)}", 2, 4) for rule, reason in said]
+    return ["\n".join(["No message for", *lines])] if lines else []
+
+
+def _entry(entry: Entry, zone: ZoneInfo) -> str:
+    detail = " ".join(f"{key}={value}" for key, value in entry.detail.items())
+    text = f"{local(entry.at, zone)}  {entry.event}  {detail}  ({entry.actor})"
+    return indented(" ".join(text.split()), 2, 6)
+
+
+def messages_text(lines: list[Line], zone: ZoneInfo, *, with_ref: bool = False) -> str:
+    """Return messages as a table, the reason of each below it."""
+    if not lines:
+        return "There are no messages."
+    headers = ["Due", "Rule", "To", "By", "State"]
+    return table(
+        ["Due", "Visit", *headers[1:]] if with_ref else headers,
+        [
+            screen.Line(
+                (
+                    local(line.message.due_at, zone),
+                    *((line.visit.ref,) if with_ref else ()),
+                    line.message.key.rule,
+                    line.contact,
+                    line.message.key.channel.value,
+                    line.message.state.value,
+                ),
+                _note(line.message, line.covered_by),
+            )
+            for line in lines
+        ],
+    )
+
+
+def _note(message: Message, covered_by: str | None) -> str:
+    if message.reason is None:
+        return ""
+    return told(message.reason) + (f" ({covered_by})" if covered_by else "")
+
+
+@commands.command(epilog=examples("reminders timeline", "reminders timeline --hours 72"))
+def timeline(
+    ctx: typer.Context,
+    hours: Annotated[int, typer.Option(min=1, max=24 * 366, help="How far to look ahead.")] = 24,
+    clinic: Clinic = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what goes out when."""
+    config = config_of(ctx)
+    key = any_clinic(config, clinic)
+    zone = zone_of(config, key)
+    with opened(config) as runtime:
+        now = runtime.clock.now()
+        catch_up(runtime, now)
+        with runtime.database.reading() as conn:
+            found = views.timeline(conn, key, now, now + timedelta(hours=hours))
+    found.sort(key=lambda line: (line.message.due_at, line.visit.ref))
+    if as_json:
+        messages = [message_json(line, zone_of(config, line.visit.clinic)) for line in found]
+        print_json({"hours": hours, "count": len(messages), "messages": messages})
+        return
+    if found:
+        say(messages_text(found, zone, with_ref=True) + "\n")
+    say(f"{plural(len(found), 'message')} in the next {plural(hours, 'hour')}.")
+
+
+@commands.command(epilog=examples("reminders worklist", "reminders worklist | lp"))
+def worklist(ctx: typer.Context, clinic: Clinic = None, as_json: AsJson = False) -> None:
+    """List whom to phone and why, what is unclear, and which rows of files need a look.
+
+    The soonest visit comes first. Phone numbers are not shown: look them up in the records.
+    """
+    config = config_of(ctx)
+    key = any_clinic(config, clinic)
+    with opened(config) as runtime:
+        now = runtime.clock.now()
+        catch_up(runtime, now)
+        with runtime.database.reading() as conn:
+            items = desk.worklist(conn, key, now)
+    if as_json:
+        listed = [_item_json(config, item) for item in items]
+        print_json({"count": len(listed), "items": listed})
+    elif not items:
+        say("Nothing to do: everybody has been told, or will be.")
+    else:
+        say("\n\n".join(_items_text(config, kind, items) for kind in _kinds(items)))
+
+
+def _kinds(items: list[Item]) -> list[str]:
+    found = {item.kind for item in items}
+    return [kind for kind in KINDS if kind in found]
+
+
+def _item_json(config: Config, item: Item) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "clinic": item.clinic,
+        "ref": item.ref,
+        "starts_at": iso(item.starts_at, zone_of(config, item.clinic)),
+        "contact": item.contact,
+        "reason": item.reason,
+        "sentence": _item_sentence(item),
+    }
+
+
+def _item_sentence(item: Item) -> str:
+    if item.kind == "problem":
+        return item.detail
+    why = told(Reason(item.reason))
+    return f"{item.detail}. {why}" if item.detail else why
+
+
+def _items_text(config: Config, kind: str, items: list[Item]) -> str:
+    chosen = [item for item in items if item.kind == kind]
+    lines = [f"{KINDS[kind]} ({len(chosen)})"]
+    for item in chosen:
+        when = local(item.starts_at, zone_of(config, item.clinic)) if item.starts_at else ""
+        clinic = item.clinic if len(config.clinics) > 1 or not item.ref else ""
+        head = "  ".join(part for part in (when, item.ref, item.contact, clinic) if part)
+        lines += [indented(head, 2), indented(_item_sentence(item), 6)]
+    return "\n".join(lines)

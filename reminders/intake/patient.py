@@ -1,0 +1,132 @@
+"""What a row tells of the patient: the clinic's own key for them, the birth date, and flags."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from reminders.domain.appointment import OwnLogin
+from reminders.intake import words
+from reminders.intake.addresses import damage, without_decimals
+from reminders.intake.columns import Column, Field
+from reminders.intake.identity import Identity, read_identity, resembles_identity
+from reminders.intake.problems import Fault, ProblemCode
+from reminders.intake.record import LONGEST_KEY, Notes
+from reminders.intake.times import read_date
+
+_EARLIEST_BIRTH = date(1900, 1, 1)
+
+_BAD_BIRTH_DATE = Fault(
+    ProblemCode.BAD_BIRTH_DATE,
+    "The birth date cannot be read, or cannot be right. Write it like 2012-06-30.",
+)
+_BAD_PATIENT = Fault(
+    ProblemCode.BAD_PATIENT,
+    f"The patient's number is longer than {LONGEST_KEY} characters, or has signs in it that "
+    "cannot be shown. Write the number itself.",
+)
+_BAD_PROTECTED = Fault(
+    ProblemCode.BAD_YES_NO,
+    "It is not clear whether the patient's identity is protected, so it is taken as protected and "
+    "nobody is contacted. Write 'ja' or 'nej'.",
+)
+_BAD_OWN_LOGIN = Fault(
+    ProblemCode.BAD_YES_NO,
+    "It is not clear whether the patient has a login of their own, so it is taken as not known. "
+    "Write 'ja' or 'nej'.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What a row tells of the patient. `key` is the clinic's own, or an identity's pseudonym."""
+
+    key: str | None = None
+    birth_date: date | None = None
+    protected: bool = False
+    own_login: OwnLogin = OwnLogin.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class PatientReader:
+    """Reads patients by these columns. `today` is the clinic's date."""
+
+    columns: Mapping[Field, Column]
+    pseudonym: Callable[[str], str] = field(repr=False)
+    today: date
+
+    def read(self, notes: Notes) -> Patient:
+        """Return what the record tells of the patient, and note what cannot be used."""
+        identity = self._identity(notes, self.columns.get(Field.IDENTITY))
+        key = self._key(notes)
+        if isinstance(key, Identity):
+            identity, key = identity or key, None
+        if identity is not None and key is None:
+            key = self.pseudonym(identity.number)
+        born = self._birth_date(notes) or (identity.birth_date if identity else None)
+        return Patient(key, born, self._protected(notes), self._own_login(notes))
+
+    def _identity(self, notes: Notes, column: Column | None) -> Identity | None:
+        text = notes.cell(column)
+        if not text:
+            return None
+        identity = read_identity(text, self.today)
+        if isinstance(identity, Fault):
+            notes.note(identity, column)
+            return None
+        return identity
+
+    def _key(self, notes: Notes) -> str | Identity | None:
+        """Return the clinic's key; a name is no key, and an identity number is not kept as one."""
+        column = self.columns.get(Field.PATIENT)
+        text = without_decimals(notes.cell(column))
+        if resembles_identity(text):
+            return self._resembling(notes, text, column)
+        if not any(character.isdigit() for character in text):
+            return None
+        fault = damage(text)
+        if fault is None and (len(text) > LONGEST_KEY or not text.isprintable()):
+            fault = _BAD_PATIENT
+        if fault is not None:
+            notes.note(fault, column)
+            return None
+        return text
+
+    def _resembling(self, notes: Notes, text: str, column: Column | None) -> str | Identity | None:
+        # Digits alone may as well be a key of the clinic's own, which the pseudonym is as good as.
+        if text.isdecimal() and isinstance(read_identity(text, self.today), Fault):
+            return self.pseudonym(text)
+        return self._identity(notes, column)
+
+    def _birth_date(self, notes: Notes) -> date | None:
+        column = self.columns.get(Field.BIRTH_DATE)
+        text = notes.cell(column)
+        if not text:
+            return None
+        if resembles_identity(text):
+            identity = self._identity(notes, column)
+            return identity.birth_date if identity else None
+        born = read_date(text)
+        if isinstance(born, Fault) or not _EARLIEST_BIRTH <= born <= self.today:
+            notes.note(_BAD_BIRTH_DATE, column)
+            return None
+        return born
+
+    def _protected(self, notes: Notes) -> bool:
+        column = self.columns.get(Field.PROTECTED)
+        text = notes.cell(column)
+        protected = words.is_protected(text) if text else False
+        if protected is None:
+            notes.note(_BAD_PROTECTED, column)
+            return True
+        return protected
+
+    def _own_login(self, notes: Notes) -> OwnLogin:
+        column = self.columns.get(Field.OWN_LOGIN)
+        text = notes.cell(column)
+        if not text:
+            return OwnLogin.UNKNOWN
+        own = words.has_own_login(text)
+        if own is None:
+            notes.note(_BAD_OWN_LOGIN, column)
+            return OwnLogin.UNKNOWN
+        return OwnLogin.CONFIRMED if own else OwnLogin.MISSING

@@ -1,0 +1,117 @@
+"""The people to contact on a row: each one's address, language and wishes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reminders.domain.contact import Channel, Consent, Role
+from reminders.intake import words
+from reminders.intake.addresses import email_address, mobile_number
+from reminders.intake.columns import Column, Field, PersonColumns
+from reminders.intake.problems import Fault, ProblemCode
+from reminders.intake.record import Notes
+
+_BOTH = (Channel.SMS, Channel.EMAIL)
+_CONSENT_COLUMNS: Mapping[Field, tuple[Channel, ...]] = {
+    Field.CONSENT: _BOTH,
+    Field.CONSENT_SMS: (Channel.SMS,),
+    Field.CONSENT_EMAIL: (Channel.EMAIL,),
+}
+_UNKNOWN_ROLE = Fault(
+    ProblemCode.UNKNOWN_ROLE,
+    "It is not clear whether this is the patient or a guardian, so the person is left out. Write "
+    "'patient' or 'vårdnadshavare'.",
+)
+_BAD_CONSENT = Fault(
+    ProblemCode.BAD_CONSENT,
+    "It is not clear whether consent is given, so it is taken as refused. Write 'ja' or 'nej'.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person to contact, with a mobile number (E.164), an email address, or both.
+
+    `language` is an ISO 639 code; `consents` has only what the file says.
+    """
+
+    role: Role
+    phone: str | None
+    email: str | None
+    language: str | None
+    consents: Mapping[Channel, Consent]
+
+
+def read_person(
+    notes: Notes, columns: PersonColumns, default_role: Role, region: str
+) -> Person | None:
+    """Return the person that the columns tell of; None if there is nobody who can be contacted.
+
+    `default_role` is for one whose role is told by neither header nor cell; `region` is that of
+    phone numbers without a country.
+    """
+    phone = _phone(notes, columns.fields, region)
+    email = _email(notes, columns.fields.get(Field.EMAIL))
+    if phone is None and email is None:
+        return None
+    role = _role(notes, columns, default_role)
+    if role is None:
+        return None
+    language = words.language_code(notes.cell(columns.fields.get(Field.LANGUAGE)))
+    return Person(role, phone, email, language, _consents(notes, columns.fields))
+
+
+def _phone(notes: Notes, fields: Mapping[Field, Column], region: str) -> str | None:
+    """Return the first usable number. A landline beside a mobile is nothing to tell of."""
+    faults: list[tuple[Fault, Column]] = []
+    found: str | None = None
+    for column in (fields.get(Field.MOBILE), fields.get(Field.PHONE)):
+        text = notes.cell(column)
+        if column is None or not text:
+            continue
+        number = mobile_number(text, region)
+        if isinstance(number, Fault):
+            faults.append((number, column))
+        else:
+            found = found or number
+    for fault, column in faults:
+        if found is None or fault.code is not ProblemCode.NOT_MOBILE:
+            notes.note(fault, column)
+    return found
+
+
+def _email(notes: Notes, column: Column | None) -> str | None:
+    text = notes.cell(column)
+    if not text:
+        return None
+    email = email_address(text)
+    if isinstance(email, Fault):
+        notes.note(email, column)
+        return None
+    return email
+
+
+def _role(notes: Notes, columns: PersonColumns, default: Role) -> Role | None:
+    if columns.role is not None:
+        return columns.role
+    column = columns.fields.get(Field.ROLE)
+    text = notes.cell(column)
+    if not text:
+        return default
+    role = words.role_of(text)
+    if role is None:
+        notes.note(_UNKNOWN_ROLE, column)
+    return role
+
+
+def _consents(notes: Notes, fields: Mapping[Field, Column]) -> Mapping[Channel, Consent]:
+    consents: dict[Channel, Consent] = {}
+    for field, channels in _CONSENT_COLUMNS.items():
+        text = notes.cell(fields.get(field))
+        if not text:
+            continue
+        consent = words.consent_of(text)
+        if consent is None:
+            notes.note(_BAD_CONSENT, fields.get(field))
+        for channel in channels:
+            consents[channel] = consent or Consent.REFUSED
+    return consents

@@ -1,0 +1,134 @@
+"""`import`: what it shows, when it applies, how it ends."""
+
+import pytest
+
+from tests.cli.conftest import Installation, booking
+
+GOOD = booking("B1")
+BAD = booking("B2", phone="070-174 06 05 mamma")
+
+
+def status_of(here: Installation, ref: str) -> int:
+    return here.run("show", ref).exit_code
+
+
+def test_it_applies_with_yes(here: Installation):
+    """A good file with --yes is applied, and its messages are there at once."""
+    shown = here.json("import", here.file(GOOD), "--yes")
+    assert shown["applied"] is True
+    planned = [m for m in here.json("show", "B1")["messages"] if m["state"] == "planned"]
+    assert {m["rule"] for m in planned} == {"day_before", "fifteen_minutes"}
+
+
+def test_without_a_terminal_it_only_shows(here: Installation):
+    """With nobody to ask and no --yes, nothing is changed and it ends with 1."""
+    result = here.run("import", here.file(GOOD))
+    assert result.exit_code == 1
+    assert "1 new" in result.stdout
+    assert "Add --yes" in result.stderr
+    assert status_of(here, "B1") == 4
+
+
+def test_a_dry_run_only_shows(here: Installation):
+    """--dry-run ends with 0 and changes nothing, even with --yes."""
+    assert here.json("import", here.file(GOOD), "--dry-run", "--yes")["applied"] is False
+    assert status_of(here, "B1") == 4
+
+
+def test_problem_rows_end_with_3(here: Installation):
+    """Good rows are applied, and the others are named by line and column."""
+    result = here.run("import", here.file(GOOD, BAD), "--yes")
+    assert result.exit_code == 3
+    assert "Line 3, column Mobil:" in result.stdout
+    assert status_of(here, "B1") == 0
+
+
+def test_strict_refuses_problem_rows(here: Installation):
+    """--strict refuses the whole file, names its lines, and ends with 2."""
+    result = here.run("import", here.file(GOOD, BAD), "--yes", "--strict")
+    assert result.exit_code == 2
+    assert "Line 3, column Mobil:" in result.stderr
+    assert "mamma" not in result.output
+    assert status_of(here, "B1") == 4
+
+
+def test_a_refused_file_is_json_too(here: Installation):
+    """A refused file prints the contract's keys and the problems, and ends with 2."""
+    path = here.folder / "broken.csv"
+    path.write_text("nothing;of;use\n1;2;3\n")
+    told = here.json("import", path, "--yes", exits=2)
+    assert told["applied"] is False
+    assert told["new"] == 0
+    assert told["problems"][0]["code"] == "missing_column"
+    assert "error" in told
+
+
+def test_a_missing_file_is_told(here: Installation):
+    """A file that is not there is named, and it ends with 2."""
+    result = here.run("import", "nowhere.csv", "--yes")
+    assert result.exit_code == 2
+    assert "nowhere.csv" in result.stderr
+
+
+def test_the_json_keys_are_the_contract(here: Installation):
+    """Scripts find every key that they were promised, and counts are integers."""
+    shown = here.json("import", here.file(GOOD, BAD), "--yes", exits=3)
+    counts = ["new", "moved", "cancelled", "unchanged", "missing", "ignored", "messages", "segments"]
+    assert all(type(shown[key]) is int for key in counts)
+    assert set(shown["problems"][0]) == {"line", "column", "code", "message"}
+    assert shown["first_at"] == "2026-11-30T14:00:00+01:00"
+    assert shown["cost"] > 0
+
+
+def test_the_difference_is_told_in_words(here: Installation):
+    """Moved visits are shown with both times, cancelled ones by reference."""
+    here.take(booking("B1"), booking("B2"))
+    moved, cancelled = booking("B1", time="15:30"), booking("B2", status="Avbokad")
+    text = here.run("import", here.file(moved, cancelled), "--older-ok", "--dry-run").stdout
+    assert "B1  2026-12-01 14:00 → 2026-12-01 15:30" in text
+    assert "1 cancelled\n         B2\n" in text
+
+
+def test_missing_bookings_are_cancelled_only_when_asked(here: Installation):
+    """--full lists what the file lacks; --cancel-missing cancels it."""
+    here.take(booking("B1"), booking("B2"))
+    file = here.file(booking("B1"))
+    listed = here.json("import", file, "--full", "--yes", "--older-ok")
+    assert (listed["missing"], listed["missing_refs"]) == (1, ["B2"])
+    assert here.json("show", "B2")["status"] == "booked"
+    here.json("import", file, "--full", "--cancel-missing", "--yes", "--older-ok")
+    assert here.json("show", "B2")["status"] == "cancelled"
+
+
+def test_the_first_import_confirms_nothing_unless_asked(here: Installation):
+    """A clinic's first import sends no confirmations and says how to; --confirmations does."""
+    file = here.file(GOOD)
+    shown = here.run("import", file, "--dry-run").stdout
+    assert "--confirmations" in shown
+    assert here.json("import", file, "--dry-run")["by_rule"].get("booked") is None
+    assert here.json("import", file, "--dry-run", "--confirmations")["by_rule"]["booked"] == 1
+
+
+def test_later_imports_confirm_unless_told_not_to(here: Installation):
+    """From the second import on new bookings are confirmed; --no-confirmations leaves it."""
+    here.take(booking("B1"))
+    file = here.file(booking("B1"), booking("B2"))
+    more = ("import", file, "--dry-run", "--older-ok")
+    assert here.json(*more)["by_rule"]["booked"] == 1
+    assert "booked" not in here.json(*more, "--no-confirmations")["by_rule"]
+
+
+def test_an_older_file_is_refused(here: Installation):
+    """A file exported before the one imported last is refused, unless --older-ok."""
+    here.ok("import", here.file(GOOD), "--yes", "--exported-at", "2026-11-30 10:00")
+    older = ("import", here.file(GOOD), "--yes", "--exported-at", "2026-11-29T10:00+01:00")
+    result = here.run(*older)
+    assert result.exit_code == 2
+    assert "--older-ok" in result.stderr
+    assert here.run(*older, "--older-ok").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [("import",), ("import", "a.csv", "--nope"), ("nope",)])
+def test_a_command_that_is_not_understood_ends_with_2(here: Installation, words: tuple[str, ...]):
+    """Missing words, unknown options and unknown commands are usage errors."""
+    assert here.run(*words).exit_code == 2

@@ -1,0 +1,184 @@
+"""What needs a real terminal or a process of its own: questions, interrupts, width, errors."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+
+from reminders.cli import logs, screen, session
+from reminders.config import load_config
+from reminders.store.schema import import_run, staged_visit
+from reminders.wiring import open_store
+from tests.cli.conftest import Installation, booking
+
+SOON = (datetime.now(UTC) + timedelta(days=10)).date().isoformat()
+PATIENCE = 30.0
+
+
+def answer(here: Installation, text: str, *words: object) -> tuple[int, str]:
+    """Run a command on a terminal and type an answer; return exit status and what was shown."""
+    ours, theirs = pty.openpty()
+    process = here.start(*words, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, text.encode())
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # Linux tells the end of a terminal in this way
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    return process.wait(PATIENCE), shown.decode()
+
+
+@pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("ja\n", 0), ("n\n", 1), ("\n", 1)])
+def test_import_asks_on_a_terminal(today: Installation, typed: str, status: int):
+    """On a terminal the file is applied after a yes, in English or Swedish, and only then."""
+    file = today.file(booking("B1", day=SOON))
+    ended, shown = answer(today, typed, "import", file)
+    assert ended == status
+    assert "Apply? [y/N]" in shown
+    assert today.run("show", "B1").exit_code == (0 if status == 0 else 4)
+
+
+def test_ctrl_c_at_the_question_changes_nothing(today: Installation):
+    """An interrupt at the question ends with 130 and one line, and leaves nothing staged."""
+    ended, shown = answer(today, "\x03", "import", today.file(booking("B1", day=SOON)))
+    assert ended == 130
+    assert shown.rstrip().endswith("Nothing was changed.")
+    assert "Traceback" not in shown
+    assert left_over(today) == (0, 0)
+
+
+def left_over(here: Installation) -> tuple[int, int]:
+    """Return how many imports and staged visits the database has."""
+    database = open_store(load_config(here.config, {}))
+    with database.reading() as conn:
+        counts = tuple(len(conn.execute(t.select()).all()) for t in (import_run, staged_visit))
+    database.close()
+    return counts[0], counts[1]
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 4, 5])
+def test_ctrl_c_at_any_moment_leaves_nothing_half_done(today: Installation, part: int):
+    """Wherever an import is interrupted, either all of it is applied or nothing is left of it."""
+    rows = [booking(f"B{n}", day=SOON, phone=f"070-174 06 {n % 95 + 5:02}") for n in range(3000)]
+    file = today.file(*rows)
+    process = today.start("import", file, "--yes", stdout=-1, stderr=-1)
+    time.sleep(0.6 + 0.5 * part)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert b"Traceback" not in told
+    runs, staged = left_over(today)
+    applied = today.run("show", "B0").exit_code == 0
+    assert (runs, staged) == ((1, 0) if applied else (0, 0))
+    assert process.returncode in {0, 130}
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_tables_fit_the_page(here: Installation, columns: int):
+    """Tables never pass 80 columns, nor the terminal, however long a reference is."""
+    long_ref = "B" + "0123456789" * 12
+    here.take(booking(long_ref), booking("B2", email="some.one@example.org"))
+    for words in (("timeline", "--hours", 100), ("show", long_ref), ("show", "B2"), ("worklist",)):
+        shown = here.run(*words, env={"COLUMNS": str(columns)}).stdout
+        assert max(map(len, shown.splitlines())) <= max(min(columns, 80), 60)
+        assert "\x1b" not in shown
+
+
+def test_what_steers_a_terminal_is_not_printed():
+    """An escape sequence in a reference is shown as a mark, not obeyed."""
+    shown = screen.table(["Visit"], [screen.Line(("B1\x1b[2J",), "note\x07")])
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+
+
+def test_the_unexpected_is_told_without_values(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """A defect is told by its kind alone: the text of an exception may hold a patient's number."""
+
+    def fail(*_words: object) -> None:
+        raise ValueError("070-174 06 05")
+
+    monkeypatch.setattr("reminders.cli.visits.catch_up", fail)
+    result = here.run("show", "B1")
+    assert result.exit_code == 1
+    assert "ValueError" in result.stderr
+    assert "--debug" in result.stderr
+    assert "070" not in result.output
+    with_debug = here.run("show", "B1", "--debug")
+    assert isinstance(with_debug.exception, ValueError)
+
+
+def test_an_old_terminal_gets_a_question_mark(today: Installation):
+    """A terminal that cannot show a sign gets another one, never a failure."""
+    today.take(booking("B1", day=SOON))
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii", "LANG": "sv_SE"}
+    command = [sys.executable, "-m", "reminders", "--config", str(today.config), "show", "B1"]
+    done = subprocess.run(command, env=environ, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_daemon_stops_when_asked(today: Installation):
+    """`run` logs JSON away from a terminal, and SIGTERM ends it with 0."""
+    process = today.start("run", stdout=-1, stderr=-1)
+    assert process.stderr is not None
+    first = json.loads(process.stderr.readline())
+    assert first["event"] == "started"
+    assert {"level", "timestamp"} <= set(first)
+    second = today.start("run", stdout=-1, stderr=-1)
+    assert b"sending from this database" in second.communicate(timeout=PATIENCE)[1]
+    assert second.returncode == 1
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+
+
+def test_warnings_alone_are_logged_outside_the_daemon(capsys: pytest.CaptureFixture[str]):
+    """A command shows warnings, and not what a daemon tells of its work."""
+    logs.configure()
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud", code=1)
+    [line] = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "loud"
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-12-01 09:30", "2026-12-01T08:30+00:00"),
+        ("2026-07-01T09:30", "2026-07-01T07:30+00:00"),
+        ("2027-10-31T02:30+01:00", "2027-10-31T01:30+00:00"),
+        ("2027-10-31T02:30+02:00", "2027-10-31T00:30+00:00"),
+        ("2027-10-31T00:30Z", "2027-10-31T00:30+00:00"),
+    ],
+)
+def test_times_are_read_in_the_clinics_zone(text: str, instant: str):
+    """A time without an offset is the clinic's, and one with an offset is that instant."""
+    zone = session.zone_of(load_config(environ={}))
+    read = session.instant(text, zone)
+    assert read.isoformat(timespec="minutes") == instant
+    again = screen.iso(read, zone)
+    assert again is not None
+    assert datetime.fromisoformat(again) == read
+
+
+def test_without_a_configuration_the_example_is_used(tmp_path: Path, today: Installation):
+    """With no configuration anywhere, a command says how to begin."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("REMINDERS_")}
+    command = [sys.executable, "-m", "reminders", "status"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert b"reminders init" in done.stderr

@@ -1,0 +1,261 @@
+"""What patients are told when a visit moves, is cancelled, comes back: each change once."""
+
+import pytest
+from reminders.domain.reasons import Reason
+from reminders.domain.state import State
+
+from tests.domain.world import BUSY, World, clinic
+
+VISIT = "2026-05-12 14:00"
+LATER = "2026-05-14 09:00"
+END = "2026-05-20 00:00"
+
+
+def rules_of(world: World) -> list[str]:
+    return [line.split()[2] for line in world.sent]
+
+
+def test_a_move_is_told_at_once_and_reminded_of_anew():
+    """A moved visit is told of when it moves, and reminded of at its new time only."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00")
+    world.move(LATER).run(until=END)
+    assert world.sent == [
+        "05-04 10:00 booked patient sms",
+        "05-06 10:00 moved patient sms",
+        "05-13 09:00 day_before patient sms",
+        "05-14 08:45 fifteen_minutes patient sms",
+    ]
+
+
+def test_a_confirmation_is_sent_once_in_a_visits_life():
+    """A visit that moves again and again is confirmed once, and its moves are told each time."""
+    world = World().book(VISIT).run(until="2026-05-05 10:00")
+    world.move(LATER).run(until="2026-05-06 10:00")
+    world.move("2026-05-18 14:00").run(until="2026-05-07 10:00")
+    assert rules_of(world) == ["booked", "moved", "moved"]
+
+
+def test_moved_to_within_a_day():
+    """A visit moved to three hours ahead gets the move told, which covers the late reminder."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00")
+    world.move("2026-05-06 13:00").run(until=END)
+    assert world.sent[1:] == [
+        "05-06 10:00 moved patient sms",
+        "05-06 12:45 fifteen_minutes patient sms",
+    ]
+    assert world.why("day_before") == {Reason.COVERED_BY}
+
+
+def test_moved_to_ten_minutes_ahead():
+    """A visit moved to ten minutes ahead gets one text: that it has moved."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00")
+    world.move("2026-05-06 10:10").run(until=END)
+    assert world.sent[1:] == ["05-06 10:00 moved patient sms"]
+
+
+def test_several_moves_become_one_text():
+    """Moves that nobody has been told of yet collapse into the last of them."""
+    world = World().book(VISIT).run(until="2026-05-06 22:00")
+    world.move(LATER).plan().move("2026-05-15 09:00", at="2026-05-06 22:30").plan()
+    world.move("2026-05-18 09:00", at="2026-05-06 23:00").run(until="2026-05-07 12:00")
+    assert world.sent[1:] == ["05-07 08:00 moved patient sms"]
+    assert world.states("moved") == [State.CANCELLED, State.CANCELLED, State.ACCEPTED]
+
+
+def test_there_and_back_before_it_is_told():
+    """A visit moved and moved back before anybody was told leaves everything as it was."""
+    world = World().book(VISIT).run(until="2026-05-06 22:00")
+    world.move(LATER).plan().move(VISIT, at="2026-05-06 23:00").run(until=END)
+    assert rules_of(world) == ["booked", "day_before", "fifteen_minutes"]
+    assert world.sent[1].startswith("05-11 14:00")
+
+
+def test_there_and_back_between_two_plans():
+    """A move that is taken back before the planner looks is no change at all."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00")
+    world.move(LATER).move(VISIT).plan()
+    assert world.booked.version == 1
+
+
+def test_there_and_back_after_it_was_told():
+    """Who was told of a move is told of the move back as well."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00")
+    world.move(LATER).run(until="2026-05-06 12:00")
+    world.move(VISIT).run(until=END)
+    assert rules_of(world) == ["booked", "moved", "moved", "day_before", "fifteen_minutes"]
+
+
+def test_there_and_back_after_the_reminder():
+    """A reminder that has gone for a time is not sent again when the visit comes back to it."""
+    world = World().person("mother", phone="phone-1", email="mail-1")
+    world.book(VISIT).run(until="2026-05-11 15:00")
+    world.move(LATER).run(until="2026-05-11 16:00")
+    world.move(VISIT).run(until=END)
+    assert world.sent.count("05-11 14:00 day_before mother sms") == 1
+    assert [line for line in world.sent if "day_before" in line] == [
+        "05-11 14:00 day_before mother sms"
+    ]
+
+
+def test_there_and_there_again():
+    """A visit moved to a time that was told before, and taken back since, is told of again."""
+    world = World().person("mother", phone="phone-1", email="mail-1")
+    world.book(VISIT).run(until="2026-05-05 10:00")
+    for starts, until in ((LATER, "06"), (VISIT, "07"), (LATER, "08")):
+        world.move(starts).run(until=f"2026-05-{until} 10:00")
+    assert rules_of(world) == ["booked", "moved", "moved", "moved"]
+
+
+def test_a_move_that_nobody_was_told_of_the_booking_before():
+    """A visit moved before its confirmation went is confirmed at its new time, not moved."""
+    world = World().book(VISIT, at="2026-05-04 22:00").plan()
+    world.move(LATER, at="2026-05-04 23:00").run(until="2026-05-05 12:00")
+    assert world.sent == ["05-05 08:00 booked patient sms"]
+    assert world.states("moved") == []
+
+
+def test_a_move_while_the_confirmation_is_on_its_way():
+    """A confirmation whose fate is unknown counts as told: the move is told of."""
+    world = World().book(VISIT).run(until="2026-05-04 11:00").lose_answers("booked")
+    world.move(LATER).run(until="2026-05-04 12:00")
+    assert rules_of(world) == ["booked", "moved"]
+
+
+def test_a_move_while_a_text_waits_for_another_try():
+    """A text that the provider was too busy for does not go for the old time after a move."""
+    world = World()
+    world.answers["phone-1"] = [BUSY]
+    world.book(VISIT).plan().dispatch()
+    world.move(LATER).run(until="2026-05-04 12:00")
+    assert world.sent == ["05-04 10:00 booked patient sms"]
+    assert world.states("booked") == [State.CANCELLED, State.ACCEPTED]
+
+
+def test_a_cancellation_is_told_and_nothing_follows():
+    """A cancelled visit is told of once, and its reminders do not go."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00").cancel().run(until=END)
+    assert rules_of(world) == ["booked", "cancelled"]
+
+
+def test_cancelled_before_anybody_heard():
+    """Nobody is told of a cancellation of something that they never heard of."""
+    world = World().book(VISIT, at="2026-05-04 22:00").plan()
+    world.cancel(at="2026-05-04 23:00").run(until=END)
+    assert world.sent == []
+    assert world.states("cancelled") == []
+
+
+def test_cancelled_after_a_confirmation_that_failed():
+    """A confirmation that did not arrive has told nobody, so there is no cancellation to tell."""
+    world = World().book(VISIT).run(until="2026-05-04 11:00").undeliver("booked")
+    world.cancel().run(until=END)
+    assert rules_of(world) == ["booked"]
+
+
+def test_moved_and_cancelled_at_once():
+    """A visit that is moved and cancelled before a plan is told of as cancelled only."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00")
+    world.move(LATER).cancel().run(until=END)
+    assert rules_of(world) == ["booked", "cancelled"]
+
+
+def test_a_cancelled_visit_that_is_moved_stays_silent():
+    """A cancelled visit whose time is changed is not told of a second time."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00").cancel().run(until="2026-05-06 11:00")
+    world.move(LATER).cancel().run(until=END)
+    assert rules_of(world) == ["booked", "cancelled"]
+
+
+def test_booked_again_before_the_cancellation_was_told():
+    """A cancellation taken back in the same night is not told of at all."""
+    world = World().book(VISIT).run(until="2026-05-06 22:00").cancel().plan()
+    world.rebook(at="2026-05-06 23:00").run(until=END)
+    assert rules_of(world) == ["booked", "day_before", "fifteen_minutes"]
+
+
+def test_booked_again_after_the_cancellation_was_told():
+    """Who was told that a visit is cancelled is told that it takes place after all."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00").cancel().run(until="2026-05-06 11:00")
+    world.rebook().run(until=END)
+    assert rules_of(world) == ["booked", "cancelled", "moved", "day_before", "fifteen_minutes"]
+
+
+def test_cancelled_at_night():
+    """A cancellation in the night is told in the morning, if that is before the visit."""
+    world = World().book("2026-05-12 08:15").run(until="2026-05-11 22:00")
+    assert world.cancel().run(until=END).sent[-1] == "05-12 08:00 cancelled patient sms"
+
+
+def test_cancelled_in_the_night_before_an_early_visit():
+    """A cancellation that only the night could tell is kept from it, with the reason."""
+    world = World().book("2026-05-12 07:30").run(until="2026-05-11 22:00")
+    world.cancel().plan()
+    assert world.why("cancelled") == {Reason.QUIET_HOURS}
+
+
+def test_without_confirmations_a_move_is_told_all_the_same():
+    """Bookings that were confirmed elsewhere before the first import are told of when they move."""
+    world = World().book(VISIT, confirm=False).run(until="2026-05-06 10:00")
+    world.move(LATER).run(until=END)
+    assert rules_of(world) == ["moved", "day_before", "fifteen_minutes"]
+
+
+def test_without_confirmations_a_cancellation_is_told_all_the_same():
+    """Nobody waits before a screen for a visit that came in without confirmations and was cancelled."""
+    world = World().book(VISIT, confirm=False).run(until="2026-05-06 10:00")
+    assert rules_of(world.cancel().run(until=END)) == ["cancelled"]
+
+
+def test_without_confirmations_there_and_back():
+    """A move taken back before it was told is nothing, also where no confirmation was sent."""
+    world = World().book(VISIT, confirm=False).run(until="2026-05-06 22:00")
+    world.move(LATER).plan().move(VISIT, at="2026-05-06 23:00").run(until=END)
+    assert rules_of(world) == ["day_before", "fifteen_minutes"]
+
+
+def test_another_system_writes_the_row():
+    """A time written straight into the row counts as known when the planner sees it."""
+    world = World().book(VISIT).run(until="2026-05-06 10:00")
+    world.move("2026-05-06 13:00", silently=True).sleep("2026-05-06 10:05").run(until=END)
+    assert world.sent[1] == "05-06 10:05 moved patient sms"
+    assert world.booked.known_at == world.booked.planned_at or world.booked.version == 2
+
+
+def test_a_move_during_an_outage_is_known_when_it_was_written():
+    """A move written while the planner was down is judged by when it was written."""
+    practice = clinic(hour={"before": "5h", "late": "skip"})
+    world = World(practice).book(VISIT).plan()
+    world.move("2026-05-06 14:00", at="2026-05-06 08:00").sleep("2026-05-06 12:00").run(until=END)
+    assert world.sent == ["05-06 12:00 hour patient sms"]
+
+
+@pytest.mark.parametrize("back", ["never attempted", "after a try"])
+def test_a_rule_switched_off_and_on(back: str):
+    """A rule that is switched off takes its text back; switched on again in time, it goes once."""
+    world = World()
+    if back == "after a try":
+        world.answers["phone-1"] = [BUSY]
+    world.practice = clinic(day={"before": "24h"})
+    world.book(VISIT).plan().sleep("2026-05-11 14:00").dispatch() if back == "after a try" else (
+        world.book(VISIT).plan()
+    )
+    world.switch(off="day").plan()
+    assert world.states("day")[-1] is State.CANCELLED
+    assert next(m for m in world.rows if m.key.rule == "day").reason is Reason.RULE_OFF
+    world.switch(on="day").run(until=END)
+    assert rules_of(world) == ["day"]
+
+
+def test_a_rule_switched_off_after_its_text_went():
+    """A rule switched off and on after its text has gone does not send it again."""
+    world = World().book(VISIT).run(until="2026-05-11 15:00")
+    world.switch(off="day_before").plan().switch(on="day_before").run(until="2026-05-12 10:00")
+    assert rules_of(world) == ["booked", "day_before"]
+
+
+def test_a_rule_that_is_off_sends_nothing():
+    """A text whose rule is gone does not go, even if no plan has run since."""
+    world = World().book(VISIT).plan().switch(off="day_before")
+    world.pending = False
+    world.sleep("2026-05-11 14:00").dispatch()
+    assert "day_before" not in rules_of(world)
