@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from reminders.domain.decision import Send
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-
 from tests.domain.world import World, clinic
 
 VISIT = "2026-05-12 14:00"
@@ -250,10 +251,9 @@ def test_a_tie_at_the_due_instant_sends_once():
 
 def test_urgency():
     """A text that helps for less than an hour more is urgent, a confirmation a week ahead is not."""
-    world = World().book(VISIT)
-    sends = {d.key.rule: d for d in world.planned().decisions if hasattr(d, "urgent")}
-    assert sends["fifteen_minutes"].urgent
+    decisions = World().book(VISIT).planned().decisions
+    sends = {d.key.rule: d for d in decisions if isinstance(d, Send)}
+    last = sends["fifteen_minutes"]
+    assert last.urgent
     assert not sends["booked"].urgent
-    assert sends["fifteen_minutes"].not_after - sends["fifteen_minutes"].due_at == timedelta(
-        minutes=14
-    )
+    assert last.not_after - last.due_at == timedelta(minutes=14)

@@ -1,11 +1,11 @@
 """What happens when a text does not arrive, and when staff lend a hand."""
 
 import pytest
+
 from reminders.domain.contact import Channel, Consent
 from reminders.domain.outcome import Refusal, Rejected
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-
 from tests.domain.world import BAD_NUMBER, BUSY, World, clinic, minutes
 
 VISIT = "2026-05-12 14:00"
