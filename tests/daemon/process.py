@@ -1,0 +1,133 @@
+"""A daemon in a process of its own, on a real clock, that a test can stop and kill."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import insert, select
+
+from reminders.clock import SystemClock
+from reminders.config import load_config
+from reminders.resources import example_config
+from reminders.store import schema
+from reminders.store.cases import messages_of
+from reminders.wiring import open_store
+
+CLOCK = SystemClock()
+PATIENCE = 20.0
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Wait until something is so; fail after a while."""
+    ends = CLOCK.elapsed() + PATIENCE
+    while CLOCK.elapsed() < ends:
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"never came: {what}")
+
+
+class Installation:
+    """A folder with a configuration, a key and a database, made by `reminders init`."""
+
+    def __init__(self, folder: Path, *changes: tuple[str, str]) -> None:
+        """Set up; `changes` are (old, new) pairs of text in the example configuration."""
+        self.folder = folder
+        self.path = folder / "config.toml"
+        text = example_config()
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        tomllib.loads(text)
+        self.path.write_text(text, encoding="utf-8")
+        assert self.command("init").returncode == 0
+
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a command in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "reminders", "--config", str(self.path), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environ},
+        )
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=PATIENCE)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def book(self, ref: str, starts_in: timedelta, phone: str = "+46701740605") -> None:
+        """Write a visit straight into the documented columns, as another system may."""
+        database = open_store(load_config(self.path, {}))
+        with database.transaction() as conn:
+            clinic_id = conn.execute(select(schema.clinic.c.id)).scalar()
+            if clinic_id is None:
+                clinic_id = conn.execute(
+                    insert(schema.clinic).values(key="internet").returning(schema.clinic.c.id)
+                ).scalar_one()
+            patient_id = conn.execute(
+                insert(schema.patient)
+                .values(clinic_id=clinic_id, external_key=ref)
+                .returning(schema.patient.c.id)
+            ).scalar_one()
+            contact_id = conn.execute(
+                insert(schema.contact)
+                .values(patient_id=patient_id, role="patient", phone=phone)
+                .returning(schema.contact.c.id)
+            ).scalar_one()
+            conn.execute(
+                insert(schema.consent).values(
+                    contact_id=contact_id, channel="sms", status="given", source="test"
+                )
+            )
+            conn.execute(
+                insert(schema.appointment).values(
+                    clinic_id=clinic_id,
+                    ref=ref,
+                    patient_id=patient_id,
+                    kind="Video",
+                    starts_at=CLOCK.now() + starts_in,
+                )
+            )
+        database.close()
+
+    def states(self) -> list[str]:
+        """Return the states of the messages that were not suppressed."""
+        database = open_store(load_config(self.path, {}))
+        with database.reading() as conn:
+            ids = list(conn.execute(select(schema.appointment.c.id)).scalars())
+            found = [m.state.value for rows in messages_of(conn, ids).values() for m in rows]
+        database.close()
+        return [state for state in found if state != "suppressed"]
+
+    def phones(self) -> int:
+        """Return how many texts the pretended phones have got."""
+        return len(list(self.folder.glob("sandbox/sms/*.txt")))
+
+    def readers(self) -> list[str]:
+        """Return whom each text went to, by the last digits of the number."""
+        kept = self.folder.glob("sandbox/sms/*.txt")
+        return [path.read_text("utf-8").split("\n")[1] for path in kept]
+
+
+def listen(folder: Path) -> socket.socket:
+    """Return a socket that takes what a service tells systemd."""
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    channel.bind(str(folder / "notify"))
+    channel.settimeout(PATIENCE)
+    return channel
+
+
+def stop(process: subprocess.Popen[str], how: signal.Signals = signal.SIGTERM) -> tuple[str, str]:
+    """Send a signal and return what the process said until its end."""
+    process.send_signal(how)
+    return process.communicate(timeout=PATIENCE)
