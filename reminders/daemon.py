@@ -35,6 +35,7 @@ STUCK_AFTER = timedelta(minutes=5)
 """A pass that has not ended by then is stuck: systemd is no longer told that all is well."""
 
 RETRY_DATABASE = timedelta(seconds=5)
+BLOCKED_WAIT = timedelta(seconds=5)
 
 
 class AlreadyRunningError(RemindersError):
@@ -151,10 +152,15 @@ class Daemon:
 
     async def _pass(self) -> None:
         self._progress_at = self._runtime.clock.elapsed()
+        began = self._runtime.clock.now()
         report = await self._dispatcher.run_once()
         if any(report.counts().values()):
             log.info("pass", **report.counts())
-        self._set_alarm(await self._dispatcher.next_wake())
+        wake = await self._dispatcher.next_wake()
+        if wake is not None and wake <= began:
+            # It was due before this pass and is still there, so it cannot go now: do not spin.
+            wake = began + BLOCKED_WAIT
+        self._set_alarm(wake)
         self._progress_at = self._runtime.clock.elapsed()
 
     def _set_alarm(self, at: datetime | None) -> None:

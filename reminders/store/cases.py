@@ -30,7 +30,9 @@ Digest = Callable[[str], str]
 
 def pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
     """Return the ids of these clinics' visits that wait for the planner, the soonest first."""
-    query = select(appointment.c.id).join(clinic).where(text(PENDING), clinic.c.key.in_(clinics))
+    query = (
+        select(appointment.c.id).join(clinic).where(text(f"({PENDING})"), clinic.c.key.in_(clinics))
+    )
     query = query.order_by(appointment.c.starts_at, appointment.c.id).limit(limit)
     return list(conn.execute(query.with_for_update(of=appointment, skip_locked=True)).scalars())
 

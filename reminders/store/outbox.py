@@ -109,7 +109,9 @@ def due(
         .where(_in(State.PLANNED), message.c.next_at <= now, _SETTLED_VISIT)
         .order_by(message.c.urgency, message.c.next_at, message.c.id)
         .limit(limit)
-        .with_for_update(of=message, skip_locked=True)
+        # The visit is locked too: whoever changes it waits until this claim is committed, so that
+        # no text leaves for a visit whose change was committed before the attempt began.
+        .with_for_update(of=(message, appointment), skip_locked=True)
     )
     place = tuple_(appointment.c.clinic_id, message.c.channel)
     if closed:
@@ -209,7 +211,10 @@ def overdue(conn: Connection, now: datetime, limit: int) -> list[Due]:
 
 
 def next_wake(conn: Connection, closed: Sequence[ClosedChannel] = ()) -> datetime | None:
-    """Return the next instant at which a message has to be looked at; None if there is none."""
+    """Return the next instant at which a message has to be looked at; None if there is none.
+
+    What waits for a stopped channel has to be looked at when the channel is next tried.
+    """
     times = [
         conn.execute(select(column).where(_in(state)).order_by(column).limit(1)).scalar()
         for state, column in (
@@ -219,13 +224,17 @@ def next_wake(conn: Connection, closed: Sequence[ClosedChannel] = ()) -> datetim
         )
     ]
     query = select(message.c.next_at).where(_in(State.PLANNED))
+    place = tuple_(appointment.c.clinic_id, message.c.channel)
+    here = [(channel.clinic_id, channel.channel.value) for channel in closed]
+    joined = query.join(appointment, appointment.c.id == message.c.appointment_id)
+    for channel, pair in zip(closed, here, strict=True):
+        waiting = conn.execute(
+            joined.where(place == pair).order_by(message.c.next_at).limit(1)
+        ).scalar()
+        if waiting is not None:
+            times.append(max(waiting, channel.retry_at))
     if closed:
-        query = query.join(appointment, appointment.c.id == message.c.appointment_id).where(
-            tuple_(appointment.c.clinic_id, message.c.channel).not_in(
-                [(channel.clinic_id, channel.channel.value) for channel in closed]
-            )
-        )
-        times += [channel.retry_at for channel in closed]
+        query = joined.where(place.not_in(here))
     for urgency in (0, 1):
         first = query.where(message.c.urgency == urgency).order_by(message.c.next_at).limit(1)
         times.append(conn.execute(first).scalar())
