@@ -26,11 +26,14 @@ def one_text_now(
     again after the first has gone must not bring the second back. What staff asked for is neither
     covered nor covers.
     """
-    sent = [
-        m
-        for m in history
-        if m.state in TOLD and m.request_id is None and m.truth == appointment.truth
-    ]
+    sent = sorted(
+        (
+            m
+            for m in history
+            if m.state in TOLD and m.request_id is None and m.truth == appointment.truth
+        ),
+        key=lambda m: m.id,
+    )
     planned = [d for d in decisions if isinstance(d, Send) and d.request_id is None]
     going: list[Send] = []
     covered: dict[Key, str] = {}

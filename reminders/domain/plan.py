@@ -205,7 +205,23 @@ class _Planner:
         telling = [d for d in passed_over if not _is_no_address(d)]
         if chosen:
             return telling + chosen
-        return _without_repeats(telling) if telling else passed_over[:1]
+        return self._without_repeats(telling) if telling else passed_over[:1]
+
+    def _without_repeats(self, decisions: list[Decision]) -> list[Decision]:
+        """Keep one of the suppressions that say the same on every channel; keep all else.
+
+        One that has a row already is kept, so that the row says the true reason.
+        """
+        rows = {message.key for message in self.history}
+        seen: set[Reason] = set()
+        kept: list[Decision] = []
+        for decision in decisions:
+            if isinstance(decision, Suppress):
+                if decision.reason in seen and decision.key not in rows:
+                    continue
+                seen.add(decision.reason)
+            kept.append(decision)
+        return kept
 
     def _settles(self, decision: Decision) -> bool:
         """Tell whether no other channel has to be tried."""
@@ -368,16 +384,3 @@ def is_open(message: Message) -> bool:
 
 def _is_no_address(decision: Decision) -> bool:
     return isinstance(decision, Suppress) and decision.reason is Reason.NO_ADDRESS
-
-
-def _without_repeats(decisions: list[Decision]) -> list[Decision]:
-    """Keep one of the suppressions that say the same on every channel; keep all else."""
-    seen: set[Reason] = set()
-    kept: list[Decision] = []
-    for decision in decisions:
-        if isinstance(decision, Suppress):
-            if decision.reason in seen:
-                continue
-            seen.add(decision.reason)
-        kept.append(decision)
-    return kept

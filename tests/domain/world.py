@@ -12,7 +12,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from reminders.config import Config
-from reminders.config_rules import RuleConfig, parse_quiet
+from reminders.config_rules import RuleConfig
 from reminders.domain.appointment import Appointment, Truth, VisitStatus
 from reminders.domain.contact import Channel, Consent, Contact, Reach, Role
 from reminders.domain.decision import Suppress
@@ -47,10 +47,9 @@ def rules(**written: Mapping[str, Any]) -> tuple[Rule, ...]:
 EXAMPLE = Config.model_validate(tomllib.loads(example_config())).practice("internet")
 
 
-def clinic(quiet: str = "21:00-08:00", **written: Mapping[str, Any]) -> Practice:
+def clinic(**written: Mapping[str, Any]) -> Practice:
     """Return a practice like the example's, with these rules if any are given."""
-    chosen = rules(**written) if written else EXAMPLE.rules
-    return replace(EXAMPLE, rules=chosen, quiet=parse_quiet(quiet))
+    return replace(EXAMPLE, rules=rules(**written)) if written else EXAMPLE
 
 
 @dataclass
@@ -276,6 +275,8 @@ class World:
     def _claim(self, row: Message, case: Case) -> bool:
         match gate(row, case, self.practice, self.now):
             case Go():
+                assert row.truth == self.booked.truth, "only what is true is told"
+                assert self.now <= row.not_after, "only what helps is sent"
                 taken = replace(
                     row, attempts=row.attempts + 1, sent_at=self.now, reason=None, retryable=False
                 )

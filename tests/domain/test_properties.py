@@ -1,0 +1,250 @@
+"""What holds in every story, told by random ones: people, rules, changes, failures, outages."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reminders.domain.contact import Channel, Consent
+from reminders.domain.decision import Kept, Send
+from reminders.domain.gate import Go, gate
+from reminders.domain.message import Message
+from reminders.domain.outbox import difference
+from reminders.domain.outcome import Ambiguous, Outcome, Refusal, Rejected
+from reminders.domain.plan import plan
+from reminders.domain.reasons import Reason
+from reminders.domain.rules import Deliver, Event, QuietPolicy
+from reminders.domain.state import State
+from reminders.domain.when import is_quiet
+from tests.domain.world import BAD_NUMBER, BUSY, STOCKHOLM, World, clinic, local
+
+POOL: Mapping[str, Mapping[str, Any]] = {
+    "booked": {"on": "booked", "not_after": "-30m"},
+    "moved": {"on": "moved"},
+    "cancelled": {"on": "cancelled"},
+    "help": {"on": "request", "not_after": "+45m", "quiet_hours": "ignore"},
+    "two_days": {"before": "48h", "quiet_hours": "earlier", "late": "skip"},
+    "day": {"before": "24h", "not_after": "-1h", "quiet_hours": "earlier"},
+    "evening": {"days_before": 1, "at": "18:00", "late": "short"},
+    "mail": {"before": "1d", "channels": ["email"]},
+    "quarter": {
+        "before": "15m",
+        "deliver": "each",
+        "not_after": "-1m",
+        "quiet_hours": "ignore",
+    },
+    "after": {"after": "2h", "audience": {"roles": ["guardian"]}},
+}
+STARTS = ["2026-05-07 08:15", "2026-05-07 14:00", "2026-05-08 02:00", "2026-05-12 14:00"]
+LIVE = {State.PLANNED, State.SENDING, State.ACCEPTED, State.UNKNOWN, State.DELIVERED}
+
+
+OUTCOMES: dict[str, Outcome] = {
+    "busy": BUSY,
+    "bad number": BAD_NUMBER,
+    "no answer": Ambiguous("timeout"),
+    "opted out": Rejected("1", Refusal.OPT_OUT),
+    "busy for long": Rejected("429", Refusal.THROTTLED, timedelta(hours=2)),
+}
+Happening = tuple[str, ...]
+
+
+def happens(world: World, event: Happening) -> None:  # noqa: C901, PLR0912 - a list of what can happen
+    """Let one thing happen to the visit; what cannot happen now does not."""
+    match event:
+        case ("run", minutes):
+            world.run(until=clock(world, minutes))
+        case ("sleep", minutes):
+            world.sleep(until=clock(world, minutes))
+        case ("move", starts, how):
+            world.move(starts, silently=how == "silently")
+        case ("cancel",):
+            world.cancel()
+        case ("rebook",):
+            world.rebook()
+        case ("correct", who, phone, email) if who in world.people:
+            world.correct(who, phone or None, email or None)
+        case ("remove", who) if who in world.people:
+            world.remove(who)
+        case ("wish", who, channel, consent) if _has(world, who, channel):
+            world.wish(who, Channel(channel), Consent(consent))
+        case ("opt", address, way):
+            world.opt(address, out=way == "out")
+        case ("off", rule):
+            world.switch(off=rule)
+        case ("on", rule):
+            world.switch(on=rule)
+        case ("ask", rule):
+            world.ask(rule)
+        case ("answer", address, outcome):
+            world.answers.setdefault(address, []).append(OUTCOMES[outcome])
+        case ("delivered", rule) if _tried(world, rule):
+            world.deliver(rule)
+        case ("undelivered", rule, reason) if _tried(world, rule):
+            world.undeliver(rule, reason=Reason(reason))
+
+
+def clock(world: World, minutes: str) -> str:
+    later = world.now + timedelta(minutes=int(minutes))
+    return f"{later.astimezone(STOCKHOLM):%Y-%m-%d %H:%M:%S}"
+
+
+def _tried(world: World, rule: str) -> bool:
+    return any(m.key.rule == rule and m.attempts for m in world.rows)
+
+
+def _has(world: World, who: str, channel: str) -> bool:
+    return who in world.people and Channel(channel) in world.people[who].reach
+
+
+WHO = st.sampled_from(["mother", "father"])
+RULE = st.sampled_from(sorted(POOL))
+MINUTES = st.sampled_from(["1", "20", "300", "700", "1440", "4000"])
+PHONE = st.sampled_from(["", "phone-1", "phone-2", "shared"])
+MAIL = st.sampled_from(["", "mail-1", "family"])
+ADDRESS = st.sampled_from(["phone-1", "phone-2", "shared", "mail-1", "family"])
+
+
+def event(name: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[Happening]:
+    return st.tuples(st.just(name), *parts)
+
+
+EVENTS = st.one_of(
+    event("run", MINUTES),
+    event("run", MINUTES),
+    event("sleep", MINUTES),
+    event("move", st.sampled_from(STARTS), st.sampled_from(["openly", "silently"])),
+    event("cancel"),
+    event("rebook"),
+    event("correct", WHO, PHONE, MAIL),
+    event("remove", WHO),
+    event("wish", WHO, st.sampled_from(list(Channel)), st.sampled_from(list(Consent))),
+    event("opt", ADDRESS, st.sampled_from(["out", "in"])),
+    event("off", RULE),
+    event("on", RULE),
+    event("ask", RULE),
+    event("answer", ADDRESS, st.sampled_from(sorted(OUTCOMES))),
+    event("delivered", RULE),
+    event("undelivered", RULE, st.sampled_from(["unreachable", "blocked"])),
+)
+
+
+class Beginning(NamedTuple):
+    """How a story begins: the rules there are, the family, and the booking."""
+
+    rules: frozenset[str]
+    booked_at: str
+    starts: str
+    confirm: bool
+    mother: tuple[str, str]
+    father: tuple[str, str] | None
+
+
+BEGINNINGS = st.builds(
+    Beginning,
+    st.frozensets(RULE, min_size=2),
+    st.sampled_from(["2026-05-06 10:00", "2026-05-06 22:30"]),
+    st.sampled_from(STARTS),
+    st.booleans(),
+    st.tuples(PHONE, MAIL),
+    st.none() | st.tuples(PHONE, MAIL),
+)
+
+
+def begin(beginning: Beginning) -> World:
+    """Return the world as the story finds it."""
+    world = World(clinic(**{key: POOL[key] for key in POOL if key in beginning.rules}))
+    world.all_rules = clinic(**POOL).rules
+    world.now = local(beginning.booked_at)
+    for who, addresses in (("mother", beginning.mother), ("father", beginning.father)):
+        if addresses is not None:
+            world.person(who, phone=addresses[0] or None, email=addresses[1] or None)
+    return world.book(beginning.starts, confirm=beginning.confirm)
+
+
+def look(world: World) -> None:
+    """Check all that must hold at any moment."""
+    the_gate_agrees_with_the_planner(world)
+    every_rule_and_person_is_decided(world)
+    world.plan()
+    planning_again_changes_nothing(world)
+    nobody_gets_it_twice(world)
+    nights_are_quiet(world)
+
+
+@settings(max_examples=300, deadline=None)
+@given(BEGINNINGS, st.lists(EVENTS, min_size=2, max_size=14))
+def test_in_every_story(beginning: Beginning, story: list[Happening]):
+    """In any story, every rule is decided for everybody, nothing goes twice, and nights are quiet."""
+    world = begin(beginning)
+    look(world)
+    for step in story:
+        happens(world, step)
+        look(world)
+    world.run(until="2026-06-01 00:00")
+    look(world)
+
+
+def every_rule_and_person_is_decided(world: World) -> None:
+    """Each rule and person has a decision, each new row a key of its own, in whatever order read."""
+    result = world.planned()
+    decided = {(d.message.key if isinstance(d, Kept) else d.key)[1:3] for d in result.decisions}
+    wanted = {(r.key, c.id) for r in world.practice.rules for c in world.people.values()}
+    assert wanted <= decided
+    keys = [d.key for d in result.decisions if not isinstance(d, Kept)]
+    assert len(keys) == len(set(keys))
+    case = world.case
+    turned = replace(case, contacts=case.contacts[::-1], history=case.history[::-1])
+    assert plan(turned, world.practice, world.now).decisions == result.decisions
+
+
+def planning_again_changes_nothing(world: World) -> None:
+    """Find nothing to change where a plan has just been written down."""
+    assert difference(world.case, world.planned(), world.practice) == []
+
+
+def the_gate_agrees_with_the_planner(world: World) -> None:
+    """Whatever the gate lets through, the planner would send at this moment."""
+    case = world.case
+    sends = {d.key: d for d in world.planned().decisions if isinstance(d, Send)}
+    for row in world.rows:
+        if row.state is State.PLANNED and row.due_at <= world.now:
+            verdict = gate(row, case, world.practice, world.now)
+            if isinstance(verdict, Go):
+                assert sends[row.key].address_key == row.address_key
+                assert verdict.contact in case.contacts
+
+
+def nobody_gets_it_twice(world: World) -> None:
+    """One live message a rule and person (and channel, where each is used), and a rule and address."""
+    by_person: Counter[tuple[object, ...]] = Counter()
+    by_address: Counter[tuple[object, ...]] = Counter()
+    for row in world.rows:
+        rule = next((r for r in world.all_rules if r.key == row.key.rule), None)
+        if rule is None or row.state not in LIVE or row.request_id is not None:
+            continue
+        matter = row.key.version if isinstance(rule.when, Event) else row.truth
+        each = row.key.channel if rule.deliver is Deliver.EACH else None
+        by_person[rule.key, row.key.contact, each, matter] += 1
+        by_address[rule.key, row.key.channel, row.address_key, matter] += 1
+    assert all(count == 1 for count in by_person.values())
+    assert all(count == 1 for count in by_address.values())
+
+
+def nights_are_quiet(world: World) -> None:
+    """Nothing is due or has gone at night but what ignores the night or was asked for."""
+
+    def minds(row: Message) -> bool:
+        rule = next(r for r in world.all_rules if r.key == row.key.rule)
+        return row.request_id is None and rule.quiet is not QuietPolicy.IGNORE
+
+    quiet = world.practice.quiet
+    for row in filter(minds, world.rows):
+        if row.state is State.PLANNED:
+            assert not is_quiet(row.due_at, quiet, STOCKHOLM)
+        elif row.sent_at is not None:
+            assert not is_quiet(row.sent_at, quiet, STOCKHOLM)
