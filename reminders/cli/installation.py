@@ -15,14 +15,14 @@ from rich.console import Console
 
 from reminders import wiring
 from reminders.cli.database import bring_up
-from reminders.cli.screen import indented, plural, print_json, say, tell
+from reminders.cli.demo import play as play_demo
+from reminders.cli.screen import plural, print_json, say, tell
 from reminders.cli.session import AsJson, Session, config_of, examples, family, login
 from reminders.config import Config
 from reminders.engine import approval
 from reminders.engine.runtime import Runtime
 from reminders.errors import RemindersError
 from reminders.resources import example_config
-from reminders.cli.demo import play as play_demo
 from reminders.store import clinics, keeping, workers
 from reminders.store import templates as approved_templates
 from reminders.store.database import Connection
@@ -117,7 +117,7 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     else:
         for check in checks:
             mark = "ok   " if check.ok else "WRONG"
-            say(indented(f"{mark}  {check.name}: {check.message}", 0, 7))
+            say(f"{mark}  {check.name}: {check.message}")
     if not ok:
         tell("\nPut right what is marked WRONG, then run 'reminders doctor' again.")
         raise typer.Exit(FINDING)
@@ -219,7 +219,7 @@ async def _probe_providers(runtime: Runtime) -> list[Check]:
 @commands.command(epilog=examples("reminders demo", "reminders demo --pace 0"))
 def demo(
     pace: Annotated[
-        float, typer.Option(min=0, help="Seconds to pause at each step; 0 does not pause.")
+        float, typer.Option(min=0, help="Seconds to rest after each message; 0 does not.")
     ] = 0.5,
 ) -> None:
     """Play two days of a made-up clinic, with its texts on a pretended phone. Sends nothing."""

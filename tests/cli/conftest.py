@@ -108,6 +108,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clock() -> Iterator[FrozenDateTimeFactory]:
     """Yield the time, which stands still at NOW until it is moved."""
     with freeze_time(NOW, real_asyncio=True) as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
         yield frozen
 
 

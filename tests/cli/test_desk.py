@@ -64,7 +64,9 @@ def test_cancel_by_reference(busy: Installation):
     assert (done["count"], done["refs"]) == (2, ["B1", "B2"])
     shown = busy.json("show", "B1")
     assert shown["status"] == "cancelled"
-    assert not [m for m in shown["messages"] if m["state"] == "planned" and m["rule"] != "cancelled"]
+    assert not [
+        m for m in shown["messages"] if m["state"] == "planned" and m["rule"] != "cancelled"
+    ]
 
 
 def test_cancel_of_an_unknown_booking_cancels_none(busy: Installation):
@@ -169,9 +171,7 @@ def test_changed_rules_are_noticed(busy: Installation):
     """A rule that is taken out of the configuration takes its messages with it."""
     text = busy.config.read_text("utf-8")
     busy.config.write_text(text.replace("[rules.day_before]", "[rules.evening]"), "utf-8")
-    rules = {
-        m["rule"] for m in busy.json("show", "B1")["messages"] if m["state"] == "planned"
-    }
+    rules = {m["rule"] for m in busy.json("show", "B1")["messages"] if m["state"] == "planned"}
     assert "day_before" not in rules
 
 

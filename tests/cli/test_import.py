@@ -73,7 +73,16 @@ def test_a_missing_file_is_told(here: Installation):
 def test_the_json_keys_are_the_contract(here: Installation):
     """Scripts find every key that they were promised, and counts are integers."""
     shown = here.json("import", here.file(GOOD, BAD), "--yes", exits=3)
-    counts = ["new", "moved", "cancelled", "unchanged", "missing", "ignored", "messages", "segments"]
+    counts = [
+        "new",
+        "moved",
+        "cancelled",
+        "unchanged",
+        "missing",
+        "ignored",
+        "messages",
+        "segments",
+    ]
     assert all(type(shown[key]) is int for key in counts)
     assert set(shown["problems"][0]) == {"line", "column", "code", "message"}
     assert shown["first_at"] == "2026-11-30T14:00:00+01:00"

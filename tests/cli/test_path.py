@@ -17,7 +17,9 @@ def test_the_example_file_goes_from_import_to_delivered(
     first = here.json("tick")
     assert first["sent"] > 0
     for hour in range(12, 24 * 3):
-        clock.move_to(f"2026-{'11-30' if hour < 24 else f'12-{hour // 24:02}'} {hour % 24:02}:00:00")
+        clock.move_to(
+            f"2026-{'11-30' if hour < 24 else f'12-{hour // 24:02}'} {hour % 24:02}:00:00"
+        )
         here.run("tick")
     end = here.json("status")
     assert (end["ok"], end["due"], end["unknown"], end["failed_24h"]) == (True, 0, 0, 0)
@@ -30,7 +32,9 @@ def test_a_visit_is_moved_and_its_patient_told(here: Installation, clock: Frozen
     assert here.json("tick")["sent"] == 1
     assert "moved" in here.ok("move", "B1", "--to", "2026-12-02 09:00")
     assert here.json("tick")["sent"] == 1
-    rules = {m["rule"]: m["state"] for m in here.json("show", "B1")["messages"] if m["version"] == 2}
+    rules = {
+        m["rule"]: m["state"] for m in here.json("show", "B1")["messages"] if m["version"] == 2
+    }
     assert rules["moved"] in {"accepted", "delivered"}
     assert rules["day_before"] == "planned"
 

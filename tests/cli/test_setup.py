@@ -1,6 +1,5 @@
 """`init`, `doctor`, the configuration, and help."""
 
-import os
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -95,4 +94,4 @@ def test_demo_ends_with_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["demo", "--pace", "0"])
     assert result.exit_code == 0, result.output
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,45 +1,58 @@
 """What needs a real terminal or a process of its own: questions, interrupts, width, errors."""
 
+import fcntl
 import json
 import os
 import pty
 import signal
 import subprocess
 import sys
-import time
-from datetime import UTC, datetime, timedelta
+import termios
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import structlog
 
 from reminders.cli import logs, screen, session
+from reminders.clock import SystemClock
 from reminders.config import load_config
 from reminders.store.schema import import_run, staged_visit
 from reminders.wiring import open_store
 from tests.cli.conftest import Installation, booking
 
-SOON = (datetime.now(UTC) + timedelta(days=10)).date().isoformat()
+SOON = (SystemClock().now() + timedelta(days=10)).date().isoformat()
 PATIENCE = 30.0
 
 
 def answer(here: Installation, text: str, *words: object) -> tuple[int, str]:
     """Run a command on a terminal and type an answer; return exit status and what was shown."""
     ours, theirs = pty.openpty()
-    process = here.start(*words, stdin=theirs, stdout=theirs, stderr=theirs)
+    process = here.start(
+        *words,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
     os.close(theirs)
-    os.write(ours, text.encode())
     shown = b""
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # Linux tells the end of a terminal in this way
-            break
-        if not part:
-            break
+    for part in iter(lambda: read_on(ours), b""):
         shown += part
+        if b"[y/N] " in part:
+            os.write(ours, text.encode())
     os.close(ours)
     return process.wait(PATIENCE), shown.decode()
+
+
+def read_on(terminal: int) -> bytes:
+    """Return what came next; nothing at the end, which Linux tells by an error."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 @pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("ja\n", 0), ("n\n", 1), ("\n", 1)])
@@ -70,20 +83,47 @@ def left_over(here: Installation) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-@pytest.mark.parametrize("part", [1, 2, 3, 4, 5])
-def test_ctrl_c_at_any_moment_leaves_nothing_half_done(today: Installation, part: int):
-    """Wherever an import is interrupted, either all of it is applied or nothing is left of it."""
-    rows = [booking(f"B{n}", day=SOON, phone=f"070-174 06 {n % 95 + 5:02}") for n in range(3000)]
-    file = today.file(*rows)
-    process = today.start("import", file, "--yes", stdout=-1, stderr=-1)
-    time.sleep(0.6 + 0.5 * part)
+@pytest.mark.parametrize(
+    ("moment", "applied"),
+    [
+        ("reminders.engine.importing.read", False),
+        ("reminders.engine.importing.staging.add", False),
+        ("reminders.engine.importing.look", False),
+        ("reminders.engine.importing.apply", False),
+        ("reminders.engine.importing.staging.applied", False),
+        ("reminders.cli.importing.catch_up", True),
+    ],
+)
+def test_an_interrupt_leaves_nothing_half_done(
+    here: Installation, monkeypatch: pytest.MonkeyPatch, moment: str, applied: bool
+):
+    """Whatever an import is doing when it is interrupted, it is applied whole or not at all."""
+    file = here.file(booking("B1"))
+    with monkeypatch.context() as patch:
+        patch.setattr(moment, interrupt)
+        result = here.run("import", file, "--yes")
+    assert result.exit_code == 130
+    assert len(result.stderr.splitlines()) == (2 if applied else 1)
+    assert here.run("show", "B1").exit_code == (0 if applied else 4)
+    assert left_over(here) == ((1, 0) if applied else (0, 0))
+
+
+def interrupt(*_words: object) -> NoReturn:
+    """Do what Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_reading(today: Installation):
+    """A signal while a file is being read ends with 130, and leaves nothing staged."""
+    rows = [booking(f"B{n}", day=SOON, phone=f"070-174 06 {n % 95 + 5:02}") for n in range(2000)]
+    process = today.start("import", today.file(*rows), "--yes", stdout=-1, stderr=-1)
+    while left_over(today) == (0, 0):
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=PATIENCE)
     assert b"Traceback" not in told
-    runs, staged = left_over(today)
-    applied = today.run("show", "B0").exit_code == 0
-    assert (runs, staged) == ((1, 0) if applied else (0, 0))
-    assert process.returncode in {0, 130}
+    assert process.returncode == 130
+    assert left_over(today) == (0, 0)
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
@@ -104,9 +144,7 @@ def test_what_steers_a_terminal_is_not_printed():
     assert "\x07" not in shown
 
 
-def test_the_unexpected_is_told_without_values(
-    here: Installation, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_unexpected_is_told_without_values(here: Installation, monkeypatch: pytest.MonkeyPatch):
     """A defect is told by its kind alone: the text of an exception may hold a patient's number."""
 
     def fail(*_words: object) -> None:
