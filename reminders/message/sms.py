@@ -1,5 +1,6 @@
 """SMS text: which alphabet it needs and how many segments it takes (GSM 03.38, 3GPP 23.038)."""
 
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,27 +9,15 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION = frozenset("\f^{}\\[~]|€")
-_REPAIRS = str.maketrans(
-    {
-        "“": '"',
-        "”": '"',
-        "„": '"',
-        "’": "'",
-        "‘": "'",
-        "´": "'",
-        "`": "'",
-        "–": "-",
-        "—": "-",
-        "−": "-",
-        "…": "...",
-        "•": "-",
-        "\u00a0": " ",
-        "\u202f": " ",
-        "\u2009": " ",
-        "\u00ad": None,
-        "\u200b": None,
-    }
-)
+_PLAIN_SIGNS = {
+    '"': "“”„‟«»″",
+    "'": "‘’‚‛´`′",
+    "-": "‐‑‒–—―−•·",
+    " ": "\t\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f",
+    "...": "…",
+    "": "\u00ad\u200b\u2060\ufeff",
+}
+_REPAIRS = str.maketrans({sign: plain for plain, signs in _PLAIN_SIGNS.items() for sign in signs})
 
 
 class Charset(StrEnum):
@@ -52,9 +41,26 @@ _JOINED = {Charset.GSM7: 153, Charset.UCS2: 67}
 
 
 def repair(text: str) -> str:
-    """Return the text with typographic signs that would triple its cost made plain."""
-    lines = text.translate(_REPAIRS).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join(line.rstrip() for line in lines).strip()
+    """Return the text with typographic signs made plain, where that keeps it in the cheap alphabet.
+
+    Line ends and spaces are put right in any case. A text that needs UCS-2 anyway keeps its signs.
+    """
+    tidy = _tidy(text)
+    plain = _tidy(plain_signs(tidy))
+    if outside_gsm(plain) or measure(plain).segments > measure(tidy).segments:
+        return tidy
+    return plain
+
+
+def plain_signs(text: str) -> str:
+    """Return the text with every typographic sign that has a plain counterpart replaced."""
+    bare = text.translate(dict.fromkeys(map(ord, _PLAIN_SIGNS[""])))
+    return unicodedata.normalize("NFC", bare).translate(_REPAIRS)
+
+
+def _tidy(text: str) -> str:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(line.rstrip(" \t") for line in lines).strip(" \t\n")
 
 
 def outside_gsm(text: str) -> list[str]:

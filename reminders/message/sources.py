@@ -2,56 +2,114 @@
 
 import hashlib
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
 from reminders.errors import TemplateError
+from reminders.message.syntax import begin_part, check_syntax, end_part, file_name
 
 ENDINGS = {".sms.txt": Channel.SMS, ".email.md": Channel.EMAIL}
-_INCLUDE = re.compile(r"^\{% include '(_[a-z_]+\.j2)' %\}\n", re.MULTILINE)
+SUBJECT = "Subject: "
 VERSION_LENGTH = 16
+
+_INCLUDE = re.compile(r"""\{% include ["'](_[a-z0-9_]+\.j2)["'] %\}""")
+_INCLUDE_LIKE = re.compile(r"\{%[-+]?\s*include\b")
+_NAME = re.compile(r"[a-z0-9_]+")
+_TEXT_SUFFIXES = frozenset({".txt", ".md"})
 
 Name = tuple[str, str, Channel]
 
 
 def read_sources(*folders: Path) -> dict[Name, Source]:
-    """Return the templates of these folders; a later folder overrides an earlier one, by template.
+    """Return the templates of these folders; a later folder overrides an earlier one, by file.
 
-    A line `{% include '_name.j2' %}` is replaced by that file of the same language folder, so that
-    the version, a digest of the whole text, covers it. Raise TemplateError with file and line.
+    A line `{% include "_name.j2" %}` is replaced by that file of the same language, so that the
+    version, a digest of the whole text, covers it. Raise TemplateError with file and line.
     """
-    found: dict[Name, Source] = {}
+    files: dict[str, Path] = {}
     for folder in folders:
-        for path in sorted(folder.glob("*/*")):
-            ending = next((e for e in ENDINGS if path.name.endswith(e)), None)
-            if ending is None:
-                continue
-            name, language = path.name.removesuffix(ending), path.parent.name
-            text = _inlined(path)
-            version = hashlib.sha256(text.encode()).hexdigest()[:VERSION_LENGTH]
-            channel = ENDINGS[ending]
-            found[language, name, channel] = Source(language, name, channel, text, version)
+        files |= _files(folder)
+    found: dict[Name, Source] = {}
+    for key in files:
+        language, _, file = key.partition("/")
+        ending = next((end for end in ENDINGS if file.endswith(end)), None)
+        if ending is None:
+            continue
+        name, channel = file.removesuffix(ending), ENDINGS[ending]
+        source = make_source(language, name, channel, _inlined(key, files))
+        _check(source)
+        found[language, name, channel] = source
     return found
 
 
-def _inlined(path: Path) -> str:
-    text = _read(path)
-
-    def put_in(match: re.Match[str]) -> str:
-        part = path.parent / match[1]
-        if not part.is_file():
-            line = text[: match.start()].count("\n") + 1
-            raise TemplateError(f"{path.name}, line {line}: there is no file {match[1]} beside it.")
-        return _read(part)
-
-    return _INCLUDE.sub(put_in, text)
+def make_source(language: str, name: str, channel: Channel, text: str) -> Source:
+    """Return a template with the version that its text has."""
+    version = hashlib.sha256(text.encode()).hexdigest()[:VERSION_LENGTH]
+    return Source(language, name, channel, text, version)
 
 
-def _read(path: Path) -> str:
+def _files(folder: Path) -> dict[str, Path]:
+    """Return a folder's files by `language/file`. Raise TemplateError on a misspelt name."""
+    if not folder.is_dir():
+        raise TemplateError(f"There is no template folder {folder}.")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*/*")):
+        key = f"{path.parent.name}/{path.name}"
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        if path.suffix in _TEXT_SUFFIXES and not _well_named(path.name):
+            raise TemplateError(
+                f"{key}: is not a template's name. A text message is called like "
+                "'day_before.sms.txt', an email like 'day_before.email.md'."
+            )
+        found[key] = path
+    return found
+
+
+def _well_named(file: str) -> bool:
+    return any(file.endswith(e) and _NAME.fullmatch(file.removesuffix(e)) for e in ENDINGS)
+
+
+def _inlined(key: str, files: dict[str, Path]) -> str:
+    lines = _read(key, files).splitlines()
+    return "\n".join(_put_in(key, lines, files)) + "\n"
+
+
+def _put_in(key: str, lines: Sequence[str], files: dict[str, Path]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        include = _INCLUDE.fullmatch(line.strip())
+        if include is None:
+            if _INCLUDE_LIKE.search(line):
+                raise TemplateError(
+                    f"{key}, line {number}: an include stands alone on its line, written "
+                    '{% include "_name.j2" %}.'
+                )
+            yield line
+            continue
+        part = f"{key.partition('/')[0]}/{include[1]}"
+        if part not in files:
+            raise TemplateError(f"{key}, line {number}: there is no file {part}.")
+        inner = _read(part, files).splitlines()
+        for at, inner_line in enumerate(inner, start=1):
+            if _INCLUDE_LIKE.search(inner_line):
+                raise TemplateError(f"{part}, line {at}: a partial file cannot include another.")
+        yield from (begin_part(include[1]), *inner, end_part(include[1]))
+
+
+def _check(source: Source) -> None:
+    check_syntax(source)
+    if source.channel is Channel.EMAIL and not source.text.startswith(SUBJECT):
+        raise TemplateError(f"{file_name(source)}, line 1: an email begins with '{SUBJECT}'.")
+
+
+def _read(key: str, files: dict[str, Path]) -> str:
     try:
-        return path.read_text("utf-8")
+        return files[key].read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise TemplateError(f"{path.name}: is not UTF-8 text; save it as UTF-8.") from None
+        raise TemplateError(f"{key}: is not UTF-8 text; save it as UTF-8.") from None
     except OSError as error:
-        raise TemplateError(f"{path.name}: cannot be read ({error.strerror}).") from None
+        raise TemplateError(f"{key}: cannot be read ({error.strerror}).") from None
+
+

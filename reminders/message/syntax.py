@@ -1,0 +1,105 @@
+"""The language of templates: the sandbox they run in, and where in which file a line stands.
+
+A template carries its partial files between two marks, so that a fault can be traced to the file
+that a person wrote, also when the text comes out of the database.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from reminders.domain.contact import Channel
+from reminders.domain.template import Source
+from reminders.errors import TemplateError
+
+_BEGIN = re.compile(r"\{#> (\S+) #\}")
+_END = re.compile(r"\{#< (\S+) #\}")
+_NOTE = re.compile(r"(?<=\S)[ \t]*\{#(?:(?!#\}).)*#\}[ \t]*$", re.MULTILINE)
+_ENDING = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.md"}
+
+
+def begin_part(file: str) -> str:
+    """Return the mark before the text of a partial file."""
+    return f"{{#> {file} #}}"
+
+
+def end_part(file: str) -> str:
+    """Return the mark after the text of a partial file."""
+    return f"{{#< {file} #}}"
+
+
+def file_name(source: Source) -> str:
+    """Return a template's file, with its language's folder."""
+    return f"{source.language}/{source.name}.{_ENDING[source.channel]}"
+
+
+def locate(source: Source, line: int) -> tuple[str, int]:
+    """Return the file that a line (from 1) of the template's text was written in, and its line."""
+    part: str | None = None
+    own = inner = 0
+    for text in source.text.split("\n")[:line]:
+        if begin := _BEGIN.fullmatch(text):
+            part, inner, own = begin[1], 0, own + 1
+        elif _END.fullmatch(text):
+            part = None
+        elif part is None:
+            own += 1
+        else:
+            inner += 1
+    return (file_name(source), own) if part is None else (f"{source.language}/{part}", inner)
+
+
+def place(source: Source, line: int) -> str:
+    """Return file and line as they are shown to a person."""
+    file, at = locate(source, line)
+    return f"{file}, line {at}"
+
+
+def without_notes(text: str) -> str:
+    """Return the text without the notes at the ends of its lines; the lines stay where they are."""
+    return _NOTE.sub("", text)
+
+
+def environment(show: Callable[[Any], Any]) -> ImmutableSandboxedEnvironment:
+    """Return the sandbox that templates run in; `show` is applied to each value put into a text.
+
+    An unknown name, None and a yes-or-no are errors where a text should stand.
+    """
+
+    def shown(value: Any) -> Any:
+        if value is None or isinstance(value, bool):
+            raise UndefinedError("there is nothing to show here; ask with {% if %} first")
+        return value if isinstance(value, Undefined) else show(value)
+
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - plain text; values in the HTML part are escaped by `show`
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown,
+    )
+
+
+_PLAIN = environment(lambda value: value)
+
+
+def parse(text: str) -> nodes.Template:
+    """Return a template's syntax tree. Raise jinja2.TemplateSyntaxError."""
+    return _PLAIN.parse(without_notes(text))
+
+
+def check_syntax(source: Source) -> None:
+    """Raise TemplateError, with file and line, on what is not a template."""
+    try:
+        tree = parse(source.text)
+    except TemplateSyntaxError as error:
+        raise TemplateError(f"{place(source, error.lineno)}: {error.message}") from None
+    loading = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+    for node in tree.find_all(loading):
+        raise TemplateError(
+            f"{place(source, node.lineno)}: other files are put in with "
+            '{% include "_name.j2" %} only.'
+        )
