@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-long format lock clean
+.PHONY: help demo test check test-long format lock picture clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,7 +22,7 @@ check: $(VENV)/dev.stamp ## style, types, layers, dependencies
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/deptry --no-ansi . 2>&1 | tail -n 1
+	$(BIN)/deptry --no-ansi .
 	$(BIN)/python -m tests.house.migrations
 
 test-long: $(VENV)/dev.stamp ## the heavy figures
@@ -37,6 +37,9 @@ lock: $(VENV)/dev.stamp ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --quiet --output-file requirements.lock
+
+picture: $(VENV)/dev.stamp ## draw docs/picture.svg anew
+	$(BIN)/python -m tests.house.picture
 
 clean: ## remove what make has made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

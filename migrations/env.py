@@ -1,6 +1,7 @@
 """Alembic runs the migrations on the connection that it is given; there is no other way in."""
 
 from alembic import context
+
 from reminders.store.schema import metadata
 from reminders.store.types import UtcDateTime
 

@@ -111,5 +111,3 @@ def _read(key: str, files: dict[str, Path]) -> str:
         raise TemplateError(f"{key}: is not UTF-8 text; save it as UTF-8.") from None
     except OSError as error:
         raise TemplateError(f"{key}: cannot be read ({error.strerror}).") from None
-
-

@@ -76,7 +76,7 @@ def environment(show: Callable[[Any], Any]) -> ImmutableSandboxedEnvironment:
 
     return ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - plain text; values in the HTML part are escaped by `show`
+        autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=shown,

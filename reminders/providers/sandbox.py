@@ -158,6 +158,9 @@ class Sandbox:
         if self._settings.show == "none":
             return
         console = self._console or Console(stderr=True)
+        if self._console is None and not console.is_terminal:
+            # Under systemd or cron this would be a log, and no text belongs in a log.
+            return
         title = message.subject or self._setup.sender
         below = f"{self._local(now):%H:%M} · {masked(message.to)}"
         if not console.is_terminal:

@@ -103,6 +103,13 @@ def test_an_outage_over_everything():
     assert world.why("day_before") == {Reason.DEADLINE_PASSED}
 
 
+def test_planning_after_the_end_expires_what_was_planned():
+    """A text that a plan finds too late has expired: it was to go, and did not."""
+    world = World().book(VISIT).plan().sleep("2026-05-12 16:00").plan()
+    assert world.states("day_before") == [State.EXPIRED]
+    assert world.why("day_before") == {Reason.DEADLINE_PASSED}
+
+
 def test_a_planner_that_never_ran_says_why():
     """A visit first planned when it is over gets no text, with the reason for each rule."""
     world = World().book(VISIT).sleep("2026-05-12 16:00").run(until="2026-05-12 20:00")
@@ -162,8 +169,9 @@ def test_a_reminder_that_falls_in_the_night(policy: str, sent: str):
 def test_earlier_but_the_evening_has_passed():
     """A text that should have gone the evening before a late booking goes in the morning."""
     world = World(clinic(rule={"before": "12h", "quiet_hours": "earlier"}))
-    world.book("2026-05-12 10:00", at="2026-05-11 21:30").run(until="2026-05-12 11:00")
-    assert world.sent == ["05-12 08:00 rule patient sms"]
+    world.book("2026-05-12 10:00", at="2026-05-11 21:30").plan()
+    assert world.waiting() == ["05-12 08:00 rule patient sms"]
+    assert world.run(until="2026-05-12 11:00").sent == ["05-12 08:00 rule patient sms"]
 
 
 def test_earlier_has_passed_and_the_morning_is_too_late():

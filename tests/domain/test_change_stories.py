@@ -95,6 +95,14 @@ def test_there_and_back_after_the_reminder():
     ]
 
 
+def test_there_and_back_with_the_row_of_the_reminder():
+    """A visit that comes back to a time it was reminded of says so for its new version."""
+    world = World(clinic(day={"before": "24h"})).book(VISIT).run(until="2026-05-11 15:00")
+    world.move(LATER).plan().move(VISIT).plan()
+    assert world.booked.version == 3
+    assert world.why("day") == {Reason.ALREADY_SENT}
+
+
 def test_there_and_there_again():
     """A visit moved to a time that was told before, and taken back since, is told of again."""
     world = World().person("mother", phone="phone-1", email="mail-1")

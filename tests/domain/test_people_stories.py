@@ -86,6 +86,13 @@ def test_the_first_of_a_shared_phone_leaves():
     assert world.sent == ["05-11 14:00 day mother sms"]
 
 
+def test_who_heard_on_a_shared_phone_is_told_of_the_cancellation():
+    """A confirmation to a shared phone has told both: the one who stays hears of the cancellation."""
+    world = World().person("mother", phone="shared").person("father", phone="shared").book(VISIT)
+    world.run(until="2026-05-05 10:00").remove("mother").cancel().run(until=END)
+    assert world.sent[-1] == "05-05 10:00 cancelled father sms"
+
+
 def test_a_shared_email_and_a_phone_of_ones_own():
     """Who shares only the email gets the text there when the other's phone text covers theirs."""
     practice = clinic(

@@ -98,7 +98,7 @@ def test_cancelled_visit_is_told_and_never_reminded(clinic: Clinic) -> None:
 
 def test_cancellation_of_an_unheard_visit_is_silent(clinic: Clinic) -> None:
     """Nobody is told of the cancellation of something they never heard of."""
-    clinic.read(row())
+    clinic.read(row(), confirmations=True)
     clinic.plan()
     clinic.read(row(status="avbokad"))
     clinic.until("2026-12-02 11:00")
@@ -171,7 +171,11 @@ def test_moved_with_an_unreadable_phone_is_still_moved(clinic: Clinic) -> None:
     clinic.plan()
     clinic.read(row(start="2026-12-03 14:00", phone="070-mamma"))
     clinic.until("2026-12-03 15:00")
-    assert [text.at for text in clinic.texts()] == ["2026-12-02 14:00", "2026-12-03 13:45"]
+    assert [text.at for text in clinic.texts()] == [
+        "2026-11-30 12:00",
+        "2026-12-02 14:00",
+        "2026-12-03 13:45",
+    ]
     assert {text.to[-3:] for text in clinic.texts()} == {"605"}
 
 

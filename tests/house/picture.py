@@ -10,11 +10,12 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from rich.console import Console
+
 from reminders.cli.demo import START
 from reminders.config import load_config
 from reminders.engine import importing
 from reminders.simulation.world import World
-from rich.console import Console
 
 HEAD = "boknings-id;starttid;mobil;roll;födelsedatum\n"
 ROWS = "VB-1042;2026-12-01 15:00;070-174 06 05;vårdnadshavare;2016-05-01\n"
@@ -42,4 +43,4 @@ async def draw(picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(draw(Path(__file__).with_name("picture.svg")))
+    asyncio.run(draw(Path(__file__).parents[2] / "docs" / "picture.svg"))
