@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from reminders.config import Config
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
 from reminders.engine.runtime import Runtime
@@ -17,15 +18,15 @@ from reminders.store.ledger import Fact, write
 Name = tuple[str, str, Channel]
 
 
-def folders(runtime: Runtime) -> list[Path]:
+def template_folders(config: Config) -> list[Path]:
     """Return the folders that templates are read from; a later one overrides an earlier."""
-    own = runtime.config.templates_folder
-    return [templates(), *([runtime.config.path(own)] if own else [])]
+    own = config.templates_folder
+    return [templates(), *([config.path(own)] if own else [])]
 
 
 def on_disk(runtime: Runtime) -> dict[Name, Source]:
     """Return the templates as they are written now, approved or not."""
-    return read_sources(*folders(runtime))
+    return read_sources(*template_folders(runtime.config))
 
 
 @dataclass(frozen=True, slots=True)
