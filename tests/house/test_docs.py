@@ -1,0 +1,43 @@
+"""The documents say what the program is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reminders.config import ClinicConfig, Config, DatabaseConfig, DeliveryConfig
+from reminders.config_rules import RuleConfig
+from reminders.domain.lifecycle import TRANSITIONS
+from reminders.domain.reasons import SENTENCES, Reason
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_state_diagram_is_the_table() -> None:
+    """The diagram in docs/architecture.md has exactly the steps of the table."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)$", page, re.MULTILINE))
+    assert drawn == {(a.value, b.value) for a, steps in TRANSITIONS.items() for b in steps}
+
+
+@pytest.mark.parametrize(
+    "model", [Config, ClinicConfig, DatabaseConfig, DeliveryConfig, RuleConfig]
+)
+def test_each_key_is_documented(model) -> None:
+    """Each key of the configuration has its line."""
+    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    names = [field.alias or name for name, field in model.model_fields.items() if name != "folder"]
+    assert [name for name in names if f"| `{name}` |" not in page] == []
+
+
+def test_each_reason_has_its_sentences() -> None:
+    """Each reason is a sentence in Swedish and in English."""
+    assert set(SENTENCES) == set(Reason)
+    assert all(text.endswith(".") for pair in SENTENCES.values() for text in pair)
+
+
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each link to a file of the project leads to one."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
+    assert [t for t in targets if not (page.parent / t).exists()] == []
