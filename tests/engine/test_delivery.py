@@ -132,7 +132,8 @@ def test_wrong_credentials_stop_the_channel_with_one_alarm(
     report = clinic.until("2026-12-01 10:20")
     assert report.down == ["internet/sms"]
     assert report.failed == 0
-    assert capsys.readouterr().out.count("channel_down") == 1
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("channel_down") == 1
     with clinic.runtime.database.reading() as conn:
         attempts = conn.execute(select(func.count()).select_from(schema.attempt)).scalar_one()
     # The first claim takes what is due; after that one probe at a time goes out.
