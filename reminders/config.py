@@ -137,6 +137,15 @@ class DeliveryConfig(Model):
     horizon: Duration = "2m"
 
 
+class WebConfig(Model):
+    """Where the web side listens, and how the world outside reaches it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+[^\s?#/])?$")
+    hooks_port: int | None = Field(default=None, ge=0, le=65535)
+
+
 class CostConfig(Model):
     """What an SMS segment costs, for the estimate at an import."""
 
@@ -155,6 +164,7 @@ class Config(Model):
     database: DatabaseConfig = DatabaseConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     cost: CostConfig = CostConfig()
+    web: WebConfig = WebConfig()
     clinics: Mapping[str, ClinicConfig] = Field(min_length=1)
     providers: Mapping[str, Mapping[str, Any]] = {}
     rules: Mapping[str, RuleConfig] = {}

@@ -83,7 +83,7 @@ def settle(
 ) -> bool:
     """Move a message on, if `lease_token` still holds; tell whether it does.
 
-    The token is enough: whoever takes a message over gives it a new one.
+    Whoever takes a message over gives it a new token.
     """
     values: dict[str, object] = {
         "state": step.state.value,
@@ -98,7 +98,12 @@ def settle(
         values["sent_at"] = None
     moved = conn.execute(
         update(message)
-        .where(message.c.id == message_id, message.c.lease_token == lease_token)
+        .where(
+            message.c.id == message_id,
+            message.c.lease_token == lease_token,
+            # A receipt may come before the answer it is about: what is final stays final.
+            message.c.state.in_(["sending", "unknown", "accepted"]),
+        )
         .values(**values)
     )
     return moved.rowcount == 1

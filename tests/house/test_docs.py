@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reminders.config import ClinicConfig, Config, DatabaseConfig, DeliveryConfig
+from reminders.config import ClinicConfig, Config, DatabaseConfig, DeliveryConfig, WebConfig
 from reminders.config_rules import RuleConfig
 from reminders.domain.lifecycle import TRANSITIONS
 from reminders.domain.reasons import SENTENCES, Reason
@@ -21,7 +21,7 @@ def test_the_state_diagram_is_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Config, ClinicConfig, DatabaseConfig, DeliveryConfig, RuleConfig]
+    "model", [Config, ClinicConfig, DatabaseConfig, DeliveryConfig, RuleConfig, WebConfig]
 )
 def test_each_key_is_documented(model) -> None:
     """Each key of the configuration has its line."""
