@@ -39,6 +39,7 @@ commands = family()
         "reminders cancel B-2041",
         "reminders cancel B-2041 B-2042",
         "reminders cancel --day 2026-12-01     a whole day: shows, asks, cancels",
+        "reminders cancel --day 2026-12-01 --clinician 'A. Berg'",
     )
 )
 def cancel(
@@ -49,19 +50,27 @@ def cancel(
     day: Annotated[
         str | None, typer.Option(metavar="DATE", help="Every visit of a day, like 2026-12-01.")
     ] = None,
+    clinician: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only this clinician's; without --day, all to come."),
+    ] = None,
     clinic: Clinic = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Cancel visits. Those who were told of them are told; the others hear nothing."""
-    if bool(refs) == bool(day):
-        raise UsageError("Give the references of the bookings, or --day DATE.")
+    several = bool(day or clinician)
+    if bool(refs) == several:
+        raise UsageError("Give the references of the bookings, or --day DATE, or --clinician NAME.")
     config = config_of(ctx)
     key = one_clinic(config, clinic)
     zone = zone_of(config, key)
     with opened(config) as runtime:
-        found = _of_day(runtime, key, day, zone) if day else _named(runtime, key, refs or [])
-        if day and not _agreed(found, zone, yes=yes, quiet=as_json):
+        if several:
+            found = _chosen(runtime, key, day, clinician, zone)
+        else:
+            found = _named(runtime, key, refs or [])
+        if several and not _agreed(found, zone, yes=yes, quiet=as_json):
             raise typer.Exit(NOT_DONE)
         names = [visit.ref for visit in found]
         now = runtime.clock.now()
@@ -78,28 +87,41 @@ def _named(runtime: Runtime, clinic: str, refs: list[str]) -> list[Visit]:
         return [desk.require(conn, clinic, ref) for ref in dict.fromkeys(refs)]
 
 
-def _of_day(runtime: Runtime, clinic: str, day: str, zone: ZoneInfo) -> list[Visit]:
+def _chosen(
+    runtime: Runtime, clinic: str, day: str | None, clinician: str | None, zone: ZoneInfo
+) -> list[Visit]:
+    """Return the booked visits to come, of a day, of a clinician, or of both."""
+    since, until = runtime.clock.now(), None
+    if day is not None:
+        begins, until = _day(day, zone)
+        since = max(since, begins)
+    with runtime.database.reading() as conn:
+        found = views.visits(conn, clinic, since=since, until=until, clinician=clinician)
+    return [visit for visit in found if visit.status == "booked"]
+
+
+def _day(day: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     try:
         chosen = date.fromisoformat(day)
     except ValueError:
         raise UsageError(f"{day!r} is not a date. Write it like 2026-12-01.") from None
-    since, until = (
+    begins, ends = (
         datetime.combine(chosen + timedelta(days=extra), time(), zone).astimezone(UTC)
         for extra in (0, 1)
     )
-    now = runtime.clock.now()
-    with runtime.database.reading() as conn:
-        found = views.visits(conn, clinic, since=max(since, now), until=until)
-    return [visit for visit in found if visit.status == "booked"]
+    return begins, ends
 
 
 def _agreed(found: list[Visit], zone: ZoneInfo, *, yes: bool, quiet: bool) -> bool:
     if not found:
-        tell("There is no coming visit to cancel on that day.")
+        tell("There is no such visit to come: nothing to cancel.")
         return yes
     if not quiet:
-        rows = [Row((local(visit.starts_at, zone), visit.ref, visit.kind)) for visit in found]
-        say(table(["Time", "Visit", "Kind"], rows) + "\n")
+        rows = [
+            Row((local(visit.starts_at, zone), visit.ref, visit.kind, visit.clinician or ""))
+            for visit in found
+        ]
+        say(table(["Time", "Visit", "Kind", "Clinician"], rows) + "\n")
     return ask(f"Cancel {plural(len(found), 'visit')}, and tell those who know of them?", yes=yes)
 
 

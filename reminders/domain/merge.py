@@ -30,6 +30,7 @@ class IncomingVisit:
     kind: str
     video: bool
     truth: Truth
+    clinician: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class KnownVisit:
     patient_id: int
     kind: str
     truth: Truth
+    clinician: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +191,17 @@ def _categorise(
         category = Category.NEW
     elif booked and known.truth.starts_at != visit.truth.starts_at:
         category = Category.MOVED
-    elif booked and (patient_differs or known.patient_id != patient_id or known.kind != visit.kind):
+    elif booked and (patient_differs or known.patient_id != patient_id or _differs(visit, known)):
         category = Category.UPDATED if visit.truth.starts_at > now else Category.UNCHANGED
     else:
         category = Category.UNCHANGED if visit.video else Category.IGNORED
     return VisitChange(category, visit, known)
+
+
+def _differs(visit: IncomingVisit, known: KnownVisit) -> bool:
+    """Tell whether a booking at the same time has something else to write."""
+    other_clinician = visit.clinician is not None and visit.clinician != known.clinician
+    return visit.kind != known.kind or other_clinician
 
 
 def _merge_contacts(

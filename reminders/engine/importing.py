@@ -224,6 +224,7 @@ def _visit_values(row: Row) -> dict[str, object]:
         "birth_date": row.birth_date,
         "protected": row.protected,
         "own_login": row.own_login.value,
+        "clinician": row.clinician,
     }
 
 

@@ -72,6 +72,7 @@ class Row:
     protected: bool
     own_login: OwnLogin
     people: tuple[Person, ...]
+    clinician: str | None = None
 
 
 def read(
@@ -183,6 +184,7 @@ class _Reader:
             protected=patient.protected,
             own_login=patient.own_login,
             people=(),
+            clinician=self._visits.clinician(notes) if video else None,
         )
         return self._with_people(notes, row) if video else row
 

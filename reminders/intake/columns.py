@@ -23,6 +23,7 @@ class Field(StrEnum):
     STATUS = "status"
     BOOKED = "booked"
     CANCELLED = "cancelled"
+    CLINICIAN = "clinician"
     PATIENT = "patient"
     IDENTITY = "identity"
     BIRTH_DATE = "birth_date"
@@ -58,6 +59,9 @@ HEADERS: Mapping[Field, tuple[str, ...]] = {
     Field.STATUS: ("status", "bokningsstatus", "besöksstatus", "booking status", "visit status"),
     Field.BOOKED: ("booked", "bokad", "bokat"),
     Field.CANCELLED: ("cancelled", "canceled", "avbokad", "avbokat", "inställd", "inställt"),
+    Field.CLINICIAN: (
+        "clinician", "behandlare", "behandlarens namn", "therapist", "practitioner",
+    ),
     Field.PATIENT: (
         "patient", "patient-id", "patientnummer", "patientnr", "patientnyckel", "patient key",
         "patient number", "patient no", "patient ref",

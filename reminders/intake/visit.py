@@ -87,6 +87,11 @@ class VisitReader:
             notes.note(_NO_KIND, column)
         return kind, comparable_kind(kind) in self.kinds
 
+    def clinician(self, notes: Notes) -> str | None:
+        """Return who holds the visit, as the clinic writes it; None where it is not told."""
+        text = " ".join(notes.cell(self.columns.visit.get(Field.CLINICIAN)).split())
+        return text[:LONGEST_KEY] or None if text.isprintable() else None
+
     def starts_at(self, notes: Notes) -> datetime | None:
         """Return the instant (UTC) that the visit begins at, or note why it is not known."""
         texts = tuple(map(notes.cell, self.columns.when))

@@ -75,7 +75,11 @@ def known_visits(conn: Connection, clinic_id: int, refs: Sequence[str]) -> dict[
     )
     return {
         row.ref: KnownVisit(
-            row.id, row.patient_id, row.kind, Truth(row.starts_at, VisitStatus(row.status))
+            row.id,
+            row.patient_id,
+            row.kind,
+            Truth(row.starts_at, VisitStatus(row.status)),
+            row.clinician,
         )
         for row in rows
     }
@@ -180,6 +184,8 @@ def _write_visit(
         "needs_plan": True,
         "changed_at": now,
     }
+    if visit.clinician is not None:
+        values["clinician"] = visit.clinician
     if known is None:
         new = insert(appointment).values(
             clinic_id=clinic_id, ref=visit.ref, confirm=confirm, **values

@@ -148,6 +148,7 @@ staged_visit = Table(
     Column("birth_date", Date),
     Column("protected", Boolean, nullable=False),
     Column("own_login", String(16), nullable=False),
+    Column("clinician", String(200)),
     Index("ix_staged_visit_import_run_id_ref", "import_run_id", "ref"),
     Index("ix_staged_visit_import_run_id_patient_key", "import_run_id", "patient_key"),
 )
@@ -187,6 +188,7 @@ appointment = Table(
     Column("starts_at", UtcDateTime, nullable=False),
     Column("status", String(16), nullable=False, server_default="booked"),
     Column("confirm", Boolean, nullable=False, server_default=true()),
+    Column("clinician", String(200)),  # for the staff: no message tells it
     Column("changed_at", UtcDateTime, nullable=False, server_default=func.current_timestamp()),
     Column("needs_plan", Boolean, nullable=False, server_default=true()),
     # The planner's own columns: nobody else writes them.

@@ -149,6 +149,7 @@ def _patient(
                 row.kind,
                 row.video,
                 Truth(row.starts_at, VisitStatus(row.status)),
+                row.clinician,
             )
             for row in visits
         ),

@@ -39,6 +39,7 @@ class Visit:
     known_at: datetime | None
     birth_date: date | None
     protected: bool
+    clinician: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def visits(
     refs: Sequence[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    clinician: str | None = None,
     among: ColumnElement[bool] | None = None,
 ) -> list[Visit]:
     """Return visits, the soonest first; `since` is included and `until` is not."""
@@ -86,6 +88,8 @@ def visits(
         query = query.where(clinic.c.key == clinic_key)
     if refs is not None:
         query = query.where(appointment.c.ref.in_(refs))
+    if clinician is not None:
+        query = query.where(func.lower(appointment.c.clinician) == clinician.lower())
     if among is not None:
         query = query.where(among)
     if since is not None:
@@ -105,6 +109,7 @@ def visits(
             row.known_at,
             row.birth_date,
             row.protected,
+            row.clinician,
         )
         for row in conn.execute(query)
     ]

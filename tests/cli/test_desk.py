@@ -3,7 +3,7 @@
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
-from tests.cli.conftest import Installation, booking
+from tests.cli.conftest import HEADER, Installation, booking
 
 
 @pytest.fixture
@@ -84,6 +84,27 @@ def test_cancel_of_a_day_asks_first(busy: Installation):
     assert busy.json("show", "B1")["status"] == "booked"
     assert busy.json("cancel", "--day", "2026-12-01", "--yes")["count"] == 3
     assert busy.json("show", "B4")["status"] == "booked"
+
+
+def test_cancel_of_one_clinicians_visits(here: Installation):
+    """`cancel --clinician` takes that clinician's coming visits, of one day or of all, and no other."""
+    rows = [
+        f"{booking(ref, day=day, phone=phone)};{who}"
+        for ref, day, phone, who in (
+            ("B1", "2026-12-01", "070-174 06 05", "A. Berg"),
+            ("B2", "2026-12-01", "070-174 06 06", "O. Ek"),
+            ("B3", "2026-12-02", "070-174 06 07", "a. berg"),
+            ("B4", "2026-12-02", "070-174 06 08", ""),
+        )
+    ]
+    file = here.folder / "bookings.csv"
+    file.write_text("\n".join([f"{HEADER};Behandlare", *rows]) + "\n", "utf-8")
+    assert here.run("import", file, "--yes").exit_code == 0
+    shown = here.run("cancel", "--clinician", "A. Berg", "--day", "2026-12-01")
+    assert (shown.exit_code, "B1" in shown.stdout) == (1, True)
+    assert [ref for ref in ("B2", "B3", "B4") if ref in shown.stdout] == []
+    assert here.json("cancel", "--clinician", "A. Berg", "--yes")["refs"] == ["B1", "B3"]
+    assert here.run("cancel", "B2", "--clinician", "A. Berg").exit_code == 2
 
 
 @pytest.mark.parametrize("words", [(), ("B1", "--day", "2026-12-01"), ("--day", "tomorrow")])

@@ -214,6 +214,7 @@ PAST = Truth(NOW - timedelta(days=1), VisitStatus.BOOKED)
         (GONE, visit(truth=GONE), Category.UNCHANGED),
         (BOOKED, visit(kind="video"), Category.UPDATED),
         (BOOKED, visit(kind="telefon", video=False), Category.UPDATED),
+        (BOOKED, visit(clinician="A. Berg"), Category.UPDATED),
         (PAST, visit(truth=PAST, kind="video"), Category.UNCHANGED),
     ],
 )
