@@ -3,8 +3,10 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,16 +23,17 @@ settings.register_profile(
 )
 settings.load_profile("fast")
 
-# Nothing may depend on the server's zone: each worker lives in another one.
 ZONES = ("Pacific/Kiritimati", "America/Santiago", "UTC")
+"""Nothing may depend on the server's zone: each module of tests lives in one of these."""
 
 
-def pytest_configure() -> None:
-    """Give this process a zone of its own, before anything reads it."""
-    import time
-
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    os.environ["TZ"] = ZONES[int(worker) % len(ZONES)]
+@pytest.fixture(autouse=True, scope="module")
+def _zone_of_the_server(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Put the server into a zone that the module's name chooses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", ZONES[crc32(request.module.__name__.encode()) % len(ZONES)])
+        time.tzset()
+        yield
     time.tzset()
 
 
