@@ -88,10 +88,15 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """An attempt whose fate is not known, as a provider can look for it."""
+    """An attempt whose fate is not known, as a provider can look for it.
+
+    `others` are the provider's names of texts that are known to be other messages: the same words
+    may have gone to this number for another reason.
+    """
 
     to: str = field(repr=False)
     token: str
     body_digest: str
     started_at: datetime
     digest: Callable[[str], str]
+    others: frozenset[str] = frozenset()

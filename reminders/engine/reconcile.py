@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from reminders.config_rules import parse_duration
 from reminders.domain.lifecycle import FIRST_POLL, Step
-from reminders.domain.outcome import Accepted, Outcome, Sought
+from reminders.domain.outcome import Accepted, Outcome, Rejected, Sought
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.engine.runtime import Runtime, bounded
@@ -21,6 +21,7 @@ from reminders.store.ledger import Fact, write
 
 BATCH = 100
 SEARCH_AGAIN = timedelta(seconds=15)
+SEARCH_SELDOM = timedelta(minutes=10)
 SEARCH_FOR = timedelta(hours=24)
 """A provider that cannot be asked is tried again for so long."""
 
@@ -54,10 +55,16 @@ def _back_in_time(found: Open, now: datetime) -> Step:
 
 async def search(runtime: Runtime, now: datetime) -> int:
     """Look for messages whose answer was lost; return how many were asked about."""
-    wanted = await runtime.work(attempts.waiting, State.UNKNOWN, now, BATCH)
-    answers = await bounded(runtime, [_look_for(runtime, found) for found in wanted])
+    wanted = await runtime.work(_wanted, now)
+    answers = await bounded(runtime, [_look_for(runtime, *one) for one in wanted])
     await runtime.work(_settle_searches, runtime, answers, now)
     return len(wanted)
+
+
+def _wanted(conn: Connection, now: datetime) -> list[tuple[Open, frozenset[str]]]:
+    """Return what is to be looked for, and by what names other texts to the number are known."""
+    found = attempts.waiting(conn, State.UNKNOWN, now, BATCH)
+    return [(one, attempts.other_refs(conn, one)) for one in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class _Answer:
     can_tell: bool
 
 
-async def _look_for(runtime: Runtime, found: Open) -> _Answer:
+async def _look_for(runtime: Runtime, found: Open, others: frozenset[str]) -> _Answer:
     provider = runtime.providers.get((found.clinic, found.channel))
     if provider is None or provider.stamps:
         return _Answer(found, None, can_tell=False)
@@ -77,6 +84,7 @@ async def _look_for(runtime: Runtime, found: Open) -> _Answer:
         body_digest=found.body_digest,
         started_at=found.sent_at,
         digest=runtime.digest,
+        others=others,
     )
     return _Answer(found, await provider.find(sought), can_tell=True)
 
@@ -90,24 +98,35 @@ def _settle_searches(
 
 def _settle_search(conn: Connection, runtime: Runtime, answer: _Answer, now: datetime) -> None:
     found, outcome = answer.found, answer.outcome
-    horizon = min(found.sent_at + parse_duration(runtime.config.delivery.horizon), found.not_after)
+    horizon = _horizon(runtime, found)
     ref = None
-    if isinstance(outcome, Accepted):
+    if isinstance(outcome, Accepted) and not attempts.ref_is_anothers(
+        conn, outcome.ref, found.message_id
+    ):
         step, ref = Step(State.ACCEPTED, next_at=now + FIRST_POLL), outcome.ref
-    elif outcome is not None and now >= horizon:
+    elif isinstance(outcome, Rejected) and now >= horizon:
         step = _back_in_time(found, now)
     else:
-        step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=_next_search(answer, now))
+        step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=_next_search(answer, horizon, now))
     if not attempts.settle(conn, found.message_id, found.lease_token, step, now, ref):
         return
     if step.state is not State.UNKNOWN:
         _tell(conn, runtime, found, step, "searched", now)
 
 
-def _next_search(answer: _Answer, now: datetime) -> datetime | None:
-    if not answer.can_tell or now > answer.found.sent_at + SEARCH_FOR:
+def _horizon(runtime: Runtime, found: Open) -> datetime:
+    """Return from when on an absent text counts as never sent: a provider may list it late."""
+    wait = parse_duration(runtime.config.delivery.horizon)
+    return min(found.sent_at + wait, found.not_after)
+
+
+def _next_search(answer: _Answer, horizon: datetime, now: datetime) -> datetime | None:
+    """Return when to look again: often until the horizon, then after as long as has passed."""
+    age = now - answer.found.sent_at
+    if not answer.can_tell or age > SEARCH_FOR:
         return None
-    return now + SEARCH_AGAIN
+    again = now + min(max(age, SEARCH_AGAIN), SEARCH_SELDOM)
+    return min(again, horizon) if now < horizon else again
 
 
 def _tell(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +18,15 @@ class Settings(BaseModel):
     """What every provider's section is: frozen, strict about unknown keys, silent about values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def safe_url(value: str) -> str:
+    """Return the address of an API. Raise ValueError if its traffic could be read."""
+    parts = urlsplit(value)
+    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if not parts.hostname or not (local or parts.scheme == "https"):
+        raise ValueError("should begin with https:// (http:// only for this computer itself)")
+    return value
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

@@ -26,7 +26,7 @@ from reminders.domain.outcome import (
 )
 from reminders.errors import ConfigError
 from reminders.providers.base import CallbackRequest, Setup
-from reminders.providers.settings import Settings, read_settings
+from reminders.providers.settings import Settings, read_settings, safe_url
 from reminders.providers.twilio_codes import receipt, refusal
 from reminders.providers.twilio_http import Exchange, Transport
 
@@ -55,21 +55,13 @@ def _sid(prefix: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _safe_url(value: str) -> str:
-    parts = urlsplit(value)
-    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
-    if not parts.hostname or not (local or parts.scheme == "https"):
-        raise ValueError("should begin with https:// (http:// only for this computer itself)")
-    return value
-
-
 class TwilioSettings(Settings):
     """The `[providers.twilio]` section; times in seconds."""
 
     account_sid: Annotated[str, _sid("AC")]
     auth_token: SecretStr = Field(min_length=1)
     messaging_service_sid: Annotated[str, _sid("MG")] | None = None
-    base_url: Annotated[str, AfterValidator(_safe_url)] = "https://api.twilio.com"
+    base_url: Annotated[str, AfterValidator(safe_url)] = "https://api.twilio.com"
     connect_timeout: float = Field(default=5.0, gt=0, le=60)
     timeout: float = Field(default=15.0, gt=0, le=60)
 
@@ -120,7 +112,8 @@ class TwilioSms:
             return None
         recent = [one for one in listed if _in_time(one, sought)]
         for one in recent:
-            if one.status not in _NOT_SENT and _same_text(one.body, sought):
+            mine = one.sid not in sought.others and one.status not in _NOT_SENT
+            if mine and _same_text(one.body, sought):
                 return Accepted(one.sid, _segments(one.num_segments))
         if len(listed) >= SEARCH_LIMIT or any(not one.body for one in recent):
             return None

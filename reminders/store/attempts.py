@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, Select, insert, literal_column, select, update
 
@@ -10,6 +10,9 @@ from reminders.domain.contact import Channel
 from reminders.domain.lifecycle import Step
 from reminders.domain.state import State
 from reminders.store.schema import appointment, attempt, clinic, contact, message, receipt
+
+SAME_WORDS_WITHIN = timedelta(hours=1)
+"""The same words may have gone to a number for another reason so lately that they are mixed up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,28 @@ def by_token(conn: Connection, callback_token: str) -> Open | None:
     """Return the message that an attempt's token belongs to, if it is its last attempt."""
     row = conn.execute(_open().where(attempt.c.callback_token == callback_token)).first()
     return _to_open(row) if row else None
+
+
+def other_refs(conn: Connection, found: Open) -> frozenset[str]:
+    """Return the provider's names of other messages that went to the same address lately."""
+    column = contact.c.phone if found.channel is Channel.SMS else contact.c.email
+    query = (
+        select(message.c.provider_ref)
+        .join(contact, contact.c.id == message.c.contact_id)
+        .where(
+            column == found.to,
+            message.c.id != found.message_id,
+            message.c.provider_ref.is_not(None),
+            message.c.changed_at >= found.sent_at - SAME_WORDS_WITHIN,
+        )
+    )
+    return frozenset(conn.execute(query).scalars())
+
+
+def ref_is_anothers(conn: Connection, ref: str, message_id: int) -> bool:
+    """Tell whether the provider's name of a text is known as another message's."""
+    query = select(message.c.id).where(message.c.provider_ref == ref, message.c.id != message_id)
+    return conn.execute(query.limit(1)).first() is not None
 
 
 def take_over(conn: Connection, found: Open, now: datetime) -> bool:

@@ -7,9 +7,11 @@ import pytest
 from reminders.domain.contact import Channel
 from reminders.domain.outcome import Refusal
 from reminders.providers.base import load_provider
+from reminders.providers.elks46 import Elks46
 from reminders.providers.sandbox import Sandbox
 from reminders.providers.smtp_email import SmtpEmail
 from reminders.providers.twilio_sms import TwilioSms
+from tests.fakes.elks46_server import FakeElks46
 from tests.fakes.smtp_server import FakeMail
 from tests.fakes.twilio_server import FakeTwilio
 from tests.providers.contract import NOW, Bench, Contract, OpenBench, make_setup
@@ -53,6 +55,16 @@ async def twilio(folder: Path) -> AsyncIterator[Bench]:
 
 
 @asynccontextmanager
+async def elks46(folder: Path) -> AsyncIterator[Bench]:
+    async with FakeElks46(now=lambda: NOW) as fake:
+        setup = make_setup(fake.settings(), Channel.SMS, folder, NOW, callback_url=CALLBACK)
+        provider = Elks46(setup)
+        refused = {"46701740605": Refusal.ADDRESS, "070-174 06 05": Refusal.ADDRESS}
+        yield Bench(provider, Channel.SMS, fake.texts, refused)
+        await provider.close()
+
+
+@asynccontextmanager
 async def smtp(folder: Path, fake: FakeMail) -> AsyncIterator[Bench]:
     replies = {
         "gone.berg@example.org": ("550 5.1.1 <gone.berg@example.org> unknown", Refusal.ADDRESS),
@@ -83,6 +95,7 @@ BENCHES: list[Callable[[Path], OpenBench]] = [
     sandbox_sms,
     sandbox_email,
     twilio,
+    elks46,
     smtp_plain,
     smtp_tls,
     smtp_starttls_and_login,
@@ -96,7 +109,7 @@ class TestContract(Contract):
         return opened
 
 
-@pytest.mark.parametrize("name", ["sandbox", "smtp", "twilio"])
+@pytest.mark.parametrize("name", ["elks46", "sandbox", "smtp", "twilio"])
 def test_the_built_in_providers_are_found_by_name(name: str) -> None:
     """A built-in provider loads through the entry points, as a clinic's own does."""
     assert load_provider(name).name == name
