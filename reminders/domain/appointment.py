@@ -1,5 +1,6 @@
 """A booked visit and what its patients are told of it."""
 
+import functools
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -77,4 +78,9 @@ def age_at(birth_date: date | None, instant: datetime, zone: ZoneInfo) -> int | 
     """Return the age in whole years on the clinic's date at `instant`; None if not known."""
     if birth_date is None:
         return None
-    return relativedelta(instant.astimezone(zone).date(), birth_date).years
+    return _years(birth_date, instant.astimezone(zone).date())
+
+
+@functools.lru_cache(maxsize=2**16)
+def _years(birth_date: date, day: date) -> int:
+    return relativedelta(day, birth_date).years

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reminders.domain.contact import Contact
+from reminders.domain.glance import plainly_goes
 from reminders.domain.message import Message
 from reminders.domain.outbox import difference
 from reminders.domain.plan import Case, plan
@@ -46,15 +47,19 @@ Verdict = Go | Wait | Stop | Replan
 def gate(message: Message, case: Case, practice: Practice, now: datetime) -> Verdict:
     """Judge whether a due message may go at this moment.
 
-    The planner is asked again: what it would change now does not go.
+    The planner is asked again: what it would change now does not go. Where a glance proves what it
+    would say, it need not be.
     """
     if now > message.not_after:
         return Stop(State.EXPIRED, Reason.DEADLINE_PASSED)
     contact = next((c for c in case.contacts if c.id == message.key.contact), None)
     rule = practice.rule.get(message.key.rule)
-    changes = difference(case, plan(case, practice, now), practice)
-    if contact is None or rule is None or any(change.id == message.id for change in changes):
+    if contact is None or rule is None:
         return Replan()
+    if not plainly_goes(message, contact, case, practice, now):
+        changes = difference(case, plan(case, practice, now), practice)
+        if any(change.id == message.id for change in changes):
+            return Replan()
     minds = message.request_id is None and rule.quiet is not QuietPolicy.IGNORE
     if practice.quiet is not None and minds and is_quiet(now, practice.quiet, practice.zone):
         return Wait(quiet_end(now, practice.quiet, practice.zone))

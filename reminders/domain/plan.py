@@ -48,7 +48,7 @@ class Plan:
 def plan(case: Case, practice: Practice, now: datetime) -> Plan:
     """Decide every rule for every contact of the visit. `now` is aware and in UTC."""
     appointment = advance(case.appointment, now)
-    planner = _Planner(appointment, case.history, practice, now)
+    planner = Planner(appointment, case.history, practice, now)
     decisions: list[Decision] = []
     for contact in sorted(case.contacts, key=lambda contact: contact.id):
         for rule in practice.rules:
@@ -66,14 +66,18 @@ def latest_per_rule(requests: Iterable[Request]) -> list[Request]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Timing:
+class Timing:
+    """When a text is to go, and until when it helps (UTC)."""
+
     due_at: datetime
     not_after: datetime
     short: bool = False
 
 
 @dataclass(slots=True)
-class _Planner:
+class Planner:
+    """Decides one rule for one person at a time; `plan` asks it for all of them."""
+
     appointment: Appointment
     history: tuple[Message, ...]
     practice: Practice
@@ -82,11 +86,11 @@ class _Planner:
 
     def decide(self, rule: Rule, contact: Contact) -> list[Decision]:
         """Decide one rule for one contact, requests aside."""
-        if rule.when is Event.REQUEST or not self._meant(rule, contact):
-            reason = Reason.NOTHING_TO_TELL if self._meant(rule, contact) else None
+        if rule.when is Event.REQUEST or not self.meant(rule, contact):
+            reason = Reason.NOTHING_TO_TELL if self.meant(rule, contact) else None
             return [self._no(rule, contact, rule.channels[0], reason or Reason.NOT_IN_AUDIENCE)]
-        veto = self._veto(rule)
-        timing = veto or self._timing(rule, contact)
+        veto = self.veto(rule)
+        timing = veto or self.timing(rule, contact)
         return self._route(rule, contact, timing, None)
 
     def answer(self, request: Request, contact: Contact) -> list[Decision]:
@@ -96,7 +100,7 @@ class _Planner:
         """
         rule = self.practice.rule.get(request.rule)
         lapses_at = request.requested_at + REQUEST_HELPS
-        meant = rule is not None and self._meant(rule, contact)
+        meant = rule is not None and self.meant(rule, contact)
         outdated = request.requested_at < (self.appointment.known_at or self.now)
         asked_for = any(
             m.request_id == request.id and m.key.contact == contact.id for m in self.history
@@ -104,17 +108,19 @@ class _Planner:
         if rule is None or not meant or outdated or (self.now > lapses_at and not asked_for):
             return []
         deadline = min(self.appointment.truth.starts_at + rule.not_after, lapses_at)
-        timing: _Timing | Reason = _Timing(request.requested_at, deadline)
+        timing: Timing | Reason = Timing(request.requested_at, deadline)
         if self.now > deadline:
             timing = Reason.TOO_LATE
-        return self._route(rule, contact, self._veto(rule) or timing, request.id)
+        return self._route(rule, contact, self.veto(rule) or timing, request.id)
 
-    def _meant(self, rule: Rule, contact: Contact) -> bool:
+    def meant(self, rule: Rule, contact: Contact) -> bool:
+        """Tell whether the rule is for this person, at the patient's age at the visit."""
         starts_at = self.appointment.truth.starts_at
         age = age_at(self.appointment.birth_date, starts_at, self.practice.zone)
         return rule.audience.includes(contact.role, age)
 
-    def _veto(self, rule: Rule) -> Reason | None:
+    def veto(self, rule: Rule) -> Reason | None:
+        """Return why the visit itself lets this rule say nothing; None if it may."""
         cancelled = self.appointment.truth.status is VisitStatus.CANCELLED
         if self.appointment.protected:
             return Reason.PROTECTED_IDENTITY
@@ -126,7 +132,8 @@ class _Planner:
             return Reason.NOTHING_TO_TELL
         return None
 
-    def _timing(self, rule: Rule, contact: Contact) -> _Timing | Reason:
+    def timing(self, rule: Rule, contact: Contact) -> Timing | Reason:
+        """Return when the rule's text is to go to this person, or why it is not."""
         known_at = self.appointment.known_at or self.now
         deadline = self.appointment.truth.starts_at + rule.not_after
         if isinstance(rule.when, Event):
@@ -144,7 +151,7 @@ class _Planner:
         due_at = self._awake(due_at, rule, known_at)
         if self._after_night(max(due_at, self.now), rule) > deadline:
             return Reason.QUIET_HOURS
-        return _Timing(due_at, deadline, short=late and rule.late is Late.SHORT)
+        return Timing(due_at, deadline, short=late and rule.late is Late.SHORT)
 
     def _event_veto(self, event: Event, contact: Contact, known_at: datetime) -> Reason | None:
         heard_of = told(self.history, contact)
@@ -182,7 +189,7 @@ class _Planner:
         return quiet_end(instant, quiet, self.practice.zone)
 
     def _route(
-        self, rule: Rule, contact: Contact, timing: _Timing | Reason, request_id: int | None
+        self, rule: Rule, contact: Contact, timing: Timing | Reason, request_id: int | None
     ) -> list[Decision]:
         """Try the rule's channels in order: the first that can, or each of them.
 
@@ -190,7 +197,7 @@ class _Planner:
         """
         channels = rule.channels
         if rule.deliver is Deliver.FIRST:
-            told_on = (c for c in channels if self._standing(rule, contact, c, timing, request_id))
+            told_on = (c for c in channels if self.standing(rule, contact, c, timing, request_id))
             channels = tuple(told_on)[:1] or channels
         passed_over: list[Decision] = []
         chosen: list[Decision] = []
@@ -236,7 +243,7 @@ class _Planner:
         rule: Rule,
         contact: Contact,
         channel: Channel,
-        timing: _Timing | Reason,
+        timing: Timing | Reason,
         request_id: int | None,
     ) -> Decision:
         done = self._done(rule, contact, channel, timing, request_id)
@@ -272,12 +279,12 @@ class _Planner:
         rule: Rule,
         contact: Contact,
         channel: Channel,
-        timing: _Timing | Reason,
+        timing: Timing | Reason,
         request_id: int | None,
     ) -> Decision | None:
         """Return the decision where this slot's text has gone, or has run out of time."""
         version = self.appointment.version
-        standing = self._standing(rule, contact, channel, timing, request_id)
+        standing = self.standing(rule, contact, channel, timing, request_id)
         if standing is not None and standing.key.version != version:
             return self._no(rule, contact, channel, Reason.ALREADY_SENT, request_id)
         past = self._past(rule, contact, channel, request_id)
@@ -285,12 +292,12 @@ class _Planner:
         ended = standing or next(expired, None)
         return Kept(ended) if ended is not None else None
 
-    def _standing(
+    def standing(
         self,
         rule: Rule,
         contact: Contact,
         channel: Channel,
-        timing: _Timing | Reason,
+        timing: Timing | Reason,
         request_id: int | None,
     ) -> Message | None:
         """Return the message of this slot that has told what is now true, if there is one.

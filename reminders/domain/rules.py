@@ -1,7 +1,7 @@
 """Rules: which message goes when, to whom, and how. They come from the configuration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -118,8 +118,9 @@ class Practice:
     rules: tuple[Rule, ...]
     quiet: QuietHours | None = None
     confirm_within: timedelta = timedelta(days=3)
+    rule: Mapping[str, Rule] = field(init=False, repr=False, compare=False)
+    """The rules by key."""
 
-    @property
-    def rule(self) -> Mapping[str, Rule]:
-        """Return the rules by key."""
-        return {rule.key: rule for rule in self.rules}
+    def __post_init__(self) -> None:
+        """Look the rules up once: the planner asks for them again and again."""
+        object.__setattr__(self, "rule", {rule.key: rule for rule in self.rules})

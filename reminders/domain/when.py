@@ -1,5 +1,6 @@
 """Calendar arithmetic: when a rule's message is due, and how it keeps out of the night."""
 
+import functools
 from datetime import UTC, datetime, time, timedelta
 from typing import assert_never
 from zoneinfo import ZoneInfo
@@ -11,8 +12,11 @@ from reminders.domain.rules import After, Before, DaysBefore, QuietHours
 
 _MINUTE = timedelta(minutes=1)
 _STEP = timedelta(minutes=15)
+REMEMBERED = 2**14
+"""Visits start at the same times: what is worked out for one is remembered for the others."""
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def due_time(when: Before | DaysBefore | After, starts_at: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant (UTC) that `when` means for a visit starting at `starts_at`.
 
@@ -39,6 +43,7 @@ def instant_of(wall: datetime, zone: ZoneInfo) -> datetime:
     return tz.resolve_imaginary(wall.replace(tzinfo=zone)).astimezone(UTC)
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def is_quiet(instant: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> bool:
     """Tell whether `instant` falls in the clinic's quiet hours."""
     if quiet is None or quiet.start == quiet.end:
@@ -49,6 +54,7 @@ def is_quiet(instant: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> boo
     return at >= quiet.start or at < quiet.end
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def quiet_end(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime:
     """Return the first waking instant at or after `instant` (UTC)."""
     moment = instant

@@ -70,7 +70,8 @@ def _stable(value: object) -> object:
         return sorted(map(str, value))
     fields = getattr(type(value), "__dataclass_fields__", None)
     if fields is not None:
-        return [(name, _stable(getattr(value, name))) for name in fields]
+        told = [name for name, field in fields.items() if field.compare]
+        return [(name, _stable(getattr(value, name))) for name in told]
     if isinstance(value, tuple):
         return [_stable(item) for item in value]
     return value

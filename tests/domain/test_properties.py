@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reminders.domain.contact import Channel, Consent
 from reminders.domain.decision import Kept, Send
 from reminders.domain.gate import Go, gate
+from reminders.domain.glance import plainly_goes
 from reminders.domain.message import Message
 from reminders.domain.outbox import difference
 from reminders.domain.outcome import Ambiguous, Outcome, Refusal, Rejected
@@ -211,7 +212,12 @@ def the_gate_agrees_with_the_planner(world: World) -> None:
     """Whatever the gate lets through, the planner would send at this moment."""
     case = world.case
     sends = {d.key: d for d in world.planned().decisions if isinstance(d, Send)}
+    changed = {change.id for change in difference(case, world.planned(), world.practice)}
     for row in world.rows:
+        contact = next((c for c in case.contacts if c.id == row.key.contact), None)
+        if contact and plainly_goes(row, contact, case, world.practice, world.now):
+            assert row.id not in changed
+            assert row.key in sends
         if row.state is State.PLANNED and row.due_at <= world.now:
             verdict = gate(row, case, world.practice, world.now)
             if isinstance(verdict, Go):
