@@ -76,6 +76,7 @@ class ChannelConfig(Model):
     provider: str = "sandbox"
     sender: str = ""
     reply_to: str | None = None
+    messages_per_second: float | None = Field(default=None, gt=0, le=10_000)
 
 
 class ImportConfig(Model):

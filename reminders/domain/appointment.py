@@ -50,6 +50,7 @@ class Appointment:
     birth_date: date | None = None
     protected: bool = False
     own_login: OwnLogin = OwnLogin.UNKNOWN
+    clinic_id: int = 0
 
 
 def advance(appointment: Appointment, now: datetime) -> Appointment:

@@ -4,12 +4,14 @@ Texts are rendered within the claim, from what is true at this moment: so the di
 stands in the attempt before the provider is called, and a lost answer can be looked for.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reminders.config_rules import parse_duration
 from reminders.domain.contact import Channel, Contact
+from reminders.domain.fair import Sender
 from reminders.domain.gate import Go, Replan, Stop, Wait, gate
 from reminders.domain.message import Message
 from reminders.domain.plan import Case
@@ -18,13 +20,15 @@ from reminders.domain.rules import Practice, QuietPolicy
 from reminders.domain.state import State
 from reminders.domain.when import next_quiet
 from reminders.engine.approval import Shelf
+from reminders.engine.choosing import NO_LIMIT, Choice, Room, choose
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
 from reminders.errors import TemplateError
 from reminders.message.render import Library, Rendered
-from reminders.store import attempts, cases, clinics, keeping, outbox
+from reminders.store import cases, keeping, outbox, queue, senders
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
+from reminders.store.queue import Taken
 
 LEASE_MARGIN = timedelta(seconds=10)
 """So long before the lease ends nothing new is written to a provider."""
@@ -45,6 +49,7 @@ class Claimed:
     clinic_id: int
     clinic: str
     channel: Channel
+    urgency: int
     attempt_id: int
     number: int
     lease_token: int
@@ -60,44 +65,76 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one claim found. `looked_at` counts rows: with none, nothing is due.
+    """What one claim found. `looked_at` counts rows: with none, nothing can be claimed now.
 
-    `settled` is how many of them are not due any more: claimed, put off or ended.
+    `settled` is how many of them are not due any more: claimed, put off or ended. `again_at` is
+    when something else can be looked at, as far as is known; `more` says that it is at once.
     """
 
-    claimed: tuple[Claimed, ...]
-    looked_at: int
-    settled: int
-    expired: int
+    claimed: tuple[Claimed, ...] = ()
+    looked_at: int = 0
+    settled: int = 0
+    expired: int = 0
+    again_at: datetime | None = None
+    more: bool = False
 
 
-def claim(conn: Connection, runtime: Runtime, shelf: Shelf, now: datetime, limit: int) -> Batch:
+def _any(sender: Sender, *, stamps: bool) -> int:  # noqa: ARG001 - a test's worker has no limit
+    return NO_LIMIT
+
+
+def claim(
+    conn: Connection,
+    runtime: Runtime,
+    shelf: Shelf,
+    now: datetime,
+    limit: int,
+    room: Room = _any,
+) -> Batch:
     """Claim up to `limit` due messages, having looked again at what must still be true."""
     if keeping.get(conn, keeping.HELD) is not None:
-        return Batch((), 0, 0, 0)
+        return Batch()
+    choice = choose(conn, runtime, now, limit, room)
+    found = queue.take(conn, choice.wants, now)
+    if not found:
+        return Batch(again_at=choice.again_at)
     claiming = _Claiming(conn, runtime, shelf.library(conn), now)
-    found = _due(conn, now, limit)
-    visits = sorted({due.appointment_id for due in found})
-    claiming.addresses = outbox.addresses(conn, sorted({d.message.key.contact for d in found}), now)
-    known = {c.appointment.id: c for c in cases.load_cases(conn, visits, runtime.digest)}
-    for due in found:
-        claiming.consider(due, known[due.appointment_id])
+    claiming.look(found)
+    claimed = claiming.begin()
     cases.mark_for_planning(conn, claiming.replan)
     write(conn, now, runtime.actor, claiming.facts)
+    _spend(conn, choice, claimed)
     expired = sum(fact.event == State.EXPIRED for fact in claiming.facts)
-    return Batch(tuple(claiming.claimed), len(found), len(found) - len(claiming.replan), expired)
+    settled = len(found) - len(claiming.replan)
+    return Batch(claimed, len(found), settled, expired, choice.again_at, _more(choice, found))
 
 
-def _due(conn: Connection, now: datetime, limit: int) -> list[outbox.Due]:
-    """Return due messages of open channels, and one probe for each channel that may be tried."""
-    closed = clinics.closed_channels(conn)
-    if not closed:
-        return outbox.due(conn, now, limit)
-    found = outbox.due(conn, now, limit, [(c.clinic_id, c.channel) for c in closed])
-    for channel in closed:
-        if channel.retry_at <= now:
-            found += outbox.due(conn, now, 1, only=(channel.clinic_id, channel.channel))
-    return found
+def _more(choice: Choice, found: Sequence[Taken]) -> bool:
+    """Tell whether a front has given all that was asked of it, so that it may have more."""
+    given = Counter((one.clinic_id, one.channel, one.urgency) for one in found)
+    return any(
+        given[front.clinic_id, front.channel, front.urgency] >= most for front, most in choice.wants
+    )
+
+
+def _spend(conn: Connection, choice: Choice, claimed: Sequence[Claimed]) -> None:
+    taken = Counter((one.clinic_id, one.channel) for one in claimed)
+    for sender, bucket in choice.buckets.items():
+        senders.spend(conn, sender, replace(bucket, tokens=bucket.tokens - taken[sender]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A message that may go, with its text; not yet leased."""
+
+    due: Taken
+    message: Message
+    case: Case
+    practice: Practice
+    to: str
+    rendered: Rendered
+    provider: str
+    callback_token: str
 
 
 @dataclass(slots=True)
@@ -107,105 +144,149 @@ class _Claiming:
     library: Library
     now: datetime
     addresses: Mapping[int, outbox.Address] = field(default_factory=dict)
-    claimed: list[Claimed] = field(default_factory=list)
+    composers: dict[str, Composer] = field(default_factory=dict)
+    ready: list[_Ready] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     replan: list[int] = field(default_factory=list)
 
-    def consider(self, due: outbox.Due, case: Case) -> None:
-        """Claim one due message, put it off, end it, or hand it back to the planner."""
+    def look(self, found: Sequence[Taken]) -> None:
+        """Look again at each message that is due."""
+        visits = sorted({due.appointment_id for due in found})
+        known = {c.appointment.id: c for c in cases.load_cases(self.conn, visits, self.digest)}
+        rows = {m.id: m for case in known.values() for m in case.history}
+        whom = sorted({rows[due.message_id].key.contact for due in found})
+        self.addresses = outbox.addresses(self.conn, whom, self.now)
+        for due in found:
+            self._consider(due, rows[due.message_id], known[due.appointment_id])
+
+    def digest(self, address: str) -> str:
+        """Return an address's keyed digest."""
+        return self.runtime.digest(address)
+
+    def _consider(self, due: Taken, message: Message, case: Case) -> None:
+        """Make one due message ready, put it off, end it, or hand it back to the planner."""
         practice = self.runtime.practices.get(case.appointment.clinic)
         if practice is None:
-            outbox.postpone(self.conn, due.message.id, self.now + UNKNOWN_CLINIC_WAIT)
+            outbox.postpone(self.conn, message.id, self.now + UNKNOWN_CLINIC_WAIT)
             return
-        match gate(due.message, case, practice, self.now):
+        match gate(message, case, practice, self.now):
             case Replan():
                 self.replan.append(due.appointment_id)
             case Wait(until=until):
-                outbox.postpone(self.conn, due.message.id, until)
+                outbox.postpone(self.conn, message.id, until)
             case Stop(state=state, reason=reason):
-                self._stop(due, state, reason)
+                self._stop(message, case, state, reason)
             case Go(contact=contact):
-                self._take(due, case, practice, contact)
+                self._make_ready(due, message, case, practice, contact)
 
-    def _stop(self, due: outbox.Due, state: State, reason: Reason, cause: str = "") -> None:
-        outbox.put(self.conn, due.message.id, state, reason, self.now)
-        detail = {"rule": due.message.key.rule, "reason": reason.value}
+    def _stop(
+        self, message: Message, case: Case, state: State, reason: Reason, cause: str = ""
+    ) -> None:
+        outbox.put(self.conn, message.id, state, reason, self.now)
+        detail = {"rule": message.key.rule, "reason": reason.value}
         if cause:
             detail["cause"] = cause
-        self.facts.append(Fact(state.value, due.appointment_id, due.message.id, detail))
+        self.facts.append(Fact(state.value, case.appointment.id, message.id, detail))
 
-    def _take(self, due: outbox.Due, case: Case, practice: Practice, contact: Contact) -> None:
-        key = due.message.key
+    def _make_ready(
+        self, due: Taken, message: Message, case: Case, practice: Practice, contact: Contact
+    ) -> None:
+        key = message.key
         place = self.addresses[contact.id]
         to = (place.phone if key.channel is Channel.SMS else place.email) or ""
         provider = self.runtime.providers[practice.clinic, key.channel]
         if not self.runtime.may_write_to(provider, to):
-            self._stop(due, State.SUPPRESSED, Reason.ENVIRONMENT)
+            self._stop(message, case, State.SUPPRESSED, Reason.ENVIRONMENT)
             return
         try:
-            composer = Composer(self.library, self.runtime.clinic(practice.clinic), practice)
-            rendered = composer.compose(
+            rendered = self._composer(practice).compose(
                 practice.rule[key.rule],
                 key.channel,
                 case.appointment,
                 contact,
                 self.now,
-                short=due.message.short,
+                short=message.short,
                 sibling=place.shared_with_sibling,
             )
         except TemplateError as error:
-            self._stop(due, State.SUPPRESSED, Reason.RENDER_FAILED, str(error))
+            self._stop(message, case, State.SUPPRESSED, Reason.RENDER_FAILED, str(error))
             return
-        claimed = self._lease(due, practice, to, rendered, provider.name)
-        self.claimed.append(claimed)
-        detail = {
-            "rule": key.rule,
-            "channel": key.channel.value,
-            "attempt": claimed.number,
-            "template": rendered.version,
-            "language": rendered.language,
-        }
-        self.facts.append(Fact(State.SENDING.value, due.appointment_id, due.message.id, detail))
+        token = self.runtime.token()
+        self.ready.append(_Ready(due, message, case, practice, to, rendered, provider.name, token))
 
-    def _lease(
-        self, due: outbox.Due, practice: Practice, to: str, rendered: Rendered, provider: str
-    ) -> Claimed:
-        message, now = due.message, self.now
+    def _composer(self, practice: Practice) -> Composer:
+        if practice.clinic not in self.composers:
+            clinic = self.runtime.clinic(practice.clinic)
+            self.composers[practice.clinic] = Composer(self.library, clinic, practice)
+        return self.composers[practice.clinic]
+
+    def begin(self) -> tuple[Claimed, ...]:
+        """Lease what is ready and write its attempts down, all at once."""
         lease = parse_duration(self.runtime.config.delivery.lease)
-        token, number = due.lease_token + 1, message.attempts + 1
-        outbox.lease(self.conn, message.id, token, now, now + lease, provider)
-        callback_token = self.runtime.token()
-        attempt_id = attempts.begin(
-            self.conn,
-            attempts.NewAttempt(
-                message.id,
-                number,
-                token,
-                callback_token,
-                provider,
-                rendered.version,
-                self.runtime.digest(rendered.body),
-                now,
-            ),
+        ends = self.runtime.clock.elapsed() + (lease - LEASE_MARGIN).total_seconds()
+        new = [self._new_attempt(one) for one in self.ready]
+        attempt_ids = queue.begin(self.conn, new, self.now, self.now + lease)
+        claimed = tuple(self._claimed(one, attempt_ids[one.message.id], ends) for one in self.ready)
+        self.facts += [_fact(one) for one in self.ready]
+        return claimed
+
+    def _new_attempt(self, one: _Ready) -> queue.NewAttempt:
+        return queue.NewAttempt(
+            one.message.id,
+            one.message.attempts + 1,
+            one.due.lease_token + 1,
+            one.callback_token,
+            one.provider,
+            one.rendered.version,
+            self.runtime.digest(one.rendered.body),
         )
+
+    def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float) -> Claimed:
+        message = one.message
         return Claimed(
             message_id=message.id,
-            appointment_id=due.appointment_id,
-            clinic_id=due.clinic_id,
-            clinic=practice.clinic,
+            appointment_id=one.due.appointment_id,
+            clinic_id=one.case.appointment.clinic_id,
+            clinic=one.practice.clinic,
             channel=message.key.channel,
+            urgency=one.due.urgency,
             attempt_id=attempt_id,
-            number=number,
-            lease_token=token,
-            lease_ends=self.runtime.clock.elapsed() + (lease - LEASE_MARGIN).total_seconds(),
+            number=message.attempts + 1,
+            lease_token=one.due.lease_token + 1,
+            lease_ends=lease_ends,
             not_after=message.not_after,
-            valid_until=_valid_until(message, practice, now),
-            started_at=now,
+            valid_until=_valid_until(message, one.practice, self.now),
+            started_at=self.now,
             on_request=message.request_id is not None,
-            callback_token=callback_token,
-            to=to,
-            rendered=rendered,
+            callback_token=one.callback_token,
+            to=one.to,
+            rendered=one.rendered,
         )
+
+
+def _fact(one: _Ready) -> Fact:
+    detail = {
+        "rule": one.message.key.rule,
+        "channel": one.message.key.channel.value,
+        "attempt": one.message.attempts + 1,
+        "template": one.rendered.version,
+        "language": one.rendered.language,
+    }
+    return Fact(State.SENDING.value, one.due.appointment_id, one.message.id, detail)
+
+
+def hand_back(conn: Connection, runtime: Runtime, claims: Sequence[Claimed], now: datetime) -> int:
+    """Give back claims that were never begun, as if they had not been made; return how many."""
+    given = queue.hand_back(
+        conn, [(one.message_id, one.lease_token, one.attempt_id) for one in claims], now
+    )
+    facts = [
+        Fact("handed_back", one.appointment_id, one.message_id, {"attempt": one.number})
+        for one in claims
+        if one.message_id in given
+    ]
+    write(conn, now, runtime.actor, facts)
+    return len(facts)
 
 
 def _valid_until(message: Message, practice: Practice, now: datetime) -> datetime:

@@ -3,13 +3,15 @@
 No transaction is open while a provider is called: the claim is committed before, the result after.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import assert_never
+from datetime import datetime, timedelta
+from typing import TypeGuard, assert_never
 
 import structlog
 
+from reminders.domain.fair import Sender
 from reminders.domain.lifecycle import Step, after_outcome
 from reminders.domain.outcome import (
     Accepted,
@@ -23,13 +25,17 @@ from reminders.domain.outcome import (
 from reminders.domain.state import State
 from reminders.engine.claiming import Claimed
 from reminders.engine.runtime import Runtime, bounded
-from reminders.store import attempts, cases, clinics
+from reminders.store import attempts, cases, clinics, senders
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
+from reminders.store.results import Result, write_down
 
 log = structlog.get_logger()
 
 LEASE_LOST = Rejected("lease_lost", Refusal.THROTTLED)
+
+SHORT_REST = timedelta(seconds=1)
+"""How long a sender rests whose provider is busy and does not say for how long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +101,48 @@ def record(
 
     A result whose lease has gone to another worker changes nothing but the attempt.
     """
-    counts: dict[State, int] = {}
+    judged = [_judged(runtime, sent, now) for sent in results]
+    moved = write_down(conn, judged, now)
+    counts: Counter[State] = Counter()
     facts: list[Fact] = []
     replan: set[int] = set()
-    for sent in results:
-        claimed, outcome = sent.claimed, sent.outcome
-        step = after_outcome(
-            outcome,
-            now=now,
-            not_after=claimed.not_after,
-            attempt=claimed.number,
-            jitter=runtime.random(),
-        )
-        kind, code, ref, segments = _words(outcome)
-        attempts.finish(conn, claimed.attempt_id, now, kind, code, ref, segments)
-        if not attempts.settle(conn, claimed.message_id, claimed.lease_token, step, now, ref):
-            facts.append(_fact("late_answer", claimed, step, code))
+    for sent, result in zip(results, judged, strict=True):
+        claimed, step = sent.claimed, result.step
+        if claimed.message_id not in moved:
+            facts.append(_fact("late_answer", claimed, step, result.code))
             continue
-        counts[step.state] = counts.get(step.state, 0) + 1
-        facts.append(_fact(step.state.value, claimed, step, code))
+        counts[step.state] += 1
+        facts.append(_fact(step.state.value, claimed, step, result.code))
         if claimed.on_request or step.state not in {State.ACCEPTED, State.UNKNOWN}:
             replan.add(claimed.appointment_id)
-        _side_effects(conn, claimed, outcome, step, code, now)
+        if step.opt_out:
+            clinics.add_opt_out(conn, claimed.clinic_id, claimed.to, "provider", now)
+    _heed(conn, [sent for sent in results if sent.claimed.message_id in moved], now)
     cases.mark_for_planning(conn, sorted(replan))
     write(conn, now, runtime.actor, facts)
     return counts
+
+
+def _judged(runtime: Runtime, sent: Sent, now: datetime) -> Result:
+    claimed, outcome = sent.claimed, sent.outcome
+    step = after_outcome(
+        outcome,
+        now=now,
+        not_after=claimed.not_after,
+        attempt=claimed.number,
+        jitter=runtime.random(),
+    )
+    kind, code, ref, segments = _words(outcome)
+    return Result(
+        claimed.message_id,
+        claimed.lease_token,
+        claimed.attempt_id,
+        step,
+        kind,
+        code,
+        ref,
+        segments,
+    )
 
 
 def _words(outcome: Outcome) -> tuple[str, str | None, str | None, int | None]:
@@ -143,28 +166,44 @@ def _fact(event: str, claimed: Claimed, step: Step, code: str | None) -> Fact:
     return Fact(event, claimed.appointment_id, claimed.message_id, detail)
 
 
-def _side_effects(
-    conn: Connection,
-    claimed: Claimed,
-    outcome: Outcome,
-    step: Step,
-    code: str | None,
-    now: datetime,
-) -> None:
-    """Keep what an answer says about more than its own message: the channel, the recipient."""
-    if step.opt_out:
-        clinics.add_opt_out(conn, claimed.clinic_id, claimed.to, "provider", now)
-    if step.channel_down:
-        first = clinics.close_channel(conn, claimed.clinic_id, claimed.channel, code or "", now)
-        if first:
-            log.error(
-                "channel_down",
-                clinic=claimed.clinic,
-                channel=claimed.channel.value,
-                code=code,
-                advice="check the provider's settings and account; messages wait meanwhile",
-            )
-    elif isinstance(outcome, Accepted) and clinics.open_channel(
-        conn, claimed.clinic_id, claimed.channel
-    ):
-        log.info("channel_up", clinic=claimed.clinic, channel=claimed.channel.value)
+def _heed(conn: Connection, results: Sequence[Sent], now: datetime) -> None:
+    """Keep what answers say about more than their own messages.
+
+    A sender has to rest, its settings are wrong, or they are right again.
+    """
+    rests: dict[Sender, timedelta] = {}
+    accepted: dict[Sender, Claimed] = {}
+    refused: dict[Sender, tuple[Claimed, str]] = {}
+    for sent in results:
+        claimed, outcome = sent.claimed, sent.outcome
+        sender = (claimed.clinic_id, claimed.channel)
+        if isinstance(outcome, Accepted):
+            accepted.setdefault(sender, claimed)
+        elif isinstance(outcome, Rejected) and outcome.kind is Refusal.CONFIGURATION:
+            refused.setdefault(sender, (claimed, outcome.code))
+        elif _is_busy(outcome):
+            rest = outcome.retry_after or SHORT_REST
+            rests[sender] = max(rests.get(sender, rest), rest)
+    for claimed, code in refused.values():
+        _close(conn, claimed, code, now)
+    for sender, rest in rests.items():
+        senders.pause(conn, sender, now, now + rest)
+    for claimed in accepted.values():
+        if clinics.open_channel(conn, claimed.clinic_id, claimed.channel):
+            log.info("channel_up", clinic=claimed.clinic, channel=claimed.channel.value)
+
+
+def _is_busy(outcome: Outcome) -> TypeGuard[Rejected]:
+    refused = isinstance(outcome, Rejected) and outcome.kind is Refusal.THROTTLED
+    return refused and outcome is not LEASE_LOST
+
+
+def _close(conn: Connection, claimed: Claimed, code: str, now: datetime) -> None:
+    if clinics.close_channel(conn, claimed.clinic_id, claimed.channel, code, now):
+        log.error(
+            "channel_down",
+            clinic=claimed.clinic,
+            channel=claimed.channel.value,
+            code=code,
+            advice="check the provider's settings and account; messages wait meanwhile",
+        )

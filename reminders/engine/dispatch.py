@@ -1,7 +1,10 @@
-"""The dispatch loop: plan, claim, send, record, ask; until nothing is left to do now."""
+"""The dispatch loop: claim, send, record; plan and ask between; until nothing is left to do now."""
 
+import asyncio
+import contextlib
+import math
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -9,8 +12,10 @@ from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.engine import planning, receipts, reconcile
 from reminders.engine.approval import Shelf
-from reminders.engine.claiming import claim
-from reminders.engine.delivery import record, send_all
+from reminders.engine.choosing import outlook
+from reminders.engine.claiming import Batch, claim, hand_back
+from reminders.engine.delivery import record
+from reminders.engine.pipeline import Pipeline
 from reminders.engine.runtime import Runtime
 from reminders.store import clinics, outbox, workers
 from reminders.store.database import Connection
@@ -18,12 +23,21 @@ from reminders.store.ledger import Fact, write
 
 log = structlog.get_logger()
 
+MOST_CLAIMED = 500
+"""So many messages are claimed in one transaction at most."""
+
+GATHER = 0.01
+"""So many seconds pass between claims when messages fall due one by one, so that few are made."""
+
+CHORES_EVERY = 1.0
+SEEN_EVERY = 10.0
+LONGEST = 20.0
+"""A pass that has lasted so many seconds claims no more: the next one goes on."""
+
 BATCH = 100
-MOST_ROUNDS = 10_000
-"""A pass ends after so many rounds even if there is more: the next one goes on."""
 
 MOST_FRUITLESS = 20
-"""So many rounds that settled nothing end a pass: the gate and the planner disagree, a defect."""
+"""So many claims in a row that settled nothing: the gate and the planner disagree, a defect."""
 
 
 @dataclass(slots=True)
@@ -52,61 +66,216 @@ class Report:
 
 
 class Dispatcher:
-    """Does the work that is due. One per process; several processes share by claiming."""
+    """Does the work that is due. One per process; several processes share by claiming.
+
+    One step at a time touches the database, the most urgent first: results are written down, what
+    is due is claimed, and between claims a chunk of other work is done. Messages are with their
+    providers meanwhile, and providers are asked for the fate of earlier ones.
+    """
 
     def __init__(self, runtime: Runtime, name: str) -> None:
         self._runtime = runtime
         self._name = name
         self._shelf = Shelf()
-        self._fruitless = 0
-        self.stopping = False
+        self._changed = asyncio.Event()
+        self._line = Pipeline(runtime, self._has_changed)
+        self._asking: dict[str, asyncio.Task[int]] = {}
+        self._seen_at = -math.inf
+        self._stopping = False
+        self.progress_at = runtime.clock.elapsed()
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether this worker is to claim nothing more."""
+        return self._stopping
+
+    @stopping.setter
+    def stopping(self, value: bool) -> None:
+        self._stopping = value
+        self._has_changed()
+
+    def _has_changed(self, _what: object = None) -> None:
+        self._changed.set()
 
     async def run_once(self) -> Report:
         """Do all that is due now, and return what was done. Stops early when told to."""
-        report = Report()
         runtime = self._runtime
-        await runtime.work(workers.seen, self._name, runtime.clock.now())
-        for _ in range(MOST_ROUNDS):
-            if self.stopping or not await self._round(report):
-                break
-            if self._fruitless > MOST_FRUITLESS:
-                log.error("planner_and_gate_disagree")
-                break
+        self._changed = asyncio.Event()  # it belongs to the loop that it is first awaited in
+        work = _Pass(Report(), ends_at=runtime.clock.elapsed() + LONGEST)
+        while await self._step(work):
+            self.progress_at = runtime.clock.elapsed()
         closed = await runtime.work(clinics.closed_channels)
-        report.down = [f"{channel.clinic}/{channel.channel.value}" for channel in closed]
-        await runtime.work(workers.seen, self._name, runtime.clock.now())
-        return report
+        work.report.down = [f"{channel.clinic}/{channel.channel.value}" for channel in closed]
+        return work.report
 
-    async def _round(self, report: Report) -> bool:
-        """Do one round; tell whether it found anything to do."""
+    async def _step(self, work: "_Pass") -> bool:
+        """Do the most urgent step; tell whether the pass goes on."""
+        self._changed.clear()
+        line, now = self._line, _loop_time()
+        if self._stopping and line.queued:
+            await self._hand_back()
+        line.launch()
+        flush_at = line.flush_at()
+        if flush_at is not None and flush_at <= now:
+            await self._record(work)
+            return True
+        going_on = not self._stopping and self._runtime.clock.elapsed() <= work.ends_at
+        if going_on and work.claim_at <= now and line.room() > 0:
+            await self._claim(work)
+            return True
+        if going_on and work.chores_at <= now:
+            await self._do_chores(work)
+            return True
+        if line.idle and not self._asking:
+            return going_on and work.last_look()
+        await self._wait(work, going_on=going_on)
+        return True
+
+    async def _claim(self, work: "_Pass") -> None:
+        runtime, now = self._runtime, self._runtime.clock.now()
+        most = min(self._line.room(), MOST_CLAIMED)
+        batch = await runtime.work(claim, runtime, self._shelf, now, most, self._line.room_of)
+        self._line.take(batch)
+        work.note(batch, now, _loop_time())
+
+    async def _record(self, work: "_Pass") -> None:
         runtime = self._runtime
-        now = runtime.clock.now()
-        visits, planned = await runtime.work(planning.plan_pending, runtime, now)
-        report.planned += planned
-        busy = visits > 0
-        ended = await runtime.work(expire_overdue, runtime, now)
-        report.expired += ended
-        lost = await runtime.work(reconcile.take_back_lost, runtime, now)
-        batch = await runtime.work(claim, runtime, self._shelf, now, BATCH)
-        report.expired += batch.expired
-        fruitless = batch.looked_at > 0 and batch.settled == 0
-        self._fruitless = self._fruitless + 1 if fruitless else 0
-        if batch.claimed:
-            results = await send_all(runtime, batch.claimed)
-            report.add(await runtime.work(record, runtime, results, runtime.clock.now()))
-        busy = busy or batch.looked_at > 0 or ended > 0 or lost > 0
-        searched = await reconcile.search(runtime, runtime.clock.now())
-        polled = await receipts.poll(runtime, runtime.clock.now())
-        return busy or searched > 0 or polled > 0
+        results = self._line.pop_results()
+        try:
+            counts = await runtime.work(record, runtime, results, runtime.clock.now())
+        except BaseException:
+            self._line.put_back(results)
+            raise
+        work.report.add(counts)
+        if counts.keys() - {State.ACCEPTED}:
+            work.chores_at = -math.inf  # the planner may have been asked for another way
+
+    async def _hand_back(self) -> None:
+        """Let other workers have at once what this one will not begin."""
+        runtime = self._runtime
+        await runtime.work(hand_back, runtime, self._line.drop(), runtime.clock.now())
+
+    async def _do_chores(self, work: "_Pass") -> None:
+        """Do one chunk of each kind of other work, and begin to ask what has to be asked."""
+        runtime, now = self._runtime, self._runtime.clock.now()
+        if runtime.clock.elapsed() - self._seen_at >= SEEN_EVERY:
+            self._seen_at = runtime.clock.elapsed()
+            await runtime.work(workers.seen, self._name, now)
+        done = await runtime.work(do_chores, runtime, now)
+        work.note_chores(done, _loop_time())
+        for name, at, ask in (
+            ("search", done.agenda.sought, reconcile.search),
+            ("poll", done.agenda.asked, receipts.poll),
+        ):
+            if at is not None and at <= now and name not in self._asking:
+                task = asyncio.get_running_loop().create_task(ask(runtime, now))
+                self._asking[name] = task
+                task.add_done_callback(self._has_changed)
+
+    async def _wait(self, work: "_Pass", *, going_on: bool) -> None:
+        """Wait until something comes back, or there is something to do again."""
+        for name in [name for name, task in self._asking.items() if task.done()]:
+            if self._asking.pop(name).result():
+                work.claim_at = work.chores_at = -math.inf
+            return
+        times = [work.chores_at] if going_on else []
+        if going_on and self._line.room() > 0:
+            times.append(work.claim_at)
+        flush_at = self._line.flush_at()
+        if flush_at is not None:
+            times.append(flush_at)
+        until = min(times, default=math.inf)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(None if until == math.inf else until):
+                await self._changed.wait()
 
     async def next_wake(self) -> datetime | None:
         """Return when there is something to do next; None if nothing is known of."""
-        return await self._runtime.work(next_wake)
+        runtime = self._runtime
+        return await runtime.work(next_wake, runtime, runtime.clock.now())
 
 
-def next_wake(conn: Connection) -> datetime | None:
+@dataclass(slots=True)
+class _Pass:
+    """One pass: what it has done, and when to look for more. Instants are on the loop's clock."""
+
+    report: Report
+    ends_at: float
+    claim_at: float = -math.inf
+    chores_at: float = -math.inf
+    found: bool = False
+    fruitless: int = 0
+
+    def note(self, batch: Batch, now: datetime, at: float) -> None:
+        """Take note of what a claim found, and when the next may find something."""
+        self.report.expired += batch.expired
+        self.found = batch.looked_at > 0
+        self.fruitless = self.fruitless + 1 if self.found and not batch.settled else 0
+        if batch.settled < batch.looked_at:
+            self.chores_at = -math.inf  # some went back to the planner
+        if self.fruitless > MOST_FRUITLESS:
+            log.error("planner_and_gate_disagree")
+            self.found, self.claim_at = False, math.inf
+        elif batch.more:
+            self.claim_at = -math.inf
+        elif batch.again_at is not None:
+            wait = (batch.again_at - now) / timedelta(seconds=1)
+            self.claim_at = at + max(wait, GATHER)
+        else:
+            self.claim_at = at + GATHER if self.found else math.inf
+
+    def note_chores(self, done: "Done", at: float) -> None:
+        """Take note of a chunk of other work: where there was some, there may be more."""
+        self.report.planned += done.planned
+        self.report.expired += done.expired
+        if done.any:
+            self.claim_at = -math.inf
+        self.chores_at = -math.inf if done.any else at + CHORES_EVERY
+
+    def last_look(self) -> bool:
+        """Look once more if the last claim found something; tell whether to."""
+        if self.found:
+            self.claim_at = -math.inf
+        return self.found
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done of the other work."""
+
+    agenda: outbox.Agenda
+    visits: int
+    planned: int
+    expired: int
+    lost: int
+
+    @property
+    def any(self) -> bool:
+        """Tell whether there was anything to do."""
+        return self.visits + self.expired + self.lost > 0
+
+
+def do_chores(conn: Connection, runtime: Runtime, now: datetime) -> Done:
+    """Plan some visits, end what helps no more, fence off lost workers: a chunk of each."""
+    agenda = outbox.agenda(conn)
+    visits = planned = expired = lost = 0
+    if agenda.pending:
+        visits, planned = planning.plan_pending(conn, runtime, now)
+    if agenda.overdue is not None and agenda.overdue < now:
+        expired = expire_overdue(conn, runtime, now)
+    if agenda.lost is not None and agenda.lost <= now:
+        lost = reconcile.take_back_lost(conn, runtime, now)
+    return Done(agenda, visits, planned, expired, lost)
+
+
+def next_wake(conn: Connection, runtime: Runtime, now: datetime) -> datetime | None:
     """Return when a message, or a stopped channel, has to be looked at next."""
-    return outbox.next_wake(conn, clinics.closed_channels(conn))
+    times = (outbox.agenda(conn).next_at, outlook(conn, runtime, now).again_at(now))
+    return min((at for at in times if at is not None), default=None)
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def expire_overdue(conn: Connection, runtime: Runtime, now: datetime) -> int:

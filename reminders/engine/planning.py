@@ -47,7 +47,7 @@ def _plan_one(conn: Connection, runtime: Runtime, case: Case, now: datetime) -> 
             "status": result.appointment.truth.status.value,
         }
         facts.append(Fact("version", case.appointment.id, None, detail))
-    facts += outbox.apply_changes(conn, case.appointment.id, changes, now)
+    facts += outbox.apply_changes(conn, result.appointment, changes, now)
     cases.save_planned(conn, result.appointment)
     write(conn, now, "planner", facts)
     return sum(change.state is State.PLANNED for change in changes)

@@ -78,6 +78,7 @@ def _appointment(row: Row[tuple[object, ...]]) -> Appointment:
     return Appointment(
         id=row.id,
         clinic=row.clinic_key,
+        clinic_id=row.clinic_id,
         ref=row.ref,
         kind=row.kind.casefold(),
         truth=Truth(row.starts_at, VisitStatus(row.status)),

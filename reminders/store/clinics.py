@@ -122,6 +122,20 @@ def close_channel(
     return False
 
 
+def take_probe(conn: Connection, closed: "ClosedChannel", now: datetime) -> bool:
+    """Claim the right to try a stopped channel; tell whether this worker has it, and no other."""
+    taken = conn.execute(
+        update(channel_state)
+        .where(
+            channel_state.c.clinic_id == closed.clinic_id,
+            channel_state.c.channel == closed.channel,
+            channel_state.c.retry_at == closed.retry_at,
+        )
+        .values(retry_at=now + FIRST_RETRY)
+    )
+    return taken.rowcount == 1
+
+
 def open_channel(conn: Connection, clinic_id: int, channel: Channel) -> bool:
     """Let a channel send again; tell whether it was stopped."""
     gone = conn.execute(

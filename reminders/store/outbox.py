@@ -11,21 +11,18 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
-    tuple_,
     update,
 )
 
-from reminders.domain.contact import Channel
+from reminders.domain.appointment import Appointment
 from reminders.domain.message import Message
 from reminders.domain.outbox import Change
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.store.cases import to_message
-from reminders.store.clinics import ClosedChannel
 from reminders.store.ledger import Fact
 from reminders.store.schema import PENDING, appointment, contact, message
 
-_SETTLED_VISIT = text(f"NOT ({PENDING})")
 SIBLING_SPAN = timedelta(days=30)
 """Visits of two patients on one phone this near to each other are told apart in the text."""
 
@@ -36,14 +33,17 @@ def _in(state: State) -> ColumnElement[bool]:
 
 
 def apply_changes(
-    conn: Connection, appointment_id: int, changes: Iterable[Change], now: datetime
+    conn: Connection, visit: Appointment, changes: Iterable[Change], now: datetime
 ) -> list[Fact]:
     """Make the outbox say what the plan says; return the facts for the ledger."""
+    appointment_id = visit.id
     facts: list[Fact] = []
     for change in changes:
         values = _values(change, now)
         if change.id is None:
-            statement = insert(message).values(appointment_id=appointment_id, **values)
+            statement = insert(message).values(
+                appointment_id=appointment_id, clinic_id=visit.clinic_id, **values
+            )
             row_id = conn.execute(statement.returning(message.c.id)).scalar_one()
         else:
             row_id = change.id
@@ -89,39 +89,6 @@ class Due:
     appointment_id: int
     clinic_id: int
     lease_token: int
-
-
-def due(
-    conn: Connection,
-    now: datetime,
-    limit: int,
-    closed: Sequence[tuple[int, Channel]] = (),
-    only: tuple[int, Channel] | None = None,
-) -> list[Due]:
-    """Lock and return up to `limit` due messages, urgent ones first.
-
-    Messages of visits that wait for the planner are left. A channel is (clinic id, channel): those
-    of the `closed` ones are left too; `only` looks at one alone.
-    """
-    query = (
-        select(message, appointment.c.clinic_id)
-        .join(appointment, appointment.c.id == message.c.appointment_id)
-        .where(_in(State.PLANNED), message.c.next_at <= now, _SETTLED_VISIT)
-        .order_by(message.c.urgency, message.c.next_at, message.c.id)
-        .limit(limit)
-        # The visit is locked too: whoever changes it waits until this claim is committed, so that
-        # no text leaves for a visit whose change was committed before the attempt began.
-        .with_for_update(of=(message, appointment), skip_locked=True)
-    )
-    place = tuple_(appointment.c.clinic_id, message.c.channel)
-    if closed:
-        query = query.where(place.not_in([(key, channel.value) for key, channel in closed]))
-    if only is not None:
-        query = query.where(place == (only[0], only[1].value))
-    return [
-        Due(to_message(row), row.appointment_id, row.clinic_id, row.lease_token)
-        for row in conn.execute(query)
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,27 +140,6 @@ def put(
     )
 
 
-def lease(
-    conn: Connection, message_id: int, token: int, now: datetime, until: datetime, provider: str
-) -> None:
-    """Claim a locked, planned message: from here on only the holder of `token` may settle it."""
-    conn.execute(
-        update(message)
-        .where(message.c.id == message_id)
-        .values(
-            state=State.SENDING.value,
-            lease_token=token,
-            lease_until=until,
-            attempts=message.c.attempts + 1,
-            sent_at=now,
-            provider=provider,
-            next_at=None,
-            reason=None,
-            changed_at=now,
-        )
-    )
-
-
 def overdue(conn: Connection, now: datetime, limit: int) -> list[Due]:
     """Lock and return planned messages whose time to help has passed."""
     query = (
@@ -210,32 +156,40 @@ def overdue(conn: Connection, now: datetime, limit: int) -> list[Due]:
     ]
 
 
-def next_wake(conn: Connection, closed: Sequence[ClosedChannel] = ()) -> datetime | None:
-    """Return the next instant at which a message has to be looked at; None if there is none.
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What there is to do beside sending. Instants are when the next of each kind has to be done.
 
-    What waits for a stopped channel has to be looked at when the channel is next tried.
+    `lost`: a lease runs out. `sought`: a lost answer is to be looked for. `asked`: the fate of an
+    accepted message is to be asked for.
     """
-    times = [
-        conn.execute(select(column).where(_in(state)).order_by(column).limit(1)).scalar()
-        for state, column in (
-            (State.SENDING, message.c.lease_until),
-            (State.UNKNOWN, message.c.next_at),
-            (State.ACCEPTED, message.c.next_at),
-        )
-    ]
-    query = select(message.c.next_at).where(_in(State.PLANNED))
-    place = tuple_(appointment.c.clinic_id, message.c.channel)
-    here = [(channel.clinic_id, channel.channel.value) for channel in closed]
-    joined = query.join(appointment, appointment.c.id == message.c.appointment_id)
-    for channel, pair in zip(closed, here, strict=True):
-        waiting = conn.execute(
-            joined.where(place == pair).order_by(message.c.next_at).limit(1)
-        ).scalar()
-        if waiting is not None:
-            times.append(max(waiting, channel.retry_at))
-    if closed:
-        query = joined.where(place.not_in(here))
-    for urgency in (0, 1):
-        first = query.where(message.c.urgency == urgency).order_by(message.c.next_at).limit(1)
-        times.append(conn.execute(first).scalar())
-    return min((at for at in times if at is not None), default=None)
+
+    pending: bool
+    overdue: datetime | None
+    lost: datetime | None
+    sought: datetime | None
+    asked: datetime | None
+
+    @property
+    def next_at(self) -> datetime | None:
+        """Return the next instant; what is planned ends by itself when it is looked at."""
+        times = (self.lost, self.sought, self.asked)
+        return min((at for at in times if at is not None), default=None)
+
+
+def _first(state: State, column: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    return select(column).where(_in(state)).order_by(column).limit(1).scalar_subquery()
+
+
+_AGENDA = select(
+    select(appointment.c.id).where(text(f"({PENDING})")).exists().label("pending"),
+    _first(State.PLANNED, message.c.not_after).label("overdue"),
+    _first(State.SENDING, message.c.lease_until).label("lost"),
+    _first(State.UNKNOWN, message.c.next_at).label("sought"),
+    _first(State.ACCEPTED, message.c.next_at).label("asked"),
+)
+
+
+def agenda(conn: Connection) -> Agenda:
+    """Return what there is to do beside sending: a few looks into indexes, in one statement."""
+    return Agenda(*conn.execute(_AGENDA).one())

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -230,6 +231,8 @@ message = Table(
     metadata,
     Column("id", Id, primary_key=True),
     _ref("appointment.id"),
+    # The visit's clinic, written here once more for the index of what is due.
+    Column("clinic_id", Id, nullable=False, server_default="0"),
     Column("version", Integer, nullable=False),
     Column("rule", String(64), nullable=False),
     _ref("contact.id"),
@@ -255,7 +258,9 @@ message = Table(
     _ref("request.id", nullable=True),
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("appointment_id", "version", "rule", "contact_id", "channel", "occasion"),
-    _while("state = 'planned'", "ix_message_due", "urgency", "next_at", "id"),
+    _while(
+        "state = 'planned'", "ix_message_due", "clinic_id", "channel", "urgency", "next_at", "id"
+    ),
     _while("state = 'planned'", "ix_message_deadline", "not_after"),
     _while("state = 'sending'", "ix_message_leased", "lease_until"),
     _while("state = 'unknown'", "ix_message_sought", "next_at"),
@@ -332,6 +337,17 @@ channel_state = Table(
     Column("retry_at", UtcDateTime, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("code", String(100), nullable=False),
+)
+
+sender = Table(
+    "sender",
+    metadata,
+    Column("clinic_id", Id, ForeignKey("clinic.id"), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    # How many messages it may still send at once, as of then (messages_per_second).
+    Column("tokens", Float, nullable=False),
+    Column("tokens_at", UtcDateTime, nullable=False),
+    Column("paused_until", UtcDateTime),  # its provider asked for it
 )
 
 worker = Table(

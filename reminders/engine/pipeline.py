@@ -1,0 +1,145 @@
+"""The pipeline between claims and results: what is in hand, in flight, and to be written down.
+
+Claimed messages wait in memory, a queue for each sender with the urgent ones in front. So many at a
+time are with the providers; a sender may always have a few there, whatever the others do, so that a
+provider that hangs holds up nobody else's messages.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+from reminders.domain.fair import Sender
+from reminders.engine.claiming import Batch, Claimed
+from reminders.engine.delivery import Sent, hand_over
+from reminders.engine.runtime import Runtime
+
+ALWAYS = 2
+"""So many messages of each sender may be in flight even if all places are taken."""
+
+FLUSH = 500
+FLUSH_AFTER = 0.05
+"""Results are written down when there are so many, or the oldest has waited so many seconds."""
+
+AHEAD = 0.5
+MOST_AHEAD = 500
+"""So many seconds' worth is claimed ahead, so many messages at most: far less than a lease."""
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """What this worker has in hand. `changed` is called when a message has come back."""
+
+    runtime: Runtime
+    changed: Callable[[], None]
+    waiting: dict[Sender, list[tuple[int, int, Claimed]]] = field(default_factory=dict)
+    queued: int = 0
+    aloft: int = 0
+    flying: Counter[Sender] = field(default_factory=Counter)
+    results: list[Sent] = field(default_factory=list)
+    since: float = 0.0
+    _turns: deque[Sender] = field(default_factory=deque)
+    _order: "count[int]" = field(default_factory=count)
+    _speed: float = 0.0
+    _measured_at: float | None = None
+    _done: int = 0
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def places(self) -> int:
+        """Return how many messages may be with the providers at once."""
+        return self.runtime.config.delivery.in_flight
+
+    def room(self) -> int:
+        """Return how many more messages to claim: what is in flight, and a little ahead."""
+        ahead = min(max(int(self._speed * AHEAD), self.places), MOST_AHEAD)
+        return max(self.places + ahead - self.queued - self.aloft, 0)
+
+    def room_of(self, sender: Sender, *, stamps: bool) -> int:
+        """Return how many more of one sender's; of one that cannot be asked, what can fly now."""
+        if not stamps:
+            return self.room()
+        held = len(self.waiting.get(sender, ())) + self.flying[sender]
+        return max(self.places - held, 0)
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing is in hand."""
+        return not (self.aloft or self.queued or self.results)
+
+    def put_back(self, results: list[Sent]) -> None:
+        """Keep results that could not be written down."""
+        self.results = results + self.results
+
+    def take(self, batch: Batch) -> None:
+        """Take claimed messages in hand."""
+        for claimed in batch.claimed:
+            sender = (claimed.clinic_id, claimed.channel)
+            if sender not in self.waiting:
+                self.waiting[sender] = []
+                self._turns.append(sender)
+            heappush(self.waiting[sender], (claimed.urgency, next(self._order), claimed))
+        self.queued += len(batch.claimed)
+
+    def launch(self) -> None:
+        """Hand over what there is a place for, each sender in its turn."""
+        passed = 0
+        while self._turns and passed < len(self._turns):
+            sender = self._turns[0]
+            if self.aloft >= self.places and self.flying[sender] >= ALWAYS:
+                self._turns.rotate(-1)
+                passed += 1
+                continue
+            passed = 0
+            claimed = heappop(self.waiting[sender])[2]
+            self.queued -= 1
+            if self.waiting[sender]:
+                self._turns.rotate(-1)
+            else:
+                self._turns.popleft()
+                del self.waiting[sender]
+            self._send(sender, claimed)
+
+    def _send(self, sender: Sender, claimed: Claimed) -> None:
+        self.flying[sender] += 1
+        self.aloft += 1
+        task = asyncio.get_running_loop().create_task(self._fly(sender, claimed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self, sender: Sender, claimed: Claimed) -> None:
+        outcome = await hand_over(self.runtime, claimed)
+        self.flying[sender] -= 1
+        self.aloft -= 1
+        self._done += 1
+        if not self.results:
+            self.since = asyncio.get_running_loop().time()
+        self.results.append(Sent(claimed, outcome))
+        self.changed()
+
+    def flush_at(self) -> float | None:
+        """Return when to write the results down, on the loop's clock; None if there are none."""
+        if not self.results:
+            return None
+        idle = not self.aloft and not self.queued
+        return 0.0 if idle or len(self.results) >= FLUSH else self.since + FLUSH_AFTER
+
+    def pop_results(self) -> list[Sent]:
+        """Return the results that have not been written down, and measure the speed."""
+        now = asyncio.get_running_loop().time()
+        if self._measured_at is not None and now > self._measured_at:
+            self._speed = self._done / (now - self._measured_at)
+        self._measured_at, self._done = now, 0
+        results, self.results = self.results, []
+        return results
+
+    def drop(self) -> list[Claimed]:
+        """Let go of all that has not been begun, and return it."""
+        dropped = [claimed for queue in self.waiting.values() for _, _, claimed in queue]
+        self.waiting.clear()
+        self._turns.clear()
+        self.queued = 0
+        return dropped

@@ -1,0 +1,207 @@
+"""The queue: who has something due, taking it, leasing it, and handing it back unsent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import BigInteger, Connection, Integer, String, TextClause, bindparam, text
+
+from reminders.domain.contact import Channel
+from reminders.domain.fair import Front
+from reminders.store.rows import INTEGER, TEXT, Rows
+from reminders.store.schema import PENDING
+from reminders.store.types import UtcDateTime
+
+_FRONTS = text(
+    """
+    SELECT * FROM (
+      SELECT lane.id, lane.key, way.channel, class.urgency,
+        -- The state is a literal, so that the partial index is used in a generic plan too.
+        (SELECT message.next_at FROM message
+         WHERE message.state = 'planned' AND message.clinic_id = lane.id
+           AND message.channel = way.channel AND message.urgency = class.urgency
+         ORDER BY message.next_at, message.id LIMIT 1) AS next_at
+      FROM (SELECT id, key FROM clinic UNION ALL SELECT 0, NULL) AS lane,
+        (SELECT 'sms' AS channel UNION ALL SELECT 'email') AS way,
+        (SELECT 0 AS urgency UNION ALL SELECT 1) AS class
+    ) AS front WHERE next_at IS NOT NULL ORDER BY urgency, next_at, id, channel
+    """
+).columns(id=BigInteger, key=String, channel=String, urgency=Integer, next_at=UtcDateTime)
+
+
+def fronts(conn: Connection) -> list[Front]:
+    """Return what each sender has to look at next, the urgent first."""
+    return [
+        Front(row.id, row.key, Channel(row.channel), row.urgency, row.next_at)
+        for row in conn.execute(_FRONTS)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A due message that this transaction has locked, with its visit."""
+
+    message_id: int
+    appointment_id: int
+    lease_token: int
+    urgency: int
+    clinic_id: int
+    channel: str
+
+
+_DUE = f"""
+  SELECT message.id, message.appointment_id, message.lease_token, message.urgency,
+    message.clinic_id, message.channel
+  FROM message JOIN appointment ON appointment.id = message.appointment_id
+  WHERE message.state = 'planned' AND message.clinic_id = {{clinic}}
+    AND message.channel = {{channel}} AND message.urgency = {{urgency}}
+    AND message.next_at <= :now AND NOT ({PENDING})
+  ORDER BY message.next_at, message.id LIMIT {{most}}
+"""
+# The visit is locked too: whoever changes it waits until this claim is committed, so that no text
+# leaves for a visit whose change was committed before the attempt began.
+_LOCK = "FOR UPDATE OF message, appointment SKIP LOCKED"
+_WANTS = Rows((("clinic_id", INTEGER), ("channel", TEXT), ("urgency", INTEGER), ("most", INTEGER)))
+_ON_POSTGRESQL = (
+    "SELECT due.* FROM {rows} CROSS JOIN LATERAL ("
+    + _DUE.format(clinic="r.clinic_id", channel="r.channel", urgency="r.urgency", most="r.most")
+    + f"{_LOCK}) AS due"
+)
+_NOW = bindparam("now", type_=UtcDateTime())
+_ON_SQLITE = text(
+    _DUE.format(clinic=":clinic", channel=":channel", urgency=":urgency", most=":most")
+).bindparams(_NOW)
+
+
+def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) -> list[Taken]:
+    """Lock and return due messages: of each front, the first ones, so many at most.
+
+    Messages of visits that wait for the planner are left, and those that another worker is taking.
+    """
+    if not wants:
+        return []
+    if conn.dialect.name != "sqlite":
+        statement = _with_now(_WANTS.statement(conn, _ON_POSTGRESQL))
+        rows = _WANTS.parameter(
+            conn, [(f.clinic_id, f.channel.value, f.urgency, most) for f, most in wants]
+        )
+        return [Taken(*row) for row in conn.execute(statement, {"rows": rows, "now": now})]
+    taken: list[Taken] = []
+    for front, most in wants:
+        where = {
+            "clinic": front.clinic_id,
+            "channel": front.channel.value,
+            "urgency": front.urgency,
+            "most": most,
+            "now": now,
+        }
+        taken += [Taken(*row) for row in conn.execute(_ON_SQLITE, where)]
+    return taken
+
+
+@lru_cache(maxsize=64)
+def _with_now(statement: TextClause) -> TextClause:
+    return statement.bindparams(_NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttempt:
+    """An attempt as it begins. `body_digest` is keyed; the text itself is never kept."""
+
+    message_id: int
+    number: int
+    lease_token: int
+    callback_token: str
+    provider: str
+    template_version: str
+    body_digest: str
+
+
+_ATTEMPTS = Rows(
+    (
+        ("message_id", INTEGER),
+        ("number", INTEGER),
+        ("token", INTEGER),
+        ("callback_token", TEXT),
+        ("provider", TEXT),
+        ("template_version", TEXT),
+        ("body_digest", TEXT),
+    )
+)
+_LEASE = """
+    UPDATE message SET state = 'sending', lease_token = r.token, lease_until = :until,
+      attempts = r.number, sent_at = :now, provider = r.provider, next_at = NULL, reason = NULL,
+      changed_at = :now
+    FROM {rows} WHERE message.id = r.message_id
+"""
+_BEGIN = """
+    INSERT INTO attempt (message_id, number, lease_token, callback_token, provider,
+      template_version, body_digest, started_at)
+    SELECT r.message_id, r.number, r.token, r.callback_token, r.provider, r.template_version,
+      r.body_digest, :now
+    FROM {rows} WHERE true RETURNING message_id, id
+"""
+
+
+def begin(
+    conn: Connection, new: Sequence[NewAttempt], now: datetime, until: datetime
+) -> dict[int, int]:
+    """Lease locked messages until then, and write their attempts down before they are made.
+
+    From here on only the holder of the token may settle a message. Return the attempts' ids, by
+    message.
+    """
+    if not new:
+        return {}
+    rows = _ATTEMPTS.parameter(
+        conn,
+        [
+            (
+                one.message_id,
+                one.number,
+                one.lease_token,
+                one.callback_token,
+                one.provider,
+                one.template_version,
+                one.body_digest,
+            )
+            for one in new
+        ],
+    )
+    until_then = bindparam("until", type_=UtcDateTime())
+    lease = _with_now(_ATTEMPTS.statement(conn, _LEASE)).bindparams(until_then)
+    conn.execute(lease, {"rows": rows, "now": now, "until": until})
+    insert = _with_now(_ATTEMPTS.statement(conn, _BEGIN))
+    made = conn.execute(insert, {"rows": rows, "now": now})
+    return {row.message_id: row.id for row in made}
+
+
+_HELD = Rows((("id", INTEGER), ("token", INTEGER), ("attempt_id", INTEGER)))
+_RETURN = """
+    UPDATE message SET state = 'planned', next_at = :now, lease_until = NULL, sent_at = NULL,
+      attempts = message.attempts - 1, changed_at = :now
+    FROM {rows} WHERE message.id = r.id AND message.lease_token = r.token
+      AND CASE WHEN message.state = 'sending' THEN true ELSE false END
+    RETURNING message.id
+"""
+_UNMAKE = """
+    DELETE FROM attempt WHERE id IN (SELECT r.attempt_id FROM {rows})
+"""
+
+
+def hand_back(conn: Connection, claims: Sequence[tuple[int, int, int]], now: datetime) -> set[int]:
+    """Give claims back that were never begun: (message, token, attempt). Return the messages.
+
+    They are as if they had not been claimed; nothing can have reached the provider.
+    """
+    if not claims:
+        return set()
+    given = conn.execute(
+        _with_now(_HELD.statement(conn, _RETURN)),
+        {"rows": _HELD.parameter(conn, claims), "now": now},
+    )
+    back = {row[0] for row in given}
+    gone = [claim for claim in claims if claim[0] in back]
+    conn.execute(_HELD.statement(conn, _UNMAKE), {"rows": _HELD.parameter(conn, gone)})
+    return back

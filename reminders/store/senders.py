@@ -1,0 +1,83 @@
+"""How fast each sender may go: kept in the database, so that all workers keep to it together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select, text
+
+from reminders.domain.contact import Channel
+from reminders.domain.fair import Bucket, Sender
+from reminders.store.schema import sender
+from reminders.store.types import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What is left of a sender's rate, and until when it has to rest, as its provider asked."""
+
+    bucket: Bucket
+    paused_until: datetime | None
+
+
+def paces(conn: Connection) -> dict[Sender, Pace]:
+    """Return what is kept of each sender's pace."""
+    return {
+        (row.clinic_id, Channel(row.channel)): Pace(
+            Bucket(row.tokens, row.tokens_at), row.paused_until
+        )
+        for row in conn.execute(select(sender))
+    }
+
+
+_TIMES = (bindparam("now", type_=UtcDateTime()),)
+_LOCK = (
+    text(
+        """
+        INSERT INTO sender (clinic_id, channel, tokens, tokens_at)
+        VALUES (:clinic, :channel, :tokens, :now)
+        -- This changes nothing; it locks the row until the claim has been committed.
+        ON CONFLICT (clinic_id, channel) DO UPDATE SET channel = excluded.channel
+        RETURNING tokens, tokens_at
+        """
+    )
+    .bindparams(*_TIMES)
+    .columns(tokens_at=UtcDateTime)
+)
+_SPEND = text(
+    """
+    UPDATE sender SET tokens = :tokens, tokens_at = :now
+    WHERE clinic_id = :clinic AND channel = :channel
+    """
+).bindparams(*_TIMES)
+_PAUSE = text(
+    """
+    INSERT INTO sender (clinic_id, channel, tokens, tokens_at, paused_until)
+    VALUES (:clinic, :channel, 0, :now, :until)
+    ON CONFLICT (clinic_id, channel) DO UPDATE SET paused_until = excluded.paused_until
+    WHERE sender.paused_until IS NULL OR sender.paused_until < excluded.paused_until
+    """
+).bindparams(*_TIMES, bindparam("until", type_=UtcDateTime()))
+
+
+def lock_buckets(conn: Connection, full: Mapping[Sender, Bucket]) -> dict[Sender, Bucket]:
+    """Lock and return what is left of these senders' rates; of a new sender, what is given."""
+    found: dict[Sender, Bucket] = {}
+    for clinic_id, channel in sorted(full):  # one order for all workers, so none wait in a ring
+        bucket = full[clinic_id, channel]
+        where = {"clinic": clinic_id, "channel": channel.value}
+        row = conn.execute(_LOCK, {**where, "tokens": bucket.tokens, "now": bucket.at}).one()
+        found[clinic_id, channel] = Bucket(row.tokens, row.tokens_at)
+    return found
+
+
+def spend(conn: Connection, of: Sender, left: Bucket) -> None:
+    """Write down what is left of a sender's rate."""
+    where = {"clinic": of[0], "channel": of[1].value}
+    conn.execute(_SPEND, {**where, "tokens": left.tokens, "now": left.at})
+
+
+def pause(conn: Connection, of: Sender, now: datetime, until: datetime) -> None:
+    """Let a sender rest until then, in all workers; a longer rest stands."""
+    where = {"clinic": of[0], "channel": of[1].value}
+    conn.execute(_PAUSE, {**where, "now": now, "until": until})
