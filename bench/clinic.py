@@ -1,0 +1,175 @@
+"""A region's morning for the benchmarks: real visits, planned by the real planner, all due now.
+
+Each visit has one guardian with a phone. Its day-before text was delivered yesterday; its fifteen
+minutes text is due. Future rows, where they are asked for, wait in the same table behind the same index.
+"""
+
+import asyncio
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import insert, text
+
+from reminders.clock import SystemClock
+from reminders.config import Config, load_config
+from reminders.engine import approval
+from reminders.engine.planning import check_rules, plan_pending
+from reminders.engine.runtime import Runtime
+from reminders.store import schema as s
+from reminders.store.upgrade import upgrade
+from reminders.wiring import build, close, make_key, open_store
+
+CLINIC = "internet"
+WEEK = timedelta(days=7)
+ACCOUNT = "AC" + "0" * 32
+RULES = ("booked", "moved", "cancelled", "day_before", "fifteen_minutes", "help")
+
+
+def config(url: str, stub: int, in_flight: int, folder: Path, **changes: object) -> Config:
+    """Return the example configuration, with its texts going to the stub as to Twilio."""
+    data = load_config(environ={}).model_dump(by_alias=True)
+    data["environment"] = "production"
+    data["database"]["url"] = url
+    data["delivery"]["in_flight"] = in_flight
+    data["providers"] = {
+        "twilio": {
+            "account_sid": ACCOUNT,
+            "auth_token": "none",
+            "base_url": f"http://127.0.0.1:{stub}",
+        }
+    }
+    clinic = data["clinics"][CLINIC]
+    clinic["sms"]["provider"] = "twilio"
+    clinic["rules"] = RULES
+    clinic.update(changes)
+    return Config.model_validate({**data, "folder": folder})
+
+
+def prepare(made: Config, due: int, future: int) -> None:
+    """Make the database and fill it: so many texts due now, so many planned for later."""
+    make_key(made)
+    database = open_store(made, create=True)
+    upgrade(database)
+    database.close()
+    runtime = build(made)
+    now = SystemClock().now()
+    try:
+        runtime.in_transaction(approval.approve, runtime, "bench", now)
+        runtime.in_transaction(check_rules, runtime, now)
+        starts = _starts(due, now)
+        with runtime.database.transaction() as conn:
+            _visits(conn, starts, now - WEEK)
+        while runtime.in_transaction(plan_pending, runtime, now - WEEK)[0]:
+            pass
+        with runtime.database.transaction() as conn:
+            conn.execute(
+                text(
+                    "UPDATE message SET state = 'delivered', attempts = 1, sent_at = due_at,"
+                    " next_at = NULL WHERE rule = 'day_before' AND state = 'planned'"
+                )
+            )
+            _future(conn, future, now)
+        _tidy(runtime)
+    finally:
+        asyncio.run(close(runtime))
+
+
+def _starts(count: int, now: datetime) -> list[datetime]:
+    """Return starts from four to fourteen minutes ahead, each at a second of its own."""
+    chance = random.Random(7)
+    return [now + timedelta(seconds=chance.uniform(240, 840)) for _ in range(count)]
+
+
+def _visits(conn, starts: list[datetime], changed_at: datetime) -> None:
+    if not starts:
+        return
+    clinic_id = conn.execute(text("SELECT id FROM clinic")).scalar_one()
+    ids = range(1, len(starts) + 1)
+    conn.execute(
+        insert(s.patient),
+        [
+            {
+                "id": i,
+                "clinic_id": clinic_id,
+                "external_key": f"P{i}",
+                "birth_date": (changed_at - timedelta(days=i % 6000)).date(),
+            }
+            for i in ids
+        ],
+    )
+    conn.execute(
+        insert(s.contact),
+        [{"id": i, "patient_id": i, "role": "guardian", "phone": f"+4670{i:08d}"} for i in ids],
+    )
+    conn.execute(
+        insert(s.consent),
+        [{"contact_id": i, "channel": "sms", "status": "given", "source": "bench"} for i in ids],
+    )
+    conn.execute(
+        insert(s.appointment),
+        [
+            {
+                "id": i,
+                "clinic_id": clinic_id,
+                "ref": f"VB-{i}",
+                "patient_id": i,
+                "kind": "Video",
+                "starts_at": at,
+                "confirm": False,
+                "changed_at": changed_at,
+            }
+            for i, at in zip(ids, starts, strict=True)
+        ],
+    )
+
+
+_FUTURE = """
+    INSERT INTO message (appointment_id, clinic_id, version, rule, contact_id, channel, occasion,
+      state, urgency, due_at, next_at, not_after, truth_starts_at, truth_status, address_key,
+      changed_at)
+    SELECT appointment_id, clinic_id, version, rule, contact_id, channel, n + 1, 'planned', n & 1,
+      {at}, {at}, {at}, truth_starts_at, truth_status, address_key, changed_at
+    FROM {numbers},
+      (SELECT * FROM message WHERE rule = 'fifteen_minutes' ORDER BY id LIMIT 1) AS one
+"""
+_SQLITE_NUMBERS = """
+    (WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
+     SELECT n FROM numbers) AS numbers
+"""
+
+
+def _future(conn, count: int, now: datetime) -> None:
+    """Write rows that fall due over the coming year, as fast as the database takes them."""
+    if not count:
+        return
+    start, step = f"{now + timedelta(days=1):%Y-%m-%d %H:%M:%S}", 31_000_000 / count
+    if conn.dialect.name == "sqlite":
+        at = f"strftime('%Y-%m-%d %H:%M:%f000', '{start}', '+' || (n * {step}) || ' seconds')"
+        numbers = _SQLITE_NUMBERS.format(count=count)
+    else:
+        at = f"(timestamptz '{start}+00' + n * interval '{step} seconds')"
+        numbers = f"generate_series(1, {count}) AS n"
+    # Not as a text(): the times are full of colons.
+    conn.exec_driver_sql(_FUTURE.format(at=at, numbers=numbers).replace("%", "%%"))
+
+
+def _tidy(runtime: Runtime) -> None:
+    """Let the database gather its statistics, as it does by itself in an hour."""
+    engine = runtime.database.engine
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        if not runtime.database.is_sqlite:
+            conn.exec_driver_sql("VACUUM ANALYZE")
+            conn.exec_driver_sql("CHECKPOINT")
+
+
+def states(runtime: Runtime) -> dict[str, int]:
+    """Return how many fifteen-minutes texts are in each state, future rows aside."""
+    with runtime.database.reading() as conn:
+        rows = conn.execute(
+            text(
+                "SELECT state, count(*) FROM message WHERE rule = 'fifteen_minutes'"
+                " AND occasion = 0 AND channel = 'sms' GROUP BY state"
+            )
+        )
+        return {row[0]: row[1] for row in rows}
