@@ -145,6 +145,9 @@ class WebConfig(Model):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+[^\s?#/])?$")
     hooks_port: int | None = Field(default=None, ge=0, le=65535)
+    session_idle: Duration = "2h"
+    session_length: Duration = "12h"
+    upload_megabytes: int = Field(default=50, ge=1, le=1000)
 
 
 class CostConfig(Model):

@@ -18,6 +18,7 @@ from reminders.cli import (
     optout,
     status,
     templates,
+    users,
     visits,
     work,
 )
@@ -156,6 +157,7 @@ app.add_typer(status.commands)
 app.add_typer(desk.commands)
 app.add_typer(optout.commands, name="optout", help="Addresses that want no more messages.")
 app.add_typer(templates.commands, name="templates", help="The texts: check, preview, approve.")
+app.add_typer(users.commands, name="users", help="Who may use the pages and the JSON API.")
 app.add_typer(database.commands, name="db", help="The database: upgrade, check, backup, restore.")
 
 

@@ -1,0 +1,237 @@
+"""Who is asking: sessions, roles, and the token that every form carries.
+
+For pages: `pages = page_router()`; each route takes `user: SignedIn` or `user: Admin`, and each
+form has `{{ csrf() }}` in it. `protect(app, runtime)` is called once for the whole application.
+"""
+
+import contextlib
+import hashlib
+import hmac
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.templating import Jinja2Templates
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reminders.domain.access import Role, User
+from reminders.engine import accounts
+from reminders.engine.runtime import Runtime
+from reminders.store import users
+from reminders.store.database import DatabaseFault
+from reminders.web.shield import SAFE, BodyLimit, SameOrigin, SecureHeaders
+
+__all__ = [
+    "Admin",
+    "Role",
+    "SignedIn",
+    "User",
+    "context",
+    "csrf_field",
+    "page_router",
+    "protect",
+    "require_role",
+    "runtime_of",
+    "signed_in",
+    "visitor_of",
+]
+
+CSRF_FIELD = "csrf_token"
+CSRF_HEADER = "x-csrf-token"
+UPLOADS = ("/import",)
+"""The beginnings of the paths that take files."""
+
+PAGES = Path(__file__).parent / "pages"
+_MEGABYTE = 1_000_000
+
+
+def runtime_of(request: Request) -> Runtime:
+    """Return what the application works with."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def is_https(runtime: Runtime) -> bool:
+    """Tell whether the world outside reaches the pages over https."""
+    return runtime.config.web.public_url.startswith("https://")
+
+
+def session_cookie(runtime: Runtime) -> str:
+    """Return the name of the session's cookie; over https no other host can set it."""
+    return "__Host-reminders" if is_https(runtime) else "reminders_session"
+
+
+def visitor_cookie(runtime: Runtime) -> str:
+    """Return the name of the cookie that a login form's token belongs to."""
+    return "__Host-reminders-login" if is_https(runtime) else "reminders_login"
+
+
+class LoginNeededError(Exception):
+    """Nobody is signed in."""
+
+
+# --------------------------------------------------------------- who
+
+
+def visitor_of(request: Request) -> User | None:
+    """Return who is signed in, or None."""
+    if hasattr(request.state, "user"):
+        known: User | None = request.state.user
+        return known
+    runtime = runtime_of(request)
+    token = request.cookies.get(session_cookie(runtime))
+    found = accounts.find_visitor(runtime, token) if token else None
+    if found is not None and runtime.clock.now() - found.seen_at > accounts.TOUCH_EVERY:
+        request.state.touch = found.session_id
+    request.state.user = found.user if found else None
+    return found.user if found else None
+
+
+def signed_in(request: Request) -> User:
+    """Return who is signed in. Raise LoginNeededError, which leads to the login page."""
+    user = visitor_of(request)
+    if user is None:
+        raise LoginNeededError
+    return user
+
+
+def require_role(role: Role) -> Callable[[Request], User]:
+    """Return a dependency: the user, who has this role at the clinic that is asked about.
+
+    The clinic is `clinic` in the path or the query; without it, any clinic will do, and the route
+    asks `user.may(clinic, role)` itself.
+    """
+
+    def check(request: Request) -> User:
+        user = signed_in(request)
+        clinic = request.path_params.get("clinic") or request.query_params.get("clinic")
+        held = user.may(clinic, role) if clinic else role in {Role.VIEWER, user.role}
+        if not held or not user.roles:
+            raise HTTPException(403, "Your account may not do this here.")
+        return user
+
+    return check
+
+
+SignedIn = Annotated[User, Depends(signed_in)]
+Admin = Annotated[User, Depends(require_role(Role.ADMIN))]
+
+
+# --------------------------------------------------------------- forms
+
+
+def csrf_token(request: Request) -> str:
+    """Return the token for the forms of this session, or of this visitor before a login."""
+    return _token_for(runtime_of(request), _bound_to(request))
+
+
+def _bound_to(request: Request) -> str:
+    runtime = runtime_of(request)
+    session = request.cookies.get(session_cookie(runtime))
+    if session:
+        return session
+    if not hasattr(request.state, "visitor"):
+        known = request.cookies.get(visitor_cookie(runtime))
+        request.state.visitor = known or runtime.token()
+    visitor: str = request.state.visitor
+    return visitor
+
+
+def _token_for(runtime: Runtime, bound_to: str) -> str:
+    return hmac.new(runtime.secret, f"form {bound_to}".encode(), hashlib.sha256).hexdigest()
+
+
+def csrf_field(request: Request) -> Markup:
+    """Return the hidden input that every form carries; in templates it is `csrf()`."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(
+        CSRF_FIELD, csrf_token(request)
+    )
+
+
+async def check_form(request: Request) -> None:
+    """Refuse a form, or a script's request, that does not carry this session's token."""
+    if request.method in SAFE:
+        return
+    given: Any = request.headers.get(CSRF_HEADER)
+    if given is None:
+        given = (await request.form()).get(CSRF_FIELD)
+    known = csrf_token(request)
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), known.encode()):
+        raise HTTPException(403, "The form is no longer valid. Go back, load the page again.")
+
+
+def page_router(**more: Any) -> APIRouter:
+    """Return a router for pages, whose forms are checked."""
+    return APIRouter(dependencies=[Depends(check_form)], include_in_schema=False, **more)
+
+
+def context(request: Request) -> dict[str, Any]:
+    """Return what every template may use: a context processor of Jinja2Templates."""
+    return {"csrf": lambda: csrf_field(request), "user": visitor_of(request)}
+
+
+def keep_visitor(request: Request, response: Response) -> Response:
+    """Give a visitor who is not signed in the cookie that the form's token belongs to."""
+    runtime = runtime_of(request)
+    visitor = getattr(request.state, "visitor", None)
+    if visitor is not None:
+        set_cookie(runtime, response, visitor_cookie(runtime), visitor)
+    return response
+
+
+def set_cookie(runtime: Runtime, response: Response, name: str, value: str) -> None:
+    """Set a cookie that no script sees and that ends with the browser."""
+    response.set_cookie(
+        name, value, httponly=True, secure=is_https(runtime), samesite="lax", path="/"
+    )
+
+
+# --------------------------------------------------------------- the whole application
+
+
+def protect(app: FastAPI, runtime: Runtime) -> None:
+    """Put the headers, the limits and the checks around an application."""
+    app.state.runtime = runtime
+    if not hasattr(app.state, "templates"):
+        app.state.templates = Jinja2Templates(PAGES, context_processors=[context])
+    uploads = dict.fromkeys(UPLOADS, runtime.config.web.upload_megabytes * _MEGABYTE)
+    app.add_middleware(_KeepAlive, runtime=runtime)
+    app.add_middleware(BodyLimit, uploads=uploads)
+    app.add_middleware(SameOrigin, public_url=runtime.config.web.public_url)
+    app.add_middleware(SecureHeaders, https=is_https(runtime))
+    app.add_exception_handler(LoginNeededError, _to_login)
+
+
+async def _to_login(request: Request, _error: Exception) -> Response:
+    if request.method not in SAFE:
+        return PlainTextResponse("Log in first.", 401)
+    path = request.url.path
+    asked = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/login?next={quote(path + asked, safe='/')}", 303)
+
+
+class _KeepAlive:
+    """Writes down that a session is in use, after the answer: a page never waits for a writer."""
+
+    def __init__(self, app: ASGIApp, *, runtime: Runtime) -> None:
+        self._app = app
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        await self._app(scope, receive, send)
+        session_id = scope.get("state", {}).get("touch")
+        if session_id is not None:
+            with contextlib.suppress(DatabaseFault):
+                await run_in_threadpool(
+                    self._runtime.in_transaction,
+                    users.touch_session,
+                    session_id,
+                    self._runtime.clock.now(),
+                )

@@ -1,0 +1,155 @@
+"""What stands around every page: the headers, the size of a body, and where a form came from."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none';"
+    " base-uri 'none'"
+)
+HEADERS: Mapping[str, str] = {
+    "content-security-policy": CONTENT_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+NOT_STORED = "no-store"
+BODY_LIMIT = 1 << 20
+"""Bytes that a request may have, but for uploads."""
+
+TOO_LARGE = "That is too large."
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class SecureHeaders:
+    """Adds the headers to every answer; nothing is stored by a browser unless a route says so."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        self._https = https
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", NOT_STORED)
+                if self._https:
+                    headers.setdefault("strict-transport-security", "max-age=31536000")
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class SameOrigin:
+    """Refuses a form, or any other change, that another site's page sent.
+
+    Programs send no Origin and no Sec-Fetch-Site, and pass; forms need their token besides.
+    """
+
+    def __init__(self, app: ASGIApp, *, public_url: str) -> None:
+        self._app = app
+        self._public = urlsplit(public_url).netloc.casefold()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["method"] not in SAFE:
+            headers = Headers(scope=scope)
+            if not self._allowed(headers):
+                await _plain(403, "This form was sent from another site.")(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _allowed(self, headers: Headers) -> bool:
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site in {"same-origin", "none"}
+        origin = headers.get("origin")
+        if origin is None:
+            return True
+        try:
+            host = urlsplit(origin).netloc.casefold()
+        except ValueError:
+            return False
+        return bool(host) and host in {headers.get("host", "").casefold(), self._public}
+
+
+class BodyLimit:
+    """Refuses a body that is too large before it is read, and one that does not say so midway."""
+
+    def __init__(self, app: ASGIApp, *, uploads: Mapping[str, int]) -> None:
+        """Take the beginnings of paths that may have more, and how much: `uploads`."""
+        self._app = app
+        self._uploads = uploads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limit(scope["path"])
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > limit:
+            await _too_large(scope, receive, send)
+            return
+        counted = _Counted(receive, send, limit)
+        try:
+            await self._app(scope, counted.receive, counted.send)
+        except _TooLargeError:
+            if not counted.answered:
+                await _too_large(scope, receive, send)
+
+    def _limit(self, path: str) -> int:
+        return next((n for start, n in self._uploads.items() if path.startswith(start)), BODY_LIMIT)
+
+
+class _TooLargeError(HTTPException):
+    """Raised while a body is read, wherever that is: the application may answer it itself."""
+
+    def __init__(self) -> None:
+        super().__init__(413, TOO_LARGE)
+
+
+class _Counted:
+    """Counts what is received, and knows whether an answer has begun."""
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive, self._send, self._left = receive, send, limit
+        self.answered = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise _TooLargeError
+        return message
+
+    async def send(self, message: Message) -> None:
+        self.answered = True
+        await self._send(message)
+
+
+def _plain(status: int, text: str) -> Response:
+    # The connection is not used again: what is left of the body would be read as a request.
+    return PlainTextResponse(text, status, {"connection": "close"})
+
+
+async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    await _plain(413, TOO_LARGE)(scope, receive, send)
