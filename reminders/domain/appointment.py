@@ -1,12 +1,13 @@
 """A booked visit and what its patients are told of it."""
 
-import functools
+from calendar import isleap
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from dateutil.relativedelta import relativedelta
+_FEBRUARY, _ITS_DAYS = 2, 28
 
 
 class VisitStatus(StrEnum):
@@ -79,9 +80,14 @@ def age_at(birth_date: date | None, instant: datetime, zone: ZoneInfo) -> int | 
     """Return the age in whole years on the clinic's date at `instant`; None if not known."""
     if birth_date is None:
         return None
-    return _years(birth_date, instant.astimezone(zone).date())
+    today = _local_date(instant, zone)
+    # Who was born on a leap day is a year older on the last of February of other years.
+    leaps = birth_date.month == today.month == _FEBRUARY and not isleap(today.year)
+    born_on = min(birth_date.day, _ITS_DAYS) if leaps else birth_date.day
+    before = (today.month, today.day) < (birth_date.month, born_on)
+    return today.year - birth_date.year - before
 
 
-@functools.lru_cache(maxsize=2**16)
-def _years(birth_date: date, day: date) -> int:
-    return relativedelta(day, birth_date).years
+@lru_cache(maxsize=1 << 14)
+def _local_date(instant: datetime, zone: ZoneInfo) -> date:
+    return instant.astimezone(zone).date()

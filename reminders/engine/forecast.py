@@ -1,17 +1,18 @@
 """What an import will send: the real planner and the real texts, over rows not yet written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from reminders.domain.appointment import Appointment, Truth, VisitStatus
+from reminders.domain.alike import Planner, names_of
+from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
 from reminders.domain.contact import Channel, Contact, Reach
 from reminders.domain.decision import Send
 from reminders.domain.merge import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.plan import Case, plan
 from reminders.engine.approval import Shelf
 from reminders.engine.runtime import Runtime
-from reminders.engine.texts import Composer
+from reminders.engine.texts import REF_TAIL, Composer
 from reminders.errors import TemplateError
 from reminders.message.sms import measure
 from reminders.store import cases, clinics
@@ -49,7 +50,10 @@ class Forecaster:
         self._next_id = 0
         self._messages: dict[str, int] = {}
         self._segments = 0
-        self._times: list[datetime] = []
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+        self._planner = Planner(self._practice, now)
+        self._tallies: dict[Hashable, _Tally] = {}
 
     def add(self, change: PatientChange, *, confirm: bool) -> None:
         """Plan one patient's new and changed visits as they would be."""
@@ -85,8 +89,8 @@ class Forecaster:
             segments=self._segments,
             cost=round(self._segments * price.sms_segment, 2),
             currency=price.currency,
-            first_at=min(self._times, default=None),
-            last_at=max(self._times, default=None),
+            first_at=self._first,
+            last_at=self._last,
             by_rule=dict(self._messages),
         )
 
@@ -133,18 +137,48 @@ class Forecaster:
         return replace(appointment, truth=truth, changed_at=self._now)
 
     def _plan(self, case: Case) -> None:
+        tally = self._tally(case)
+        for rule, count in tally.messages.items():
+            self._messages[rule] = self._messages.get(rule, 0) + count
+        self._segments += tally.segments
+        if tally.first_at and tally.last_at:
+            self._first = min(self._first or tally.first_at, tally.first_at)
+            self._last = max(self._last or tally.last_at, tally.last_at)
+
+    def _tally(self, case: Case) -> "_Tally":
+        """Return what one visit comes to. Visits that are planned and worded alike share it."""
+        if case.requests:
+            return self._count(case)
+        names = names_of(case)
+        key = (self._planner.shape(case, names), self._wording(case))
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = self._count(case)
+        return tally
+
+    def _wording(self, case: Case) -> Hashable:
+        """Return what the length of the visit's texts depends on, besides its plan."""
+        visit = case.appointment
+        age = age_at(visit.birth_date, visit.truth.starts_at, self._practice.zone)
+        tail = visit.ref[-REF_TAIL:]
+        # Letters and digits are all of one length in a text, whichever they are.
+        plain = len(tail) if tail.isascii() and tail.isalnum() else tail
+        return age, plain, tuple(contact.language for contact in case.contacts)
+
+    def _count(self, case: Case) -> "_Tally":
         result = plan(case, self._practice, self._now)
         people = {contact.id: contact for contact in case.contacts}
+        tally = _Tally()
         for decision in result.decisions:
             if isinstance(decision, Send):
                 at = max(decision.due_at, self._now)
-                self._messages[decision.key.rule] = self._messages.get(decision.key.rule, 0) + 1
-                self._times.append(at)
+                tally.add(decision.key.rule, at)
                 if decision.key.channel is Channel.SMS:
                     person = people[decision.key.contact]
-                    self._segments += self._count(decision, case.appointment, person, at)
+                    tally.segments += self._length(decision, case.appointment, person, at)
+        return tally
 
-    def _count(self, send: Send, appointment: Appointment, contact: Contact, at: datetime) -> int:
+    def _length(self, send: Send, appointment: Appointment, contact: Contact, at: datetime) -> int:
         rule = self._practice.rule[send.key.rule]
         try:
             text = self._composer.compose(
@@ -153,3 +187,18 @@ class Forecaster:
         except TemplateError:
             return 0
         return measure(text.body).segments
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What planning one visit leads to."""
+
+    messages: dict[str, int] = field(default_factory=dict)
+    segments: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def add(self, rule: str, at: datetime) -> None:
+        self.messages[rule] = self.messages.get(rule, 0) + 1
+        self.first_at = min(self.first_at or at, at)
+        self.last_at = max(self.last_at or at, at)

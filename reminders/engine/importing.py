@@ -272,12 +272,13 @@ def _apply(
     clinic_id = clinics.clinic_id(conn, staged.clinic)
     difference = _empty(staged)
     facts: list[Fact] = []
-    for change in list(_changes(conn, runtime, staged, clinic_id, now)):
+    changes = list(_changes(conn, runtime, staged, clinic_id, now))
+    for change in changes:
         _count(difference, change)
-        written = imports.write_patient(conn, clinic_id, change, now, confirm=staged.confirmations)
-        for visit_id, category in written:
-            detail = {"import": staged.run_id, "as": category.value}
-            facts.append(Fact("imported", visit_id, None, detail))
+    written = imports.write_patients(conn, clinic_id, changes, now, confirm=staged.confirmations)
+    for visit_id, category in written:
+        detail = {"import": staged.run_id, "as": category.value}
+        facts.append(Fact("imported", visit_id, None, detail))
     _find_missing(conn, runtime, difference, clinic_id, options, now)
     if difference.cancels_missing:
         ids = [visit.id for visit in difference.missing]

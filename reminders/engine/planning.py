@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from reminders.domain.alike import Planner
 from reminders.domain.decision import Suppress
-from reminders.domain.outbox import difference
-from reminders.domain.plan import Case, plan
+from reminders.domain.plan import plan
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.state import State
 from reminders.engine.runtime import Runtime
-from reminders.store import cases, clinics, outbox
+from reminders.store import cases, clinics, plans
 from reminders.store.database import Connection
-from reminders.store.ledger import Fact, write
 
-CHUNK = 200
+PLANNER = "planner"
+CHUNK = 1000
+"""Visits planned in one transaction: so few that what falls due meanwhile need not wait."""
+
 KEPT_FOR_AFTER = timedelta(days=30)
 """Rules may send after a visit: visits this far back are planned again when rules change."""
 
@@ -31,26 +33,15 @@ def plan_pending(conn: Connection, runtime: Runtime, now: datetime) -> tuple[int
 
 def plan_visits(conn: Connection, runtime: Runtime, ids: Sequence[int], now: datetime) -> int:
     """Plan these visits now; return how many messages were planned."""
-    found = cases.load_cases(conn, ids, runtime.digest)
-    return sum(_plan_one(conn, runtime, case, now) for case in found)
-
-
-def _plan_one(conn: Connection, runtime: Runtime, case: Case, now: datetime) -> int:
-    practice = runtime.practices[case.appointment.clinic]
-    result = plan(case, practice, now)
-    changes = difference(case, result, practice)
-    facts: list[Fact] = []
-    if result.appointment.version != case.appointment.version:
-        detail = {
-            "version": result.appointment.version,
-            "starts_at": result.appointment.truth.starts_at.isoformat(),
-            "status": result.appointment.truth.status.value,
-        }
-        facts.append(Fact("version", case.appointment.id, None, detail))
-    facts += outbox.apply_changes(conn, result.appointment, changes, now)
-    cases.save_planned(conn, result.appointment)
-    write(conn, now, "planner", facts)
-    return sum(change.state is State.PLANNED for change in changes)
+    planners = {key: Planner(practice, now) for key, practice in runtime.practices.items()}
+    outcomes = [
+        (case.appointment.version, planners[case.appointment.clinic].outcome(case))
+        for case in cases.load_cases(conn, ids, runtime.digest)
+    ]
+    plans.write_plans(conn, outcomes, now, PLANNER)
+    return sum(
+        change.state is State.PLANNED for _, outcome in outcomes for change in outcome.changes
+    )
 
 
 def check_rules(conn: Connection, runtime: Runtime, now: datetime) -> int:

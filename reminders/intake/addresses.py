@@ -65,12 +65,20 @@ def without_decimals(text: str) -> str:
     return match[1] if match else text
 
 
+def plain_mobile(text: str, region: str) -> str | None:
+    """Return an ordinary Swedish mobile number in E.164; None for every other text.
+
+    Nearly every number is one of these, and the library's full grammar is slow in a large file.
+    """
+    plain = _SWEDISH_MOBILE.fullmatch(text.translate(_SEPARATORS))
+    return "+46" + plain[1] if plain and (region == "SE" or text[0] == "+") else None
+
+
 def mobile_number(text: str, region: str) -> str | Fault:
     """Return a mobile number in E.164. `region` (ISO 3166) is that of numbers without a country."""
-    # Nearly every number is one of these, and the library's full grammar is slow in a large file.
-    plain = _SWEDISH_MOBILE.fullmatch(text.translate(_SEPARATORS))
-    if plain and (region == "SE" or text.startswith("+")):
-        return "+46" + plain[1]
+    plain = plain_mobile(text, region)
+    if plain is not None:
+        return plain
     damaged = damage(text)
     if damaged is not None:
         return damaged

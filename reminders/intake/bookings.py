@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from reminders.domain.appointment import OwnLogin, VisitStatus, age_at
@@ -11,6 +12,7 @@ from reminders.domain.contact import Role
 from reminders.intake.columns import Columns, find_meaning, own_headers, read_header
 from reminders.intake.patient import Patient, PatientReader
 from reminders.intake.people import Person, read_person
+from reminders.intake.plain import PlainPatients, PlainPeople, PlainVisits
 from reminders.intake.problems import Fault, Problem, ProblemCode, refusal, refuse
 from reminders.intake.record import Notes
 from reminders.intake.table import Record, read_table
@@ -18,6 +20,8 @@ from reminders.intake.visit import VisitReader, comparable_kind
 from reminders.intake.words import plain_word
 
 __all__ = ["Format", "Person", "Problem", "ProblemCode", "Row", "read"]
+
+_BOOKED = VisitStatus.BOOKED
 
 _TOO_MANY_CELLS = Fault(
     ProblemCode.BROKEN_ROW,
@@ -114,14 +118,42 @@ def _mended(records: Iterator[Record], reader: "_Reader", width: int) -> Iterato
     yield from held
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What a booking's rows must agree on, and the first line that said it."""
+_KEY_BITS = 64
+_TIME_BITS = 40
+_SECONDS_BEFORE_1970 = 1 << 33
+_KEY_MASK = (1 << _KEY_BITS) - 1
+
+
+class _Said(NamedTuple):
+    """What a booking's rows must agree on, and the first line that said it.
+
+    `key` is a hash of the patient's key; 0 where the row has none. Of a million rows each is kept,
+    so it is kept as one number.
+    """
 
     line: int
-    starts_at: datetime
-    status: VisitStatus
-    patient_key: str | None
+    starts_at: int
+    status: bool
+    key: int
+
+    @classmethod
+    def by(cls, row: Row) -> "_Said":
+        """Return what a row says."""
+        key = hash(row.patient_key) & _KEY_MASK if row.patient_key is not None else 0
+        seconds = int(row.starts_at.timestamp()) + _SECONDS_BEFORE_1970
+        return cls(row.line, seconds, row.status is _BOOKED, key)
+
+    @classmethod
+    def unpacked(cls, number: int) -> "_Said":
+        """Return what was packed."""
+        rest, key = number >> _KEY_BITS, number & _KEY_MASK
+        line, starts_at = rest >> (_TIME_BITS + 1), rest & ((1 << _TIME_BITS) - 1)
+        return cls(line, starts_at, bool(rest >> _TIME_BITS & 1), key)
+
+    def packed(self) -> int:
+        """Return it as a number."""
+        rest = (self.line << 1 | self.status) << _TIME_BITS | self.starts_at
+        return rest << _KEY_BITS | self.key
 
     def differs_in(self, other: "_Said") -> str | None:
         """Return what the other says otherwise, in words, or None."""
@@ -129,9 +161,7 @@ class _Said:
             return "another time"
         if other.status is not self.status:
             return "another status"
-        if None not in {self.patient_key, other.patient_key} and (
-            other.patient_key != self.patient_key
-        ):
+        if self.key and other.key and other.key != self.key:
             return "another patient"
         return None
 
@@ -146,12 +176,53 @@ class _Reader:
         cancelled_words = frozenset(map(plain_word, form.cancelled_words))
         self._visits = VisitReader(columns, form.zone, kinds, cancelled_words, now)
         today = now.astimezone(form.zone).date()
+        self._guardian_named = any(who.role is Role.GUARDIAN for who in columns.people)
         self._patients = PatientReader(columns.visit, form.pseudonym, today)
-        self._said: dict[str, _Said] = {}
+        self._plain_visits = PlainVisits(columns, self._visits)
+        self._plain_patients = PlainPatients(columns.visit, self._patients)
+        self._plain_people = PlainPeople(columns.people, form.region)
+        self._said: dict[str, int] = {}
         self.contradictions: list[Problem] = []
 
     def read(self, record: Record) -> list[Row | Problem]:
         """Return the problems of a record, and then its row if there is one."""
+        plain = self._plain(record)
+        return [plain] if plain is not None else self.read_fully(record)
+
+    def _plain(self, record: Record) -> Row | None:
+        """Return the row of an ordinary record, booked and with somebody to tell; else None."""
+        line, cells = record
+        if len(cells) != self._columns.width:
+            return None
+        visit = self._plain_visits.read(cells)
+        if visit is None or visit.status is not VisitStatus.BOOKED:
+            return None
+        patient = self._plain_patients.read(cells)
+        if patient is None or patient.protected:
+            return None
+        role = self._default_role(patient.birth_date, visit.starts_at)
+        people = self._plain_people.read(cells, role)
+        if not people:
+            return None
+        row = Row(
+            line,
+            visit.ref,
+            visit.kind,
+            True,
+            visit.starts_at,
+            visit.status,
+            patient.key,
+            patient.birth_date,
+            patient.protected,
+            patient.own_login,
+            people,
+            visit.clinician,
+        )
+        self._compare(row)
+        return row
+
+    def read_fully(self, record: Record) -> list[Row | Problem]:
+        """Do the same for any record, with what there is to note of it."""
         notes = Notes(record.line, record.cells)
         row = self._row(notes)
         return [*notes.problems, row] if row else [*notes.problems]
@@ -190,7 +261,7 @@ class _Reader:
 
     def _with_people(self, notes: Notes, row: Row) -> Row | None:
         """Return a video visit's row with its people, if it agrees with others and is to come."""
-        self._compare(notes, row)
+        self._compare(row)
         booked = row.status is VisitStatus.BOOKED
         if booked and not self._visits.in_time(notes, row.starts_at):
             return None
@@ -203,25 +274,29 @@ class _Reader:
         return replace(row, people=people)
 
     def _people(self, notes: Notes, row: Row) -> tuple[Person, ...]:
-        role = self._default_role(row)
+        role = self._default_role(row.birth_date, row.starts_at)
         people = (
             read_person(notes, columns, role, self._form.region) for columns in self._columns.people
         )
         return tuple(person for person in people if person is not None)
 
-    def _default_role(self, row: Row) -> Role:
+    def _default_role(self, birth_date: date | None, starts_at: datetime) -> Role:
         """Return who a person is taken for when the file does not tell."""
-        if any(columns.role is Role.GUARDIAN for columns in self._columns.people):
+        if self._guardian_named or birth_date is None:
             return Role.PATIENT
-        age = age_at(row.birth_date, row.starts_at, self._form.zone)
+        age = age_at(birth_date, starts_at, self._form.zone)
         return Role.GUARDIAN if age is not None and age < self._form.own_from_age else Role.PATIENT
 
-    def _compare(self, notes: Notes, row: Row) -> None:
+    def _compare(self, row: Row) -> None:
         """Keep what a booking said first, and any line that says otherwise."""
-        said = _Said(row.line, row.starts_at, row.status, row.patient_key)
-        first = self._said.setdefault(row.ref, said)
-        if first.patient_key is None and said.patient_key is not None:
-            self._said[row.ref] = replace(first, patient_key=said.patient_key)
+        said = _Said.by(row)
+        number = said.packed()
+        known = self._said.setdefault(row.ref, number)
+        if known is number:
+            return
+        first = _Said.unpacked(known)
+        if not first.key and said.key:
+            self._said[row.ref] = first._replace(key=said.key).packed()
         differing = first.differs_in(said)
         if differing:
             message = (
@@ -229,5 +304,5 @@ class _Reader:
                 "is true, and export again."
             )
             self.contradictions.append(
-                Problem(notes.line, None, ProblemCode.CONTRADICTION, message, row.ref)
+                Problem(row.line, None, ProblemCode.CONTRADICTION, message, row.ref)
             )

@@ -16,6 +16,8 @@ _CONSENT_COLUMNS: Mapping[Field, tuple[Channel, ...]] = {
     Field.CONSENT_SMS: (Channel.SMS,),
     Field.CONSENT_EMAIL: (Channel.EMAIL,),
 }
+CONSENT_FIELDS = tuple(_CONSENT_COLUMNS)
+
 _UNKNOWN_ROLE = Fault(
     ProblemCode.UNKNOWN_ROLE,
     "It is not clear whether this is the patient or a guardian, so the person is left out. Write "
@@ -53,11 +55,11 @@ def read_person(
     email = _email(notes, columns.fields.get(Field.EMAIL))
     if phone is None and email is None:
         return None
-    role = _role(notes, columns, default_role)
+    role = read_role(notes, columns, default_role)
     if role is None:
         return None
-    language = words.language_code(notes.cell(columns.fields.get(Field.LANGUAGE)))
-    return Person(role, phone, email, language, _consents(notes, columns.fields))
+    language = read_language(notes, columns.fields)
+    return Person(role, phone, email, language, read_consents(notes, columns.fields))
 
 
 def _phone(notes: Notes, fields: Mapping[Field, Column], region: str) -> str | None:
@@ -90,7 +92,13 @@ def _email(notes: Notes, column: Column | None) -> str | None:
     return email
 
 
-def _role(notes: Notes, columns: PersonColumns, default: Role) -> Role | None:
+def read_language(notes: Notes, fields: Mapping[Field, Column]) -> str | None:
+    """Return the language that a person is written to in, if it is told."""
+    return words.language_code(notes.cell(fields.get(Field.LANGUAGE)))
+
+
+def read_role(notes: Notes, columns: PersonColumns, default: Role | None) -> Role | None:
+    """Return who a person is to the visit, or note why that is not known."""
     if columns.role is not None:
         return columns.role
     column = columns.fields.get(Field.ROLE)
@@ -103,7 +111,8 @@ def _role(notes: Notes, columns: PersonColumns, default: Role) -> Role | None:
     return role
 
 
-def _consents(notes: Notes, fields: Mapping[Field, Column]) -> Mapping[Channel, Consent]:
+def read_consents(notes: Notes, fields: Mapping[Field, Column]) -> Mapping[Channel, Consent]:
+    """Return what a person has consented to; what is unclear is refused, and noted."""
     consents: dict[Channel, Consent] = {}
     for field, channels in _CONSENT_COLUMNS.items():
         text = notes.cell(fields.get(field))

@@ -16,7 +16,7 @@ from reminders.intake.words import status_of, yes_or_no
 
 _FARTHEST = timedelta(days=3 * 365)
 _DIGITS_OF_A_DATE = 6
-_STATUS_FIELDS = (Field.STATUS, Field.BOOKED, Field.CANCELLED)
+STATUS_FIELDS = (Field.STATUS, Field.BOOKED, Field.CANCELLED)
 # What a yes, or the moment it happened at, says in these columns; and what a no says.
 _SAID_BY_YES: Mapping[Field, tuple[VisitStatus, VisitStatus]] = {
     Field.BOOKED: (VisitStatus.BOOKED, VisitStatus.CANCELLED),
@@ -119,9 +119,7 @@ class VisitReader:
     def status(self, notes: Notes) -> VisitStatus | None:
         """Return the status, or note that it is unclear. Cancelled in one column is cancelled."""
         found = {
-            self._one_status(notes, field)
-            for field in _STATUS_FIELDS
-            if field in self.columns.visit
+            self._one_status(notes, field) for field in STATUS_FIELDS if field in self.columns.visit
         }
         if None in found:
             return None

@@ -169,26 +169,6 @@ def to_message(row: Row[tuple[object, ...]]) -> Message:
     )
 
 
-def save_planned(conn: Connection, planned: Appointment) -> None:
-    """Write what the planner now knows of a visit.
-
-    The snapshot is copied from the row itself, so that it equals the row in every notation that
-    another system may have written it in.
-    """
-    conn.execute(
-        update(appointment)
-        .where(appointment.c.id == planned.id)
-        .values(
-            needs_plan=False,
-            version=planned.version,
-            planned_starts_at=appointment.c.starts_at,
-            planned_status=appointment.c.status,
-            known_at=planned.known_at,
-            planned_at=planned.planned_at,
-        )
-    )
-
-
 def mark_for_planning(conn: Connection, ids: Iterable[int]) -> None:
     """Have the planner look at these visits again."""
     wanted = list(ids)

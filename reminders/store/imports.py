@@ -5,19 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import Channel, Consent, Role
 from reminders.domain.merge import (
     Category,
-    ContactChange,
+    IncomingPerson,
     KnownContact,
     KnownPatient,
     KnownVisit,
     PatientChange,
     VisitChange,
 )
+from reminders.store.bulk import insert_rows, reserve, update_rows
 from reminders.store.schema import (
     appointment,
     consent,
@@ -30,6 +31,10 @@ from reminders.store.schema import (
 
 FROM_FILE = "import"
 WRITTEN = frozenset({Category.NEW, Category.MOVED, Category.CANCELLED, Category.UPDATED})
+
+_FACTS = ("birth_date", "protected", "own_login")
+_DETAILS = ("role", "phone", "email", "language", "removed_at")
+_VISIT = ("patient_id", "kind", "status", "needs_plan", "changed_at", "clinician")
 
 
 def known_patients(
@@ -85,118 +90,147 @@ def known_visits(conn: Connection, clinic_id: int, refs: Sequence[str]) -> dict[
     }
 
 
-def write_patient(
-    conn: Connection, clinic_id: int, change: PatientChange, now: datetime, *, confirm: bool
-) -> list[tuple[int, Category]]:
-    """Write what an import changes for one patient, and mark the visits for planning.
-
-    Return (appointment id, what became of it) for each visit written.
-    """
-    patient_id = change.id
-    facts = {
-        "birth_date": change.birth_date,
-        "protected": change.protected,
-        "own_login": change.own_login.value,
-    }
-    to_write = [visit for visit in change.visits if visit.category in WRITTEN]
-    if patient_id is None:
-        if not to_write:
-            return []
-        patient_id = conn.execute(
-            insert(patient)
-            .values(clinic_id=clinic_id, external_key=change.key, **facts)
-            .returning(patient.c.id)
-        ).scalar_one()
-    elif change.differs:
-        conn.execute(update(patient).where(patient.c.id == patient_id).values(**facts))
-    for contact_change in change.contacts:
-        if contact_change.differs:
-            _write_contact(conn, patient_id, contact_change, now)
-    if change.removed:
-        conn.execute(update(contact).where(contact.c.id.in_(change.removed)).values(removed_at=now))
-    written = [
-        (_write_visit(conn, clinic_id, patient_id, visit, now, confirm=confirm), visit.category)
-        for visit in to_write
-    ]
-    if change.id is not None and change.differs:
-        conn.execute(
-            update(appointment)
-            .where(appointment.c.patient_id == patient_id, appointment.c.starts_at >= now)
-            .values(needs_plan=True)
-        )
-    return written
-
-
-def _write_contact(conn: Connection, patient_id: int, change: ContactChange, now: datetime) -> None:
-    person = change.person
-    values = {
-        "role": person.role.value,
-        "phone": person.phone,
-        "email": person.email,
-        "language": person.language,
-        "removed_at": None,
-    }
-    contact_id = change.id
-    if contact_id is None:
-        contact_id = conn.execute(
-            insert(contact).values(patient_id=patient_id, **values).returning(contact.c.id)
-        ).scalar_one()
-    else:
-        conn.execute(update(contact).where(contact.c.id == contact_id).values(**values))
-    for channel, wish in person.consents.items():
-        _write_consent(conn, contact_id, channel, wish, now)
-
-
-def _write_consent(
-    conn: Connection, contact_id: int, channel: Channel, wish: Consent, now: datetime
-) -> None:
-    this = (consent.c.contact_id == contact_id) & (consent.c.channel == channel.value)
-    before = conn.execute(select(consent.c.status).where(this)).scalar()
-    if before == wish.value:
-        return
-    conn.execute(delete(consent).where(this))
-    conn.execute(
-        insert(consent).values(
-            contact_id=contact_id,
-            channel=channel.value,
-            status=wish.value,
-            source=FROM_FILE,
-            recorded_at=now,
-        )
-    )
-
-
-def _write_visit(
+def write_patients(
     conn: Connection,
     clinic_id: int,
-    patient_id: int,
-    change: VisitChange,
+    changes: Sequence[PatientChange],
     now: datetime,
     *,
     confirm: bool,
-) -> int:
-    visit, known = change.visit, change.known
-    values: dict[str, object] = {
-        "patient_id": patient_id,
-        "kind": visit.kind,
-        "starts_at": visit.truth.starts_at,
-        "status": visit.truth.status.value,
-        "needs_plan": True,
-        "changed_at": now,
-    }
-    if visit.clinician is not None:
-        values["clinician"] = visit.clinician
-    if known is None:
-        new = insert(appointment).values(
-            clinic_id=clinic_id, ref=visit.ref, confirm=confirm, **values
+) -> list[tuple[int, Category]]:
+    """Write what an import changes for these patients, and mark the visits for planning.
+
+    Return (appointment id, what became of it) for each visit written.
+    """
+    written = [change for change in changes if change.id is not None or visits_to_write(change)]
+    patients = _write_facts(conn, clinic_id, written)
+    _write_contacts(conn, list(zip(patients, written, strict=True)), now)
+    visits = [
+        (patient_id, visit)
+        for patient_id, change in zip(patients, written, strict=True)
+        for visit in visits_to_write(change)
+    ]
+    ids = _write_visits(conn, clinic_id, visits, now, confirm=confirm)
+    _plan_again(conn, [c.id for c in written if c.id is not None and c.differs], now)
+    return [(made, visit.category) for made, (_, visit) in zip(ids, visits, strict=True)]
+
+
+def visits_to_write(change: PatientChange) -> list[VisitChange]:
+    """Return the visits of which an import writes something."""
+    return [visit for visit in change.visits if visit.category in WRITTEN]
+
+
+def _write_facts(conn: Connection, clinic_id: int, changes: Sequence[PatientChange]) -> list[int]:
+    """Write the patients themselves; return their ids."""
+    unknown = [change for change in changes if change.id is None]
+    ids = iter(reserve(conn, patient, len(unknown)) if unknown else ())
+    found = [change.id if change.id is not None else next(ids) for change in changes]
+    new, changed = list[tuple[object, ...]](), list[tuple[object, ...]]()
+    for patient_id, change in zip(found, changes, strict=True):
+        facts = (change.birth_date, change.protected, change.own_login.value)
+        if change.id is None:
+            new.append((patient_id, clinic_id, change.key, *facts))
+        elif change.differs:
+            changed.append((*facts, patient_id))
+    insert_rows(conn, patient, ("id", "clinic_id", "external_key", *_FACTS), new)
+    update_rows(conn, patient, _FACTS, changed)
+    return found
+
+
+def _write_contacts(
+    conn: Connection, changes: Sequence[tuple[int, PatientChange]], now: datetime
+) -> None:
+    differing = [
+        (patient_id, contact_change)
+        for patient_id, change in changes
+        for contact_change in change.contacts
+        if contact_change.differs
+    ]
+    unknown = sum(change.id is None for _, change in differing)
+    ids = iter(reserve(conn, contact, unknown) if unknown else ())
+    new, changed = list[tuple[object, ...]](), list[tuple[object, ...]]()
+    wishes: list[tuple[int, IncomingPerson]] = []
+    for patient_id, contact_change in differing:
+        person = contact_change.person
+        details = (person.role.value, person.phone, person.email, person.language, None)
+        contact_id = contact_change.id
+        if contact_id is None:
+            contact_id = next(ids)
+            new.append((contact_id, patient_id, *details))
+        else:
+            changed.append((*details, contact_id))
+        wishes.append((contact_id, person))
+    insert_rows(conn, contact, ("id", "patient_id", *_DETAILS), new)
+    update_rows(conn, contact, _DETAILS, changed)
+    gone = [contact_id for _, change in changes for contact_id in change.removed]
+    update_rows(conn, contact, ("removed_at",), [(now, contact_id) for contact_id in gone])
+    _write_consents(conn, wishes, [change.id for _, change in differing if change.id], now)
+
+
+def _write_consents(
+    conn: Connection,
+    wishes: Sequence[tuple[int, IncomingPerson]],
+    known: Sequence[int],
+    now: datetime,
+) -> None:
+    """Record the wishes that are not recorded so already. `known` contacts may have some."""
+    before: dict[tuple[int, str], str] = {}
+    if known:
+        rows = conn.execute(select(consent).where(consent.c.contact_id.in_(known)))
+        before = {(row.contact_id, row.channel): row.status for row in rows}
+    new: list[tuple[object, ...]] = []
+    for contact_id, person in wishes:
+        for channel, wish in person.consents.items():
+            place = (contact_id, channel.value)
+            if place in before:
+                if before[place] == wish.value:
+                    continue
+                this = (consent.c.contact_id == contact_id) & (consent.c.channel == channel.value)
+                conn.execute(delete(consent).where(this))
+            new.append((*place, wish.value, FROM_FILE, now))
+    columns = ("contact_id", "channel", "status", "source", "recorded_at")
+    insert_rows(conn, consent, columns, new)
+
+
+def _write_visits(
+    conn: Connection,
+    clinic_id: int,
+    visits: Sequence[tuple[int, VisitChange]],
+    now: datetime,
+    *,
+    confirm: bool,
+) -> list[int]:
+    """Write visits, each with its patient; return their ids."""
+    unknown = sum(change.known is None for _, change in visits)
+    made = iter(reserve(conn, appointment, unknown) if unknown else ())
+    ids = [change.known.id if change.known else next(made) for _, change in visits]
+    new, timed, untimed = (list[tuple[object, ...]]() for _ in range(3))
+    for visit_id, (patient_id, change) in zip(ids, visits, strict=True):
+        visit = change.visit
+        starts_at, status = visit.truth.starts_at, visit.truth.status.value
+        clinician = visit.clinician or (change.known.clinician if change.known else None)
+        values = (patient_id, visit.kind, status, True, now, clinician)
+        if change.known is None:
+            new.append((visit_id, clinic_id, visit.ref, confirm, starts_at, *values))
+        elif change.category is Category.CANCELLED:
+            # The time that the patient was told of is what the cancellation is about.
+            untimed.append((*values, visit_id))
+        else:
+            timed.append((*values, starts_at, visit_id))
+    first = ("id", "clinic_id", "ref", "confirm", "starts_at")
+    insert_rows(conn, appointment, (*first, *_VISIT), new)
+    update_rows(conn, appointment, (*_VISIT, "starts_at"), timed)
+    update_rows(conn, appointment, _VISIT, untimed)
+    return ids
+
+
+def _plan_again(conn: Connection, patient_ids: Sequence[int], now: datetime) -> None:
+    if patient_ids:
+        conn.execute(
+            update(appointment)
+            .where(appointment.c.patient_id.in_(patient_ids), appointment.c.starts_at >= now)
+            .values(needs_plan=True)
         )
-        made: int = conn.execute(new.returning(appointment.c.id)).scalar_one()
-        return made
-    if change.category is Category.CANCELLED:
-        # The time that the patient was told of is what the cancellation is about.
-        del values["starts_at"]
-    conn.execute(update(appointment).where(appointment.c.id == known.id).values(**values))
-    return known.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,17 @@
 """The ledger: what happened to a visit's messages, append-only, ids and codes alone."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
+from reminders.store.bulk import insert_rows
 from reminders.store.schema import ledger
+
+_COLUMNS = ("at", "actor", "appointment_id", "message_id", "event", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +38,20 @@ class Entry:
 def write(conn: Connection, now: datetime, actor: str, facts: Iterable[Fact]) -> None:
     """Append facts. `actor` is a program's part or a person's login, never a patient."""
     rows = [
-        {
-            "at": now,
-            "actor": actor,
-            "appointment_id": fact.appointment_id,
-            "message_id": fact.message_id,
-            "event": fact.event,
-            "detail": dict(fact.detail),
-        }
+        (now, actor, fact.appointment_id, fact.message_id, fact.event, _written(fact.detail))
         for fact in facts
     ]
-    if rows:
-        conn.execute(insert(ledger), rows)
+    insert_rows(conn, ledger, _COLUMNS, rows)
+
+
+def _written(detail: Mapping[str, object]) -> str:
+    return _json(tuple(detail.items()), tuple(map(type, detail.values())))
+
+
+@lru_cache(maxsize=1 << 12)
+def _json(items: tuple[tuple[str, object], ...], _types: tuple[type, ...]) -> str:
+    # Facts of one kind say the same of very many visits. (The types: 1 and True are equal.)
+    return json.dumps(dict(items), ensure_ascii=False)
 
 
 def entries(conn: Connection, appointment_id: int) -> list[Entry]:

@@ -1,26 +1,22 @@
 """The outbox: messages as the plan wants them, as they fall due, and as they were left."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    insert,
     literal_column,
     select,
     text,
     update,
 )
 
-from reminders.domain.appointment import Appointment
 from reminders.domain.message import Message
-from reminders.domain.outbox import Change
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.store.cases import to_message
-from reminders.store.ledger import Fact
 from reminders.store.schema import PENDING, appointment, contact, message
 
 SIBLING_SPAN = timedelta(days=30)
@@ -30,55 +26,6 @@ SIBLING_SPAN = timedelta(days=30)
 def _in(state: State) -> ColumnElement[bool]:
     # A literal, so that PostgreSQL uses the partial index of this state in a generic plan too.
     return message.c.state == literal_column(f"'{state.value}'")
-
-
-def apply_changes(
-    conn: Connection, visit: Appointment, changes: Iterable[Change], now: datetime
-) -> list[Fact]:
-    """Make the outbox say what the plan says; return the facts for the ledger."""
-    appointment_id = visit.id
-    facts: list[Fact] = []
-    for change in changes:
-        values = _values(change, now)
-        if change.id is None:
-            statement = insert(message).values(
-                appointment_id=appointment_id, clinic_id=visit.clinic_id, **values
-            )
-            row_id = conn.execute(statement.returning(message.c.id)).scalar_one()
-        else:
-            row_id = change.id
-            conn.execute(update(message).where(message.c.id == row_id).values(**values))
-        detail = {"rule": change.key.rule, "channel": change.key.channel.value}
-        if change.reason:
-            detail["reason"] = change.reason.value
-        if change.covered_by:
-            detail["covered_by"] = change.covered_by
-        facts.append(Fact(change.state.value, appointment_id, row_id, detail))
-    return facts
-
-
-def _values(change: Change, now: datetime) -> dict[str, object]:
-    key = change.key
-    return {
-        "version": key.version,
-        "rule": key.rule,
-        "contact_id": key.contact,
-        "channel": key.channel.value,
-        "occasion": key.occasion,
-        "state": change.state.value,
-        "urgency": 0 if change.urgent else 1,
-        "due_at": change.due_at,
-        "next_at": change.due_at if change.state is State.PLANNED else None,
-        "not_after": change.not_after,
-        "truth_starts_at": change.truth.starts_at,
-        "truth_status": change.truth.status.value,
-        "address_key": change.address_key,
-        "short": change.short,
-        "reason": change.reason.value if change.reason else None,
-        "covered_by": change.covered_by,
-        "request_id": change.request_id,
-        "changed_at": now,
-    }
 
 
 @dataclass(frozen=True, slots=True)

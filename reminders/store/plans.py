@@ -1,0 +1,138 @@
+"""Writing what the planner has decided for many visits: outbox, ledger, and what it now knows."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, update
+
+from reminders.domain.alike import Outcome
+from reminders.domain.appointment import Appointment
+from reminders.domain.outbox import Change
+from reminders.domain.state import State
+from reminders.store import ledger
+from reminders.store.bulk import insert_rows, reserve, update_rows
+from reminders.store.ledger import Fact
+from reminders.store.schema import appointment, message
+
+_DECIDED = (
+    "version",
+    "rule",
+    "contact_id",
+    "channel",
+    "occasion",
+    "state",
+    "urgency",
+    "due_at",
+    "next_at",
+    "not_after",
+    "truth_starts_at",
+    "truth_status",
+    "address_key",
+    "short",
+    "reason",
+    "covered_by",
+    "request_id",
+    "changed_at",
+)
+"""What a plan decides of a message."""
+
+_NEW = ("id", "appointment_id", "clinic_id", *_DECIDED)
+
+
+def write_plans(
+    conn: Connection, outcomes: Sequence[tuple[int, Outcome]], now: datetime, actor: str
+) -> None:
+    """Make the outbox say what the plans say. Each outcome comes with the version before it."""
+    made = [
+        (outcome.appointment.id, change)
+        for _, outcome in outcomes
+        for change in outcome.changes
+        if change.id is None
+    ]
+    ids = iter(reserve(conn, message, len(made)) if made else ())
+    new: list[tuple[object, ...]] = []
+    changed: list[tuple[object, ...]] = []
+    facts: list[Fact] = []
+    for version_before, outcome in outcomes:
+        visit = outcome.appointment
+        if visit.version != version_before:
+            facts.append(_version(visit))
+        for change in outcome.changes:
+            if change.id is None:
+                row_id = next(ids)
+                new.append((row_id, visit.id, visit.clinic_id, *_values(change, now)))
+            else:
+                row_id = change.id
+                changed.append((*_values(change, now), row_id))
+            facts.append(_fact(visit.id, row_id, change))
+    insert_rows(conn, message, _NEW, new)
+    update_rows(conn, message, _DECIDED, changed)
+    ledger.write(conn, now, actor, facts)
+    _save_planned(conn, [outcome.appointment for _, outcome in outcomes])
+
+
+def _version(visit: Appointment) -> Fact:
+    detail = {
+        "version": visit.version,
+        "starts_at": visit.truth.starts_at.isoformat(),
+        "status": visit.truth.status.value,
+    }
+    return Fact("version", visit.id, None, detail)
+
+
+def _fact(visit_id: int, row_id: int, change: Change) -> Fact:
+    detail = {"rule": change.key.rule, "channel": change.key.channel.value}
+    if change.reason:
+        detail["reason"] = change.reason.value
+    if change.covered_by:
+        detail["covered_by"] = change.covered_by
+    return Fact(change.state.value, visit_id, row_id, detail)
+
+
+def _values(change: Change, now: datetime) -> tuple[object, ...]:
+    key = change.key
+    return (
+        key.version,
+        key.rule,
+        key.contact,
+        key.channel.value,
+        key.occasion,
+        change.state.value,
+        0 if change.urgent else 1,
+        change.due_at,
+        change.due_at if change.state is State.PLANNED else None,
+        change.not_after,
+        change.truth.starts_at,
+        change.truth.status.value,
+        change.address_key,
+        change.short,
+        change.reason.value if change.reason else None,
+        change.covered_by,
+        change.request_id,
+        now,
+    )
+
+
+def _save_planned(conn: Connection, visits: Sequence[Appointment]) -> None:
+    """Write what the planner now knows of visits.
+
+    The snapshot is copied from the row itself, so that it equals the row in every notation that
+    another system may have written it in.
+    """
+    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for visit in visits:
+        alike[visit.version, visit.known_at, visit.planned_at].append(visit.id)
+    for (version, known_at, planned_at), ids in alike.items():
+        conn.execute(
+            update(appointment)
+            .where(appointment.c.id.in_(ids))
+            .values(
+                needs_plan=False,
+                version=version,
+                planned_starts_at=appointment.c.starts_at,
+                planned_status=appointment.c.status,
+                known_at=known_at,
+                planned_at=planned_at,
+            )
+        )
