@@ -14,6 +14,7 @@ from reminders.engine.approval import Shelf
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import REF_TAIL, Composer
 from reminders.errors import TemplateError
+from reminders.message.context import likeness
 from reminders.message.sms import measure
 from reminders.store import cases, clinics
 from reminders.store.database import Connection
@@ -41,7 +42,9 @@ class Forecaster:
         self._runtime = runtime
         self._clinic = runtime.clinic(clinic_key)
         self._practice = runtime.practices[clinic_key]
-        self._composer = Composer(Shelf().library(conn), self._clinic, self._practice)
+        library = Shelf().library(conn)
+        self._composer = Composer(library, self._clinic, self._practice)
+        self._tells_age = library.mentions("age")
         self._now = now
         clinic_id = clinics.find_clinic_id(conn, clinic_key)
         self._opted_out = (
@@ -54,6 +57,7 @@ class Forecaster:
         self._last: datetime | None = None
         self._planner = Planner(self._practice, now)
         self._tallies: dict[Hashable, _Tally] = {}
+        self._lengths: dict[Hashable, int] = {}
 
     def add(self, change: PatientChange, *, confirm: bool) -> None:
         """Plan one patient's new and changed visits as they would be."""
@@ -158,12 +162,15 @@ class Forecaster:
 
     def _wording(self, case: Case) -> Hashable:
         """Return what the length of the visit's texts depends on, besides its plan."""
-        visit = case.appointment
+        return self._about(case.appointment), tuple(contact.language for contact in case.contacts)
+
+    def _about(self, visit: Appointment) -> Hashable:
         age = age_at(visit.birth_date, visit.truth.starts_at, self._practice.zone)
+        if age is not None and not self._tells_age:
+            age = age >= self._clinic.eid.own_from_age
         tail = visit.ref[-REF_TAIL:]
         # Letters and digits are all of one length in a text, whichever they are.
-        plain = len(tail) if tail.isascii() and tail.isalnum() else tail
-        return age, plain, tuple(contact.language for contact in case.contacts)
+        return age, len(tail) if tail.isascii() and tail.isalnum() else tail
 
     def _count(self, case: Case) -> "_Tally":
         result = plan(case, self._practice, self._now)
@@ -178,12 +185,20 @@ class Forecaster:
                     tally.segments += self._length(decision, case.appointment, person, at)
         return tally
 
-    def _length(self, send: Send, appointment: Appointment, contact: Contact, at: datetime) -> int:
+    def _length(self, send: Send, visit: Appointment, contact: Contact, at: datetime) -> int:
+        """Return how many segments a text takes: rendered once for all that differ in digits."""
+        when = likeness(visit.truth.starts_at, at, self._clinic)
+        person = (contact.role, contact.language)
+        key = (send.key.rule, send.short, visit.truth.status, when, person, self._about(visit))
+        length = self._lengths.get(key)
+        if length is None:
+            length = self._lengths[key] = self._rendered(send, visit, contact, at)
+        return length
+
+    def _rendered(self, send: Send, visit: Appointment, contact: Contact, at: datetime) -> int:
         rule = self._practice.rule[send.key.rule]
         try:
-            text = self._composer.compose(
-                rule, Channel.SMS, appointment, contact, at, short=send.short
-            )
+            text = self._composer.compose(rule, Channel.SMS, visit, contact, at, short=send.short)
         except TemplateError:
             return 0
         return measure(text.body).segments

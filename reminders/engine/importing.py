@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from reminders.domain.contact import Channel
 from reminders.domain.merge import Category, KnownVisit, PatientChange, merge
 from reminders.engine import forecast
 from reminders.engine.runtime import Runtime
@@ -212,35 +213,35 @@ def _patient_key(row: Row) -> str:
     return f"patient:{row.patient_key}" if row.patient_key else f"visit:{row.ref}"
 
 
-def _visit_values(row: Row) -> dict[str, object]:
-    return {
-        "line": row.line,
-        "ref": row.ref,
-        "kind": row.kind,
-        "video": row.video,
-        "starts_at": row.starts_at,
-        "status": row.status.value,
-        "patient_key": _patient_key(row),
-        "birth_date": row.birth_date,
-        "protected": row.protected,
-        "own_login": row.own_login.value,
-        "clinician": row.clinician,
-    }
+def _visit_values(row: Row) -> tuple[object, ...]:
+    return (
+        row.line,
+        row.ref,
+        row.kind,
+        row.video,
+        row.starts_at,
+        row.status.value,
+        _patient_key(row),
+        row.birth_date,
+        row.protected,
+        row.own_login.value,
+        row.clinician,
+    )
 
 
-def _person_values(row: Row, person: Person) -> dict[str, object]:
-    said = {f"consent_{channel.value}": wish.value for channel, wish in person.consents.items()}
-    return {
-        "line": row.line,
-        "ref": row.ref,
-        "patient_key": _patient_key(row),
-        "role": person.role.value,
-        "phone": person.phone,
-        "email": person.email,
-        "language": person.language,
-        "consent_sms": said.get("consent_sms"),
-        "consent_email": said.get("consent_email"),
-    }
+def _person_values(row: Row, person: Person) -> tuple[object, ...]:
+    sms, email = (person.consents.get(channel) for channel in (Channel.SMS, Channel.EMAIL))
+    return (
+        row.line,
+        row.ref,
+        _patient_key(row),
+        person.role.value,
+        person.phone,
+        person.email,
+        person.language,
+        sms.value if sms else None,
+        email.value if email else None,
+    )
 
 
 def look(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> Difference:

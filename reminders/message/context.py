@@ -1,7 +1,7 @@
 """The names that a template may use. docs/templates.md describes each; a test holds it to that."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 
@@ -166,6 +166,13 @@ def _visit(locale: Locale, facts: Facts, clinic: ClinicConfig) -> VisitWords:
         can_cancel=facts.now + _deadline(clinic) + CANCEL_MARGIN <= facts.starts_at,
         cancelled=facts.status is VisitStatus.CANCELLED,
     )
+
+
+def likeness(starts_at: datetime, at: datetime, clinic: ClinicConfig) -> Hashable:
+    """Return what a text's words on the visit's time depend on, its digits aside."""
+    start, day = starts_at.astimezone(clinic.zone).date(), at.astimezone(clinic.zone).date()
+    can_cancel = at + _deadline(clinic) + CANCEL_MARGIN <= starts_at
+    return start, (start - day).days, starts_at - at < SOON, can_cancel
 
 
 def _deadline(clinic: ClinicConfig) -> timedelta:

@@ -54,6 +54,11 @@ class Library:
         found = (self._sources.get((language, name, channel)) for language in languages)
         return next((source for source in found if source is not None), None)
 
+    def mentions(self, name: str) -> bool:
+        """Tell whether any template may use this name, so that its value can change a text."""
+        word = re.compile(rf"(?<![\w.]){re.escape(name)}\b")
+        return any(word.search(source.text) for source in self._sources.values())
+
     def render(self, source: Source, facts: Facts, clinic: ClinicConfig) -> Rendered:
         """Fill a template in. Raise TemplateError naming template and line, never a value."""
         context = make_context(source.language, source.channel, facts, clinic)

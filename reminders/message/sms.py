@@ -1,5 +1,6 @@
 """SMS text: which alphabet it needs and how many segments it takes (GSM 03.38, 3GPP 23.038)."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +9,7 @@ _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+_ONLY_BASIC = re.compile(f"[{re.escape(''.join(sorted(_BASIC)))}]*")
 _EXTENSION = frozenset("\f^{}\\[~]|€")
 _PLAIN_SIGNS = {
     '"': "“”„‟«»″",
@@ -65,11 +67,18 @@ def _tidy(text: str) -> str:
 
 def outside_gsm(text: str) -> list[str]:
     """Return the characters that GSM-7 does not have, each once, in order."""
+    if _ONLY_BASIC.fullmatch(text):
+        return []
     return list(dict.fromkeys(c for c in text if c not in _BASIC and c not in _EXTENSION))
 
 
 def measure(text: str) -> Measure:
     """Count a text's segments; an escape pair or a surrogate pair never straddles two."""
+    if _ONLY_BASIC.fullmatch(text):
+        # Nearly every text: each character is one unit, and none can straddle two segments.
+        units, alone = len(text), _ALONE[Charset.GSM7]
+        joined = 1 if units <= alone else -(-units // _JOINED[Charset.GSM7])
+        return Measure(Charset.GSM7, units, joined)
     charset = Charset.UCS2 if outside_gsm(text) else Charset.GSM7
     sizes = [_size(character, charset) for character in text]
     units = sum(sizes)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import Channel, Consent, Role
 from reminders.domain.merge import IncomingPatient, IncomingPerson, IncomingVisit
+from reminders.store.bulk import Values, insert_rows
 from reminders.store.schema import import_run, problem, staged_contact, staged_visit
 
 _RUN_TABLES = (staged_contact, staged_visit)
@@ -39,17 +40,25 @@ def begin(
     return run_id
 
 
+VISIT = (
+    "line", "ref", "kind", "video", "starts_at", "status",
+    "patient_key", "birth_date", "protected", "own_login", "clinician",
+)  # fmt: skip
+CONTACT = (
+    "line", "ref", "patient_key", "role", "phone", "email",
+    "language", "consent_sms", "consent_email",
+)  # fmt: skip
+
+
 def add(
-    conn: Connection,
-    run_id: int,
-    visits: Sequence[Mapping[str, object]],
-    contacts: Sequence[Mapping[str, object]],
+    conn: Connection, run_id: int, visits: Sequence[Values], contacts: Sequence[Values]
 ) -> None:
-    """Stage a chunk of rows."""
-    if visits:
-        conn.execute(insert(staged_visit), [{"import_run_id": run_id, **v} for v in visits])
-    if contacts:
-        conn.execute(insert(staged_contact), [{"import_run_id": run_id, **c} for c in contacts])
+    """Stage a chunk of rows, as VISIT and CONTACT order them."""
+    for table, columns, rows in (
+        (staged_visit, VISIT, visits),
+        (staged_contact, CONTACT, contacts),
+    ):
+        insert_rows(conn, table, ("import_run_id", *columns), [(run_id, *row) for row in rows])
 
 
 def add_problems(
