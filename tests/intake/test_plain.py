@@ -9,7 +9,9 @@ from reminders.intake import bookings
 from reminders.intake.addresses import plain_mobile
 from tests.intake.helpers import results as read
 
-HEAD = "ref;patient;starttid;typ;status;mobil;tel;e-post;språk;roll;samtycke;född;skyddad\n"
+HEAD = (
+    "ref;patient;starttid;typ;status;mobil;tel;e-post;språk;roll;samtycke;född;skyddad;behandlare\n"
+)
 
 CELLS = (
     ["B1", "000123", "1E5", "=1", "2.0", "b_1-x", "åäö", " B2 ", "", "'7", "B1"],
@@ -25,6 +27,7 @@ CELLS = (
     ["", "ja", "nej", "kanske"],
     ["", "2016-05-01", "1950-02-03", "20160501-1234", "i går", "2099-01-01"],
     ["", "nej", "ja", "kanske"],
+    ["", "A. Berg", " a  berg "],
 )
 
 
@@ -46,7 +49,9 @@ def test_an_ordinary_row_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) ->
         raise AssertionError("the long way")
 
     monkeypatch.setattr(bookings._Reader, "read_fully", refuse)
-    line = "B1;P1;2026-12-02 10:00;video;bokad;070-174 06 05;;a@example.org;sv;;ja;2016-05-01;"
+    line = (
+        "B1;P1;2026-12-02 10:00;video;bokad;070-174 06 05;;a@example.org;sv;;ja;2016-05-01;;A. Berg"
+    )
     assert len(read(HEAD + line)) == 1
 
 
