@@ -5,81 +5,33 @@ The shortest path: rows → staging → `merge` for each patient → difference,
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reminders.domain.contact import Channel
-from reminders.domain.merge import Category, KnownVisit, PatientChange, merge
 from reminders.engine import forecast
+from reminders.engine.applying import AT_ONCE, apply_some, apply_whole, begin_parts, count_of
+from reminders.engine.difference import (
+    Difference,
+    Move,
+    Options,
+    Staged,
+    changes_of,
+    find_missing,
+)
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Format, Person, Problem, Row, read
-from reminders.store import clinics, desk, imports, staging
+from reminders.store import clinics, imports, staging
 from reminders.store.database import Connection
-from reminders.store.ledger import Fact, write
 
-CHUNK = 500
+__all__ = ["Difference", "Move", "Options", "Staged", "apply", "forget", "look", "resume", "stage"]
+
+CHUNK = 2000
 ABANDONED_AFTER = timedelta(days=1)
-_DAY = timedelta(days=1)
 
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a file is to be taken. `confirmations` None: yes, except in a clinic's first import."""
-
-    full: bool = False
-    cancel_missing: bool = False
-    exported_at: datetime | None = None
-    older_ok: bool = False
-    strict: bool = False
-    confirmations: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A visit with a new time. Both are in UTC."""
-
-    ref: str
-    before: datetime
-    after: datetime
-
-
-@dataclass(slots=True)
-class Difference:
-    """What a file would change, or has changed, and what will be sent for it."""
-
-    run_id: int
-    clinic: str
-    confirmations: bool
-    first_import: bool
-    counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
-    moves: list[Move] = field(default_factory=list)
-    cancellations: list[str] = field(default_factory=list)
-    missing: list[imports.MissingVisit] = field(default_factory=list)
-    cancels_missing: bool = False
-    problems: list[Problem] = field(default_factory=list)
-    sends: forecast.Forecast = field(default_factory=forecast.Forecast)
-    applied: bool = False
-
-    @property
-    def changes_anything(self) -> bool:
-        """Tell whether applying it would write anything but its problems."""
-        return self.cancels_missing or any(self.counts[c] for c in imports.WRITTEN)
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A file that has been read whole, and waits for a yes."""
-
-    run_id: int
-    clinic: str
-    problems: tuple[Problem, ...]
-    confirmations: bool
-    first_import: bool
 
 
 def stage(
@@ -106,9 +58,11 @@ def stage(
         for rows, faults in _chunks(reader):
             problems += faults
             runtime.in_transaction(_add, run_id, clinic_id, rows, faults, now)
+        runtime.in_transaction(staging.join_patients, run_id)
         if options.strict:
             _refuse_problems(path.name, problems)
     except BaseException:
+        _clear(runtime, run_id)
         runtime.in_transaction(staging.forget, run_id)
         raise
     confirmations = options.confirmations if options.confirmations is not None else not first
@@ -250,12 +204,12 @@ def look(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> D
         clinic_id = clinics.find_clinic_id(conn, staged.clinic)
         if clinic_id is None:
             raise RefusedFileError("The import is no longer there. Read the file again.")
-        difference = _empty(staged)
+        difference = Difference.empty(staged)
         forecaster = forecast.Forecaster(conn, runtime, staged.clinic, now)
-        for change in _changes(conn, runtime, staged, clinic_id, now):
-            _count(difference, change)
+        for change in changes_of(conn, runtime, staged, clinic_id, now):
+            difference.count(change)
             forecaster.add(change, confirm=staged.confirmations)
-        _find_missing(conn, runtime, difference, clinic_id, options, now)
+        find_missing(conn, runtime, difference, clinic_id, options, now)
         if difference.cancels_missing:
             forecaster.add_cancelled([visit.id for visit in difference.missing])
         difference.sends = forecaster.result()
@@ -263,110 +217,48 @@ def look(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> D
 
 
 def apply(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> Difference:
-    """Write what a staged file changes, in one transaction, and return it."""
-    return runtime.in_transaction(_apply, runtime, staged, options, now)
+    """Write what a staged file changes, and return it.
+
+    In one transaction; a large file in many short ones, which hold up no sending. Once these have
+    begun they go on to the end: an interrupt waits, and a process that dies leaves the rest to
+    the next one (`resume`).
+    """
+    if count_of(runtime, staged) <= AT_ONCE:
+        return runtime.in_transaction(apply_whole, runtime, staged, options, now)
+    runtime.in_transaction(begin_parts, runtime, staged, options, now)
+    done = Difference.empty(staged)
+    interrupt: KeyboardInterrupt | None = None
+    while not done.applied:
+        try:
+            part = runtime.in_transaction(apply_some, runtime, staged.run_id, now)
+        except KeyboardInterrupt as asked:
+            if interrupt is not None:
+                raise
+            interrupt = asked
+        else:
+            done.add(part)
+    _clear(runtime, staged.run_id)
+    if interrupt is not None:
+        raise interrupt
+    return done
 
 
-def _apply(
-    conn: Connection, runtime: Runtime, staged: Staged, options: Options, now: datetime
-) -> Difference:
-    clinic_id = clinics.clinic_id(conn, staged.clinic)
-    difference = _empty(staged)
-    facts: list[Fact] = []
-    changes = list(_changes(conn, runtime, staged, clinic_id, now))
-    for change in changes:
-        _count(difference, change)
-    written = imports.write_patients(conn, clinic_id, changes, now, confirm=staged.confirmations)
-    for visit_id, category in written:
-        detail = {"import": staged.run_id, "as": category.value}
-        facts.append(Fact("imported", visit_id, None, detail))
-    _find_missing(conn, runtime, difference, clinic_id, options, now)
-    if difference.cancels_missing:
-        ids = [visit.id for visit in difference.missing]
-        desk.cancel_visits(conn, ids, now)
-        facts += [Fact("missing_cancelled", i, None, {"import": staged.run_id}) for i in ids]
-    imports.settle_problems(conn, clinic_id, staged.run_id, now)
-    counts = {category.value: number for category, number in difference.counts.items()}
-    counts["problems"] = len(staged.problems)
-    counts["missing"] = len(difference.missing)
-    staging.applied(conn, staged.run_id, counts, now)
-    staging.clear(conn, staged.run_id)
-    write(conn, now, runtime.actor, facts)
-    difference.applied = True
-    return difference
+def resume(runtime: Runtime, now: datetime) -> None:
+    """Go on with imports whose process ended while it applied them."""
+    for run_id in runtime.in_transaction(staging.unfinished):
+        while not runtime.in_transaction(apply_some, runtime, run_id, now).applied:
+            pass
+        _clear(runtime, run_id)
 
 
 def forget(runtime: Runtime, staged: Staged) -> None:
-    """Throw a staged file away."""
+    """Throw a staged file away, unless it is being applied."""
+    if staged.run_id in runtime.in_transaction(staging.unfinished):
+        return
+    _clear(runtime, staged.run_id)
     runtime.in_transaction(staging.forget, staged.run_id)
 
 
-def _empty(staged: Staged) -> Difference:
-    return Difference(
-        run_id=staged.run_id,
-        clinic=staged.clinic,
-        confirmations=staged.confirmations,
-        first_import=staged.first_import,
-        problems=list(staged.problems),
-    )
-
-
-def _changes(
-    conn: Connection, runtime: Runtime, staged: Staged, clinic_id: int, now: datetime
-) -> Iterator[PatientChange]:
-    default = runtime.clinic(staged.clinic).imports.default_consent
-    keys = staging.patient_keys(conn, staged.run_id)
-    for start in range(0, len(keys), CHUNK):
-        chunk = keys[start : start + CHUNK]
-        incoming = staging.load(conn, staged.run_id, chunk)
-        known = imports.known_patients(conn, clinic_id, chunk)
-        refs = [visit.ref for patient in incoming for visit in patient.visits]
-        visits = _known_visits(conn, clinic_id, refs)
-        for patient in incoming:
-            yield merge(patient, known.get(patient.key), visits, default, now)
-
-
-def _known_visits(conn: Connection, clinic_id: int, refs: list[str]) -> Mapping[str, KnownVisit]:
-    found: dict[str, KnownVisit] = {}
-    for start in range(0, len(refs), CHUNK):
-        found.update(imports.known_visits(conn, clinic_id, refs[start : start + CHUNK]))
-    return found
-
-
-def _count(difference: Difference, change: PatientChange) -> None:
-    for visit in change.visits:
-        difference.counts[visit.category] += 1
-        if visit.category is Category.MOVED and visit.known:
-            move = Move(visit.visit.ref, visit.known.truth.starts_at, visit.visit.truth.starts_at)
-            difference.moves.append(move)
-        elif visit.category is Category.CANCELLED:
-            difference.cancellations.append(visit.visit.ref)
-
-
-def _find_missing(
-    conn: Connection,
-    runtime: Runtime,
-    difference: Difference,
-    clinic_id: int,
-    options: Options,
-    now: datetime,
-) -> None:
-    """List the bookings that a full file lacks, within the days it covers and from now on."""
-    span = staging.span(conn, difference.run_id)
-    if span is None or not (options.full or options.cancel_missing):
-        return
-    zone = runtime.clinic(difference.clinic).zone
-    first = span[0].astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    last = span[1].astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    end = datetime.combine(last.date() + _DAY, last.time(), zone)
-    since = max(first.astimezone(UTC), now)
-    difference.missing = imports.missing(
-        conn, clinic_id, difference.run_id, since, end.astimezone(UTC)
-    )
-    nameless = [problem.line for problem in difference.problems if problem.ref is None]
-    if options.cancel_missing and nameless:
-        raise RefusedFileError(
-            f"Line {nameless[0]} has no readable booking reference, so it is not known which"
-            " bookings are missing. Correct the file, or import it without --cancel-missing."
-        )
-    difference.cancels_missing = options.cancel_missing and bool(difference.missing)
+def _clear(runtime: Runtime, run_id: int) -> None:
+    while runtime.in_transaction(staging.clear_some, run_id):
+        pass

@@ -109,6 +109,8 @@ import_run = Table(
     Column("applied_at", UtcDateTime),
     Column("actor", String(100), nullable=False),
     Column("counts", JSON),
+    # How far a large file has been applied; none: it has not begun, or was applied at once.
+    Column("applying", JSON(none_as_null=True)),
     Index("ix_import_run_clinic_id_exported_at", "clinic_id", "exported_at"),
 )
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
@@ -10,9 +11,10 @@ from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import Channel, Consent, Role
 from reminders.domain.merge import IncomingPatient, IncomingPerson, IncomingVisit
 from reminders.store.bulk import Values, insert_rows
-from reminders.store.schema import import_run, problem, staged_contact, staged_visit
+from reminders.store.schema import clinic, import_run, problem, staged_contact, staged_visit
 
 _RUN_TABLES = (staged_contact, staged_visit)
+CLEARED_AT_ONCE = 10_000
 
 
 def begin(
@@ -78,6 +80,15 @@ def clear(conn: Connection, run_id: int) -> None:
         conn.execute(delete(table).where(table.c.import_run_id == run_id))
 
 
+def clear_some(conn: Connection, run_id: int) -> int:
+    """Empty a part of an import's staging area; return how many rows are gone."""
+    gone = 0
+    for table in _RUN_TABLES:
+        some = select(table.c.id).where(table.c.import_run_id == run_id).limit(CLEARED_AT_ONCE)
+        gone += conn.execute(delete(table).where(table.c.id.in_(some))).rowcount
+    return gone
+
+
 def forget(conn: Connection, run_id: int) -> None:
     """Remove an import that was not applied, with all that it staged."""
     clear(conn, run_id)
@@ -88,18 +99,90 @@ def forget(conn: Connection, run_id: int) -> None:
 def abandoned(conn: Connection, before: datetime) -> list[int]:
     """Return imports begun before `before` and never applied: their process is gone."""
     query = select(import_run.c.id).where(
-        import_run.c.applied_at.is_(None), import_run.c.started_at < before
+        import_run.c.applied_at.is_(None),
+        import_run.c.applying.is_(None),
+        import_run.c.started_at < before,
     )
     return list(conn.execute(query).scalars())
 
 
-def patient_keys(conn: Connection, run_id: int) -> list[str]:
-    """Return the patients of a file, in the order of their first line."""
+def keys_after(conn: Connection, run_id: int, last: str, limit: int) -> list[str]:
+    """Return the next patients of a file, in the order of their keys."""
+    key = staged_visit.c.patient_key
     query = (
-        select(staged_visit.c.patient_key)
-        .where(staged_visit.c.import_run_id == run_id)
-        .group_by(staged_visit.c.patient_key)
-        .order_by(func.min(staged_visit.c.line))
+        select(key)
+        .distinct()
+        .where(staged_visit.c.import_run_id == run_id, key > last)
+        .order_by(key)
+        .limit(limit)
+    )
+    return list(conn.execute(query).scalars())
+
+
+def size(conn: Connection, run_id: int) -> int:
+    """Return how many rows of a file are staged."""
+    query = select(func.count()).where(staged_visit.c.import_run_id == run_id)
+    return conn.execute(query).scalar_one()
+
+
+def join_patients(conn: Connection, run_id: int) -> None:
+    """Let a booking with a patient's key on one row only have it on all."""
+    other = staged_visit.alias()
+    for table in _RUN_TABLES:
+        named = (
+            select(func.min(other.c.patient_key))
+            .where(
+                other.c.import_run_id == run_id,
+                other.c.ref == table.c.ref,
+                other.c.patient_key.like("patient:%"),
+            )
+            .scalar_subquery()
+        )
+        conn.execute(
+            update(table)
+            .where(
+                table.c.import_run_id == run_id,
+                table.c.patient_key >= "visit:",
+                table.c.patient_key < "visit;",
+                named.is_not(None),
+            )
+            .values(patient_key=named)
+        )
+
+
+Progress = dict[str, Any]
+"""How far a file has been applied: after which patient, how, and what has been counted."""
+
+
+def no_progress(problems: int) -> Progress:
+    """Return where applying begins."""
+    return {"after": "", "problems": problems}
+
+
+def save_progress(conn: Connection, run_id: int, progress: Progress) -> None:
+    """Keep how far a file has been applied."""
+    conn.execute(update(import_run).where(import_run.c.id == run_id).values(applying=progress))
+
+
+def progress(conn: Connection, run_id: int) -> tuple[str, Progress] | None:
+    """Lock an import that is being applied; return its clinic and how far it has come."""
+    row = conn.execute(
+        select(clinic.c.key, import_run.c.applying)
+        .join(clinic, clinic.c.id == import_run.c.clinic_id)
+        .where(
+            import_run.c.id == run_id,
+            import_run.c.applied_at.is_(None),
+            import_run.c.applying.is_not(None),
+        )
+        .with_for_update(of=import_run)
+    ).first()
+    return None if row is None else (row.key, row.applying)
+
+
+def unfinished(conn: Connection) -> list[int]:
+    """Return imports that are being applied, or were when their process ended."""
+    query = select(import_run.c.id).where(
+        import_run.c.applied_at.is_(None), import_run.c.applying.is_not(None)
     )
     return list(conn.execute(query).scalars())
 

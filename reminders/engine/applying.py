@@ -1,0 +1,139 @@
+"""Applying a staged file: whole in one transaction, or, a large one, part by part to the end.
+
+A part is some patients with all their bookings, so nobody is ever half changed. How far it has come
+stands with the import itself: whoever goes on, this process or another, goes on from there.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from reminders.domain.merge import Category, PatientChange
+from reminders.engine.difference import (
+    Difference,
+    Options,
+    Staged,
+    changes_for,
+    changes_of,
+    find_missing,
+)
+from reminders.engine.runtime import Runtime
+from reminders.store import clinics, desk, imports, staging
+from reminders.store.database import Connection
+from reminders.store.ledger import Fact, write
+
+AT_ONCE = 4000
+"""Bookings that are applied in one transaction: the write lock is held for well under a second."""
+
+PART = 1000
+"""Patients of a larger file that are applied in one transaction."""
+
+
+def count_of(runtime: Runtime, staged: Staged) -> int:
+    """Return how many rows are staged."""
+    with runtime.database.reading() as conn:
+        return staging.size(conn, staged.run_id)
+
+
+def apply_whole(
+    conn: Connection, runtime: Runtime, staged: Staged, options: Options, now: datetime
+) -> Difference:
+    """Write what a staged file changes, all of it."""
+    clinic_id = clinics.clinic_id(conn, staged.clinic)
+    difference = Difference.empty(staged)
+    changes = list(changes_of(conn, runtime, staged, clinic_id, now))
+    _write(conn, runtime, staged, clinic_id, changes, difference, now)
+    _finish(conn, runtime, clinic_id, difference, options, now)
+    _close(conn, difference, staging.no_progress(len(staged.problems)), now)
+    staging.clear(conn, staged.run_id)
+    return difference
+
+
+def begin_parts(
+    conn: Connection, runtime: Runtime, staged: Staged, options: Options, now: datetime
+) -> None:
+    """Settle that a file will be applied, part by part. Raise RefusedFileError if it may not."""
+    clinic_id = clinics.clinic_id(conn, staged.clinic)
+    find_missing(conn, runtime, Difference.empty(staged), clinic_id, options, now)
+    begun = staging.no_progress(len(staged.problems))
+    begun |= {
+        "confirmations": staged.confirmations,
+        "full": options.full,
+        "cancel_missing": options.cancel_missing,
+    }
+    staging.save_progress(conn, staged.run_id, begun)
+
+
+def apply_some(conn: Connection, runtime: Runtime, run_id: int, now: datetime) -> Difference:
+    """Apply the next part of a file; what is returned is `applied` when there is no more."""
+    found = staging.progress(conn, run_id)
+    if found is None:
+        return Difference(run_id, "", confirmations=False, first_import=False, applied=True)
+    clinic, progress = found
+    staged = Staged(run_id, clinic, (), bool(progress["confirmations"]), first_import=False)
+    clinic_id = clinics.clinic_id(conn, clinic)
+    difference = Difference.empty(staged)
+    keys = staging.keys_after(conn, run_id, str(progress["after"]), PART)
+    if keys:
+        changes = list(changes_for(conn, runtime, staged, clinic_id, keys, now))
+        _write(conn, runtime, staged, clinic_id, changes, difference, now)
+        staging.save_progress(conn, run_id, {**_sums(progress, difference), "after": keys[-1]})
+        return difference
+    options = Options(full=bool(progress["full"]), cancel_missing=bool(progress["cancel_missing"]))
+    _finish(conn, runtime, clinic_id, difference, options, now)
+    _close(conn, difference, progress, now)
+    return difference
+
+
+def _write(
+    conn: Connection,
+    runtime: Runtime,
+    staged: Staged,
+    clinic_id: int,
+    changes: list[PatientChange],
+    difference: Difference,
+    now: datetime,
+) -> None:
+    for change in changes:
+        difference.count(change)
+    written = imports.write_patients(conn, clinic_id, changes, now, confirm=staged.confirmations)
+    details = {c: {"import": staged.run_id, "as": c.value} for c in Category}
+    facts = (Fact("imported", visit_id, None, details[category]) for visit_id, category in written)
+    write(conn, now, runtime.actor, facts)
+
+
+def _finish(
+    conn: Connection,
+    runtime: Runtime,
+    clinic_id: int,
+    difference: Difference,
+    options: Options,
+    now: datetime,
+) -> None:
+    """Do what concerns the file as a whole: missing bookings, and problems that it solves."""
+    run_id = difference.run_id
+    find_missing(conn, runtime, difference, clinic_id, options, now)
+    if difference.cancels_missing:
+        ids = [visit.id for visit in difference.missing]
+        desk.cancel_visits(conn, ids, now)
+        facts = [Fact("missing_cancelled", i, None, {"import": run_id}) for i in ids]
+        write(conn, now, runtime.actor, facts)
+    imports.settle_problems(conn, clinic_id, run_id, now)
+
+
+def _close(
+    conn: Connection, difference: Difference, progress: staging.Progress, now: datetime
+) -> None:
+    sums = _sums(progress, difference)
+    counts = {name: sums[name] for name in (*_names(Category), "problems")}
+    counts["missing"] = len(difference.missing)
+    staging.applied(conn, difference.run_id, counts, now)
+    difference.applied = True
+
+
+def _sums(progress: staging.Progress, part: Difference) -> staging.Progress:
+    added = {c.value: int(progress.get(c.value, 0)) + n for c, n in part.counts.items()}
+    return {**progress, **added}
+
+
+def _names(categories: Iterable[Category]) -> list[str]:
+    return [category.value for category in categories]

@@ -1,0 +1,177 @@
+"""What a staged file would change: each patient of it against what is known."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from reminders.domain.merge import Category, KnownVisit, PatientChange, merge
+from reminders.engine import forecast
+from reminders.engine.runtime import Runtime
+from reminders.errors import RefusedFileError
+from reminders.intake.bookings import Problem
+from reminders.store import imports, staging
+from reminders.store.database import Connection
+
+CHUNK = 500
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a file is to be taken. `confirmations` None: yes, except in a clinic's first import."""
+
+    full: bool = False
+    cancel_missing: bool = False
+    exported_at: datetime | None = None
+    older_ok: bool = False
+    strict: bool = False
+    confirmations: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A visit with a new time. Both are in UTC."""
+
+    ref: str
+    before: datetime
+    after: datetime
+
+
+@dataclass(slots=True)
+class Difference:
+    """What a file would change, or has changed, and what will be sent for it."""
+
+    run_id: int
+    clinic: str
+    confirmations: bool
+    first_import: bool
+    counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
+    moved: list[tuple[int, Move]] = field(default_factory=list)
+    cancelled: list[tuple[int, str]] = field(default_factory=list)
+    missing: list[imports.MissingVisit] = field(default_factory=list)
+    cancels_missing: bool = False
+    problems: list[Problem] = field(default_factory=list)
+    sends: forecast.Forecast = field(default_factory=forecast.Forecast)
+    applied: bool = False
+
+    @classmethod
+    def empty(cls, staged: "Staged") -> "Difference":
+        """Return a difference to which nothing has been counted."""
+        return cls(
+            run_id=staged.run_id,
+            clinic=staged.clinic,
+            confirmations=staged.confirmations,
+            first_import=staged.first_import,
+            problems=list(staged.problems),
+        )
+
+    def count(self, change: PatientChange) -> None:
+        """Count what becomes of one patient's bookings."""
+        for visit in change.visits:
+            self.counts[visit.category] += 1
+            new, known = visit.visit, visit.known
+            if visit.category is Category.MOVED and known:
+                move = Move(new.ref, known.truth.starts_at, new.truth.starts_at)
+                self.moved.append((new.line, move))
+            elif visit.category is Category.CANCELLED:
+                self.cancelled.append((new.line, new.ref))
+
+    def add(self, part: "Difference") -> None:
+        """Add what a part of the file has changed."""
+        for category, number in part.counts.items():
+            self.counts[category] += number
+        self.moved += part.moved
+        self.cancelled += part.cancelled
+        self.missing += part.missing
+        self.cancels_missing = self.cancels_missing or part.cancels_missing
+        self.applied = part.applied
+
+    @property
+    def moves(self) -> list[Move]:
+        """Return the visits that get a new time, in the file's order."""
+        return [move for _, move in sorted(self.moved, key=lambda item: item[0])]
+
+    @property
+    def cancellations(self) -> list[str]:
+        """Return the references of visits that are cancelled, in the file's order."""
+        return [ref for _, ref in sorted(self.cancelled)]
+
+    @property
+    def changes_anything(self) -> bool:
+        """Tell whether applying it would write anything but its problems."""
+        return self.cancels_missing or any(self.counts[c] for c in imports.WRITTEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that has been read whole, and waits for a yes."""
+
+    run_id: int
+    clinic: str
+    problems: tuple[Problem, ...]
+    confirmations: bool
+    first_import: bool
+
+
+def changes_of(
+    conn: Connection, runtime: Runtime, staged: Staged, clinic_id: int, now: datetime
+) -> Iterator[PatientChange]:
+    """Yield what the file changes for each of its patients, in the order of their keys."""
+    last = ""
+    while keys := staging.keys_after(conn, staged.run_id, last, CHUNK):
+        yield from changes_for(conn, runtime, staged, clinic_id, keys, now)
+        last = keys[-1]
+
+
+def changes_for(
+    conn: Connection,
+    runtime: Runtime,
+    staged: Staged,
+    clinic_id: int,
+    keys: Sequence[str],
+    now: datetime,
+) -> Iterator[PatientChange]:
+    """Yield what the file changes for these patients."""
+    default = runtime.clinic(staged.clinic).imports.default_consent
+    incoming = staging.load(conn, staged.run_id, keys)
+    known = imports.known_patients(conn, clinic_id, keys)
+    refs = [visit.ref for patient in incoming for visit in patient.visits]
+    visits = _known_visits(conn, clinic_id, refs)
+    for patient in incoming:
+        yield merge(patient, known.get(patient.key), visits, default, now)
+
+
+def _known_visits(conn: Connection, clinic_id: int, refs: list[str]) -> Mapping[str, KnownVisit]:
+    found: dict[str, KnownVisit] = {}
+    for start in range(0, len(refs), CHUNK):
+        found.update(imports.known_visits(conn, clinic_id, refs[start : start + CHUNK]))
+    return found
+
+
+def find_missing(
+    conn: Connection,
+    runtime: Runtime,
+    difference: Difference,
+    clinic_id: int,
+    options: Options,
+    now: datetime,
+) -> None:
+    """List the bookings that a full file lacks, within the days it covers and from now on."""
+    span = staging.span(conn, difference.run_id)
+    if span is None or not (options.full or options.cancel_missing):
+        return
+    zone = runtime.clinic(difference.clinic).zone
+    first = span[0].astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    last = span[1].astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    end = datetime.combine(last.date() + _DAY, last.time(), zone)
+    since = max(first.astimezone(UTC), now)
+    difference.missing = imports.missing(
+        conn, clinic_id, difference.run_id, since, end.astimezone(UTC)
+    )
+    nameless = [problem.line for problem in difference.problems if problem.ref is None]
+    if options.cancel_missing and nameless:
+        raise RefusedFileError(
+            f"Line {nameless[0]} has no readable booking reference, so it is not known which"
+            " bookings are missing. Correct the file, or import it without --cancel-missing."
+        )
+    difference.cancels_missing = options.cancel_missing and bool(difference.missing)
