@@ -138,6 +138,12 @@ class DeliveryConfig(Model):
     horizon: Duration = "2m"
 
 
+class RetentionConfig(Model):
+    """How long what is over is kept."""
+
+    keep: Duration = "400d"
+
+
 class WebConfig(Model):
     """Where the web side listens, and how the world outside reaches it."""
 
@@ -168,6 +174,7 @@ class Config(Model):
     database: DatabaseConfig = DatabaseConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     cost: CostConfig = CostConfig()
+    retention: RetentionConfig = RetentionConfig()
     web: WebConfig = WebConfig()
     clinics: Mapping[str, ClinicConfig] = Field(min_length=1)
     providers: Mapping[str, Mapping[str, Any]] = {}

@@ -19,6 +19,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from reminders.engine.dispatch import Dispatcher, Report
+from reminders.engine.housekeeping import keep_house
 from reminders.engine.planning import check_rules
 from reminders.engine.runtime import Runtime
 from reminders.errors import RemindersError
@@ -30,6 +31,9 @@ log = structlog.get_logger()
 
 BACKSTOP = timedelta(seconds=15)
 """How often the loop looks of itself: an import elsewhere or a clock's jump gives no sign."""
+
+HOUSEKEEPING = timedelta(minutes=10)
+"""How often imports that a process left are finished, and what is long over is purged."""
 
 STUCK_AFTER = timedelta(minutes=5)
 """A pass that has not ended by then is stuck: systemd is no longer told that all is well."""
@@ -80,7 +84,10 @@ async def _tick(runtime: Runtime) -> Report:
         await runtime.work(check_rules, runtime, runtime.clock.now())
         dispatcher = Dispatcher(runtime, name)
         _stop_on_signals(dispatcher, asyncio.Event())
-        return await dispatcher.run_once()
+        report = await dispatcher.run_once()
+        if not dispatcher.stopping:
+            await keep_house(runtime, runtime.clock.now())
+        return report
     finally:
         await runtime.work(workers.stopped, name, runtime.clock.now())
         await close(runtime)
@@ -134,11 +141,22 @@ class Daemon:
         self._scheduler.add_job(
             self._set_wake, "interval", seconds=BACKSTOP.total_seconds(), id="backstop"
         )
+        self._scheduler.add_job(
+            self._keep_house, "interval", seconds=HOUSEKEEPING.total_seconds(), id="housekeeping"
+        )
         microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
         if microseconds:
             self._scheduler.add_job(
                 self._feed_watchdog, "interval", seconds=microseconds / 2_000_000, id="watchdog"
             )
+
+    async def _keep_house(self) -> None:
+        try:
+            purged = await keep_house(self._runtime, self._runtime.clock.now())
+        except DatabaseFault as fault:
+            log.error("database_away", error=type(fault).__name__)  # noqa: TRY400 - its text may hold values
+        else:
+            log.info("housekeeping", purged=purged)
 
     async def _set_wake(self) -> None:
         self._wake.set()

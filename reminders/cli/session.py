@@ -15,7 +15,7 @@ import typer
 
 from reminders import wiring
 from reminders.config import Config, load_config
-from reminders.engine import planning
+from reminders.engine import importing, planning
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
 from reminders.store.database import Database
@@ -125,6 +125,7 @@ def zone_of(config: Config, clinic: str | None = None) -> ZoneInfo:
 def catch_up(runtime: Runtime, now: datetime) -> None:
     """Plan what waits for it, so that what is shown is what will be sent."""
     runtime.in_transaction(planning.check_rules, runtime, now)
+    importing.resume(runtime, now)
     until = runtime.clock.elapsed() + PLAN_SECONDS
     while runtime.clock.elapsed() < until:
         visits, _ = runtime.in_transaction(planning.plan_pending, runtime, now)

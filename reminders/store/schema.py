@@ -267,6 +267,7 @@ message = Table(
     _while("state = 'sending'", "ix_message_leased", "lease_until"),
     _while("state = 'unknown'", "ix_message_sought", "next_at"),
     _while("state = 'accepted'", "ix_message_polled", "next_at"),
+    _while("request_id IS NOT NULL", "ix_message_request_id", "request_id"),
     Index("ix_message_contact_id", "contact_id"),
     Index("ix_message_provider_ref", "provider_ref"),
 )
@@ -311,11 +312,24 @@ ledger = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(100), nullable=False),
     _ref("appointment.id", nullable=True),
-    _ref("message.id", nullable=True),
+    # No foreign key: it would have to be looked for in all of the ledger when a message is purged.
+    Column("message_id", Id),
     Column("event", String(64), nullable=False),
     Column("detail", JSON, nullable=False),
     Index("ix_ledger_appointment_id", "appointment_id"),
 )
+
+purged = Table(
+    "purged",
+    metadata,
+    Column("clinic_id", Id, ForeignKey("clinic.id"), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("rule", String(64), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    Column("state", String(16), primary_key=True),
+    Column("messages", Integer, nullable=False),
+)
+"""How many messages there were, of those that are no longer kept."""
 
 template_version = Table(
     "template_version",

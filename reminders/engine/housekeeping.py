@@ -1,0 +1,49 @@
+"""What is done now and then, in small steps between the sending: unfinished imports, old history."""
+
+from datetime import datetime
+
+from reminders.config_rules import parse_duration
+from reminders.engine.applying import apply_some
+from reminders.engine.runtime import Runtime
+from reminders.store import clinics, retention, staging
+from reminders.store.database import Connection
+
+BATCH = 100
+"""Visits that go in one transaction, some milliseconds long."""
+
+MOST_BATCHES = 200
+"""So many in one turn: what is left is for the next."""
+
+
+async def keep_house(runtime: Runtime, now: datetime) -> int:
+    """Finish imports that a process left, and purge what is older than `retention.keep`.
+
+    Return how many visits were purged.
+    """
+    await _finish_imports(runtime, now)
+    gone = 0
+    for key in runtime.practices:
+        for _ in range(MOST_BATCHES):
+            count = await runtime.work(purge_some, runtime, key, now)
+            gone += count
+            if not count:
+                break
+    return gone
+
+
+async def _finish_imports(runtime: Runtime, now: datetime) -> None:
+    for run_id in await runtime.work(staging.unfinished):
+        while not (await runtime.work(apply_some, runtime, run_id, now)).applied:
+            pass
+        while await runtime.work(staging.clear_some, run_id):
+            pass
+
+
+def purge_some(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> int:
+    """Purge one batch of a clinic's history; return how many visits went."""
+    before = now - parse_duration(runtime.config.retention.keep)
+    clinic_id = clinics.clinic_id(conn, clinic)
+    gone = retention.purge_visits(conn, clinic_id, before, BATCH)
+    if not gone:
+        retention.purge_imports(conn, clinic_id, before, BATCH)
+    return gone

@@ -1,0 +1,45 @@
+"""History: purged when it is long over, with its numbers kept."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from reminders.engine.housekeeping import keep_house
+from reminders.store import retention, schema
+from tests.engine.clinic import Clinic, row
+
+YEAR = timedelta(days=400)
+
+
+def count(clinic: Clinic, table) -> int:
+    with clinic.runtime.database.reading() as conn:
+        return conn.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def test_what_is_long_over_is_purged_and_counted(clinic: Clinic) -> None:
+    """After `retention.keep` a visit goes with all that hangs on it; its numbers stay."""
+    clinic.read(row(), row("B2", "2027-06-02 10:00", phone="070-174 06 06"))
+    clinic.until("2026-12-02 11:00")
+    now = clinic.clock.now()
+    assert asyncio.run(keep_house(clinic.runtime, now + YEAR - timedelta(days=1))) == 0
+    assert asyncio.run(keep_house(clinic.runtime, now + YEAR)) == 1
+    with clinic.runtime.database.reading() as conn:
+        assert list(conn.execute(select(schema.appointment.c.ref)).scalars()) == ["B2"]
+        counts = retention.purged_counts(conn, 1)
+    assert counts["2026-12", "fifteen_minutes", "sms", "delivered"] == 1
+    assert count(clinic, schema.patient) == count(clinic, schema.contact) == 1
+    assert count(clinic, schema.attempt) == 0
+    assert clinic.show("B2").visit.status == "booked"
+
+
+def test_a_patient_who_has_another_visit_stays(clinic: Clinic) -> None:
+    """Somebody who still has a visit keeps their addresses when an old one is purged."""
+    head = "boknings-id;patient;starttid;besökstyp;mobil\n"
+    line = "{};P1;{} 10:00;Videobesök;070-174 06 05\n"
+    rows = [line.format("B1", "2026-12-02"), line.format("B2", "2027-12-02")]
+    clinic.read(*rows, head=head)
+    clinic.plan()
+    assert asyncio.run(keep_house(clinic.runtime, clinic.clock.now() + YEAR + timedelta(3))) == 1
+    assert count(clinic, schema.contact) == 1
+    assert count(clinic, schema.appointment) == 1
