@@ -1,4 +1,4 @@
-"""What is done now and then, in small steps between the sending: unfinished imports, old history."""
+"""What is done now and then, in small steps: finishing imports, and purging old history."""
 
 from datetime import datetime
 
