@@ -66,7 +66,7 @@ def test_an_interrupt_waits_until_a_begun_file_is_applied(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the middle of applying is heeded once all of the file is applied."""
-    apply_some, calls = importing.apply_some, []
+    apply_some, calls = applying.apply_some, list[object]()
 
     def interrupted(*given):
         calls.append(given)
