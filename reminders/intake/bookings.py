@@ -15,6 +15,7 @@ from reminders.intake.people import Person, read_person
 from reminders.intake.plain import PlainPatients, PlainPeople, PlainVisits
 from reminders.intake.problems import Fault, Problem, ProblemCode, refusal, refuse
 from reminders.intake.record import Notes
+from reminders.intake.sheet import is_sheet, read_sheet
 from reminders.intake.table import Record, read_table
 from reminders.intake.visit import VisitReader, comparable_kind
 from reminders.intake.words import plain_word
@@ -91,11 +92,15 @@ def read(
     file that cannot be trusted as a whole, possibly after many rows: keep nothing of it then.
     """
     own = own_headers(form.columns)
-    records = read_table(source, lambda header: find_meaning(header, own) is not None, progress)
+    sheet = is_sheet(source)
+    if sheet:
+        records = read_sheet(source, progress)
+    else:
+        records = read_table(source, lambda header: find_meaning(header, own) is not None, progress)
     header = next(records, None)
     if header is None:
         raise refuse(ProblemCode.EMPTY_FILE, "The file is empty.")
-    columns = read_header(header.line, header.cells, own)
+    columns = read_header(header.line, header.cells, own, lettered=sheet)
     reader = _Reader(form, columns, now)
     yield from _mended(records, reader, columns.width)
     if reader.contradictions:

@@ -230,9 +230,21 @@ def find_meaning(header: str, own: Mapping[str, Meaning]) -> Meaning | None:
     return own.get(plain_word(header)) or meaning_of(header)
 
 
-def read_header(line: int, cells: Sequence[str], own: Mapping[str, Meaning]) -> Columns:
+def letters_of(index: int) -> str:
+    """Return a column's letters, as a spreadsheet shows them: 0 is A, 27 is AB."""
+    letters = ""
+    while index >= 0:
+        letters = chr(ord("A") + index % 26) + letters
+        index = index // 26 - 1
+    return letters
+
+
+def read_header(
+    line: int, cells: Sequence[str], own: Mapping[str, Meaning], *, lettered: bool = False
+) -> Columns:
     """Return the columns that a header names. `own` is from `own_headers`.
 
+    `lettered`: problems name a column with its letters too, as they are in a spreadsheet.
     Raise RefusedFileError for columns that are missing, or there twice, naming them.
     """
     found: dict[Meaning, Column] = {}
@@ -241,7 +253,8 @@ def read_header(line: int, cells: Sequence[str], own: Mapping[str, Meaning]) -> 
         meaning = find_meaning(cell, own)
         if meaning is None or meaning.field is Field.IGNORE:
             continue
-        column = Column(index, " ".join(cell.split()))
+        header = " ".join(cell.split())
+        column = Column(index, f"{header} ({letters_of(index)})" if lettered else header)
         first = found.setdefault(meaning, column)
         if first is not column:
             problems.append(_repeated(line, first, column))

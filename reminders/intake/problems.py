@@ -17,6 +17,9 @@ class ProblemCode(StrEnum):
     UNREADABLE_FILE = "unreadable_file"
     EMPTY_FILE = "empty_file"
     NOT_TEXT = "not_text"
+    PASSWORD = "password"  # noqa: S105 - a code
+    BROKEN_SHEET = "broken_sheet"
+    TOO_LARGE = "too_large"
     MIXED_ENCODING = "mixed_encoding"
     NUL_CHARACTER = "nul_character"
     OPEN_QUOTE = "open_quote"
@@ -57,6 +60,9 @@ _WHOLE_FILE = frozenset(
         ProblemCode.UNREADABLE_FILE,
         ProblemCode.EMPTY_FILE,
         ProblemCode.NOT_TEXT,
+        ProblemCode.PASSWORD,
+        ProblemCode.BROKEN_SHEET,
+        ProblemCode.TOO_LARGE,
         ProblemCode.UNKNOWN_FIELD,
     }
 )

@@ -118,7 +118,7 @@ BROKEN: dict[str, tuple[bytes, ProblemCode, int]] = {
     "a byte order mark alone": (b"\xef\xbb\xbf", ProblemCode.EMPTY_FILE, 1),
     "blank lines alone": (b"\n;;;\n \n", ProblemCode.EMPTY_FILE, 1),
     "no-break spaces alone": ("\u00a0\n\u00a0;\n".encode(), ProblemCode.EMPTY_FILE, 1),
-    "a spreadsheet with the wrong ending": (zipped(), ProblemCode.NOT_TEXT, 1),
+    "a zip archive that is no spreadsheet": (zipped(), ProblemCode.BROKEN_SHEET, 1),
     "an older spreadsheet": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 99, ProblemCode.NOT_TEXT, 1),
     "a PDF": (b"%PDF-1.7\n...", ProblemCode.NOT_TEXT, 1),
     "a web page": (b"\xef\xbb\xbf \n<html><table>", ProblemCode.NOT_TEXT, 1),
