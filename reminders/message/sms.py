@@ -48,6 +48,8 @@ def repair(text: str) -> str:
     Line ends and spaces are put right in any case. A text that needs UCS-2 anyway keeps its signs.
     """
     tidy = _tidy(text)
+    if not outside_gsm(tidy):
+        return tidy  # the signs that are made plain are all outside
     plain = _tidy(plain_signs(tidy))
     if outside_gsm(plain) or measure(plain).segments > measure(tidy).segments:
         return tidy

@@ -5,7 +5,9 @@ The library's own clients retry a POST, which texts twice, and log phone numbers
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import (
@@ -110,6 +112,23 @@ class Exchange:
         if self.before_write is not None:
             await self.before_write()
         self.written = True
+
+
+CURRENT: ContextVar[Exchange] = ContextVar("CURRENT")
+"""The exchange of the call that is being made in this task."""
+
+
+class Shared:
+    """The HTTP client of a library client that all calls share: each has its own exchange.
+
+    Making a library client anew for every text would take longer than sending it.
+    """
+
+    is_async = True
+
+    async def request(self, method: str, uri: str, **given: Any) -> Response:
+        """Make one request, once, in the exchange of this task."""
+        return await CURRENT.get().request(method, uri, **given)
 
 
 def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from reminders.domain.message import Key, Message, Request
 from reminders.domain.plan import Case
 from reminders.domain.reasons import RETRYABLE, Reason
 from reminders.domain.state import State
+from reminders.store.rows import among
 from reminders.store.schema import (
     PENDING,
     appointment,
@@ -23,6 +24,12 @@ from reminders.store.schema import (
     patient,
     request,
 )
+
+# Looking a value up takes a fifth of the time of making the member from it.
+_CHANNELS = {member.value: member for member in Channel}
+_STATES = {member.value: member for member in State}
+_REASONS = {member.value: member for member in Reason}
+_STATUSES = {member.value: member for member in VisitStatus}
 
 Digest = Callable[[str], str]
 """Turns an address into its keyed digest."""
@@ -51,13 +58,13 @@ def load_cases(conn: Connection, ids: Sequence[int], digest: Digest) -> list[Cas
             )
             .join(clinic, clinic.c.id == appointment.c.clinic_id)
             .join(patient, patient.c.id == appointment.c.patient_id)
-            .where(appointment.c.id.in_(ids))
+            .where(among(conn, appointment.c.id, ids))
         )
     }
     people = contacts_of(conn, {row.patient_id for row in visits.values()}, digest)
     histories = messages_of(conn, ids)
     requests: dict[int, list[Request]] = defaultdict(list)
-    for row in conn.execute(select(request).where(request.c.appointment_id.in_(ids))):
+    for row in conn.execute(select(request).where(among(conn, request.c.appointment_id, ids))):
         requests[row.appointment_id].append(Request(row.id, row.rule, row.requested_at))
     return [
         Case(
@@ -99,7 +106,7 @@ def contacts_of(
 ) -> dict[int, list[Contact]]:
     """Return each patient's present contacts, by patient id."""
     wishes: dict[int, dict[str, Consent]] = defaultdict(dict)
-    chosen = contact.c.patient_id.in_(list(patient_ids)) & contact.c.removed_at.is_(None)
+    chosen = among(conn, contact.c.patient_id, patient_ids) & contact.c.removed_at.is_(None)
     for row in conn.execute(
         select(consent).join(contact, contact.c.id == consent.c.contact_id).where(chosen)
     ):
@@ -143,7 +150,7 @@ def contacts_of(
 def messages_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[Message]]:
     """Return the outbox rows of these visits, by visit."""
     histories: dict[int, list[Message]] = defaultdict(list)
-    query = select(message).where(message.c.appointment_id.in_(ids)).order_by(message.c.id)
+    query = select(message).where(among(conn, message.c.appointment_id, ids)).order_by(message.c.id)
     for row in conn.execute(query):
         histories[row.appointment_id].append(to_message(row))
     return histories
@@ -151,12 +158,12 @@ def messages_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[Message]
 
 def to_message(row: Row[tuple[object, ...]]) -> Message:
     """Return an outbox row as the planner sees it."""
-    reason = Reason(row.reason) if row.reason else None
+    reason = _REASONS[row.reason] if row.reason else None
     return Message(
         id=row.id,
-        key=Key(row.version, row.rule, row.contact_id, Channel(row.channel), row.occasion),
-        state=State(row.state),
-        truth=Truth(row.truth_starts_at, VisitStatus(row.truth_status)),
+        key=Key(row.version, row.rule, row.contact_id, _CHANNELS[row.channel], row.occasion),
+        state=_STATES[row.state],
+        truth=Truth(row.truth_starts_at, _STATUSES[row.truth_status]),
         due_at=row.due_at,
         not_after=row.not_after,
         address_key=row.address_key,
@@ -173,9 +180,8 @@ def mark_for_planning(conn: Connection, ids: Iterable[int]) -> None:
     """Have the planner look at these visits again."""
     wanted = list(ids)
     if wanted:
-        conn.execute(
-            update(appointment).where(appointment.c.id.in_(wanted)).values(needs_plan=true())
-        )
+        chosen = among(conn, appointment.c.id, wanted)
+        conn.execute(update(appointment).where(chosen).values(needs_plan=true()))
 
 
 def count_pending(conn: Connection) -> int:

@@ -80,7 +80,14 @@ def open_database(url: str, key: bytes | None = None, *, create: bool = False) -
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _open_sqlite(Path(parsed.database or "reminders.db"), key, create=create)
-        engine = create_engine(url, pool_pre_ping=True, pool_size=5, hide_parameters=True)
+        engine = create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=5,
+            hide_parameters=True,
+            # Instants come as they are kept: in UTC, whatever the server's zone.
+            connect_args={"options": "-c timezone=UTC"},
+        )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
             f"The database URL cannot be used ({type(error).__name__}). Write it like"

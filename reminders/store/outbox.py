@@ -17,6 +17,7 @@ from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.store.cases import to_message
+from reminders.store.rows import among
 from reminders.store.schema import PENDING, appointment, contact, message
 
 SIBLING_SPAN = timedelta(days=30)
@@ -65,7 +66,7 @@ def addresses(conn: Connection, contact_ids: Sequence[int], now: datetime) -> di
     )
     rows = conn.execute(
         select(contact.c.id, contact.c.phone, contact.c.email, sibling.label("sibling")).where(
-            contact.c.id.in_(contact_ids)
+            among(conn, contact.c.id, contact_ids)
         )
     )
     return {row.id: Address(row.phone, row.email, bool(row.sibling)) for row in rows}

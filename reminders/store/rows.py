@@ -11,7 +11,19 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    TextClause,
+    any_,
+    cast,
+    func,
+    literal,
+    select,
+    text,
+)
 
 INTEGER, TEXT, INSTANT = "BIGINT", "TEXT", "TIMESTAMPTZ"
 
@@ -65,9 +77,10 @@ def sqlite_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-IDS = Rows((("id", INTEGER),))
-
-
-def ids(conn: Connection, wanted: Iterable[int]) -> str:
-    """Return the value of `:rows` for a list of ids."""
-    return IDS.parameter(conn, ((one,) for one in wanted))
+def among(conn: Connection, column: ColumnElement[int], ids: Iterable[int]) -> ColumnElement[bool]:
+    """Return the condition that a column is one of these ids: one parameter, however many."""
+    wanted = list(ids)
+    if conn.dialect.name == "sqlite":
+        listed = func.json_each(json.dumps(wanted)).table_valued("value")
+        return column.in_(select(listed.c.value))
+    return column == any_(cast(literal(wanted, ARRAY(BigInteger)), ARRAY(BigInteger)))

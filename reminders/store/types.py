@@ -25,4 +25,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Return the instant in UTC."""
         if value is None:
             return None
+        if value.tzinfo is UTC:
+            return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
