@@ -41,7 +41,7 @@ def put_back(conn, first: Claimed, clinic: Clinic) -> None:
 def state_of(clinic: Clinic, message_id: int) -> str:
     with clinic.runtime.database.reading() as conn:
         query = select(schema.message.c.state).where(schema.message.c.id == message_id)
-        return conn.execute(query).scalar_one()
+        return str(conn.execute(query).scalar_one())
 
 
 def test_a_late_answer_does_not_settle_what_another_has_in_hand(clinic: Clinic) -> None:
