@@ -25,6 +25,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import RemindersError
 from reminders.store import workers
 from reminders.store.database import DatabaseFault
+from reminders.store.turns import Ear, listening
 from reminders.wiring import close
 
 log = structlog.get_logger()
@@ -110,6 +111,8 @@ class Daemon:
         self._dispatcher = Dispatcher(runtime, self._name)
         self._wake = asyncio.Event()
         self._progress_at = runtime.clock.elapsed()
+        self._ears = contextlib.ExitStack()
+        self._hears = False
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -131,6 +134,7 @@ class Daemon:
         finally:
             _notify("STOPPING=1")
             self._scheduler.shutdown(wait=False)
+            self._deafen()
             with contextlib.suppress(DatabaseFault):
                 await self._runtime.work(workers.stopped, self._name, self._runtime.clock.now())
             await close(self._runtime)
@@ -162,8 +166,31 @@ class Daemon:
         self._wake.set()
 
     async def _feed_watchdog(self) -> None:
-        if self._runtime.clock.elapsed() - self._progress_at < STUCK_AFTER.total_seconds():
+        progress_at = max(self._progress_at, self._dispatcher.progress_at)
+        if self._runtime.clock.elapsed() - progress_at < STUCK_AFTER.total_seconds():
             _notify("WATCHDOG=1")
+
+    def _listen(self) -> None:
+        """Hear from the database that another process has put something in: a hint, no more."""
+        if self._hears or self._runtime.database.is_sqlite:
+            return
+        with contextlib.suppress(OSError):
+            ear = self._ears.enter_context(listening(self._runtime.database))
+            loop = asyncio.get_running_loop()
+            loop.add_reader(ear.fileno(), self._hear, ear)
+            self._ears.callback(loop.remove_reader, ear.fileno())
+            self._hears = True
+
+    def _hear(self, ear: Ear) -> None:
+        try:
+            if ear.heard():
+                self._wake.set()
+        except OSError:
+            self._deafen()  # the next pass listens again
+
+    def _deafen(self) -> None:
+        self._ears.close()
+        self._hears = False
 
     async def _begin(self) -> None:
         await self._runtime.work(check_rules, self._runtime, self._runtime.clock.now())
@@ -172,10 +199,13 @@ class Daemon:
         self._progress_at = self._runtime.clock.elapsed()
         began = self._runtime.clock.now()
         report = await self._dispatcher.run_once()
+        self._listen()
         if any(report.counts().values()):
             log.info("pass", **report.counts())
         wake = await self._dispatcher.next_wake()
-        if wake is not None and wake <= began:
+        if self._dispatcher.unfinished:
+            self._wake.set()
+        elif wake is not None and wake <= began:
             # It was due before this pass and is still there, so it cannot go now: do not spin.
             wake = began + BLOCKED_WAIT
         self._set_alarm(wake)

@@ -17,7 +17,7 @@ from reminders.engine.difference import (
     find_missing,
 )
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, desk, imports, staging
+from reminders.store import clinics, desk, imports, staging, turns
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 
@@ -65,6 +65,7 @@ def begin_parts(
 
 def apply_some(conn: Connection, runtime: Runtime, run_id: int, now: datetime) -> Difference:
     """Apply the next part of a file; what is returned is `applied` when there is no more."""
+    turns.wait_turn(conn, f"import {run_id}")
     found = staging.progress(conn, run_id)
     if found is None:
         return Difference(run_id, "", confirmations=False, first_import=False, applied=True)
@@ -127,6 +128,7 @@ def _close(
     counts = {name: sums[name] for name in (*_names(Category), "problems")}
     counts["missing"] = len(difference.missing)
     staging.applied(conn, difference.run_id, counts, now)
+    turns.hint(conn)
     difference.applied = True
 
 

@@ -83,6 +83,7 @@ class Dispatcher:
         self._seen_at = -math.inf
         self._stopping = False
         self.progress_at = runtime.clock.elapsed()
+        self.unfinished = False
 
     @property
     def stopping(self) -> bool:
@@ -104,6 +105,7 @@ class Dispatcher:
         work = _Pass(Report(), ends_at=runtime.clock.elapsed() + LONGEST)
         while await self._step(work):
             self.progress_at = runtime.clock.elapsed()
+        self.unfinished = runtime.clock.elapsed() > work.ends_at
         closed = await runtime.work(clinics.closed_channels)
         work.report.down = [f"{channel.clinic}/{channel.channel.value}" for channel in closed]
         return work.report

@@ -5,7 +5,7 @@ from datetime import datetime
 from reminders.config_rules import parse_duration
 from reminders.engine.applying import apply_some
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, retention, staging
+from reminders.store import clinics, retention, staging, turns
 from reminders.store.database import Connection
 
 BATCH = 100
@@ -41,6 +41,8 @@ async def _finish_imports(runtime: Runtime, now: datetime) -> None:
 
 def purge_some(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> int:
     """Purge one batch of a clinic's history; return how many visits went."""
+    if not turns.have_turn(conn, "purge"):
+        return 0
     before = now - parse_duration(runtime.config.retention.keep)
     clinic_id = clinics.clinic_id(conn, clinic)
     gone = retention.purge_visits(conn, clinic_id, before, BATCH)

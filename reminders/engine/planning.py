@@ -14,7 +14,7 @@ from reminders.domain.plan import plan
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.state import State
 from reminders.engine.runtime import Runtime
-from reminders.store import cases, clinics, plans
+from reminders.store import cases, clinics, plans, turns
 from reminders.store.database import Connection
 
 PLANNER = "planner"
@@ -46,6 +46,7 @@ def plan_visits(conn: Connection, runtime: Runtime, ids: Sequence[int], now: dat
 
 def check_rules(conn: Connection, runtime: Runtime, now: datetime) -> int:
     """Mark visits for planning where a clinic's rules have changed; return how many."""
+    turns.wait_turn(conn, "rules")
     marked = 0
     for key, practice in runtime.practices.items():
         clinic_id = clinics.clinic_id(conn, key)

@@ -19,7 +19,7 @@ SHORTEST_POLL = timedelta(seconds=30)
 
 async def poll(runtime: Runtime, now: datetime) -> int:
     """Ask about accepted messages whose turn it is; return how many were asked about."""
-    asked = await runtime.work(attempts.waiting, State.ACCEPTED, now, BATCH)
+    asked = await runtime.work(attempts.take_waiting, State.ACCEPTED, now, BATCH)
 
     async def one(found: Open) -> tuple[Open, Receipt | None]:
         provider = runtime.providers.get((found.clinic, found.channel))

@@ -63,7 +63,7 @@ async def search(runtime: Runtime, now: datetime) -> int:
 
 def _wanted(conn: Connection, now: datetime) -> list[tuple[Open, frozenset[str]]]:
     """Return what is to be looked for, and by what names other texts to the number are known."""
-    found = attempts.waiting(conn, State.UNKNOWN, now, BATCH)
+    found = attempts.take_waiting(conn, State.UNKNOWN, now, BATCH)
     return [(one, attempts.other_refs(conn, one)) for one in found]
 
 

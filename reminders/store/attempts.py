@@ -197,6 +197,26 @@ def waiting(conn: Connection, state: State, now: datetime, limit: int) -> list[O
     return [_to_open(row) for row in conn.execute(query)]
 
 
+ASKING_TAKES = timedelta(minutes=2)
+
+
+def take_waiting(conn: Connection, state: State, now: datetime, limit: int) -> list[Open]:
+    """Return messages in `state` that this worker is to ask about, and no other meanwhile.
+
+    Should it not come back, they are asked about again after a while.
+    """
+    query = (
+        _open()
+        .where(message.c.state == literal_column(f"'{state.value}'"), message.c.next_at <= now)
+        .order_by(message.c.next_at, message.c.id)
+        .limit(limit)
+        .with_for_update(of=message, skip_locked=True)
+    )
+    taken = [_to_open(row) for row in conn.execute(query)]
+    poll_again(conn, [found.message_id for found in taken], now + ASKING_TAKES)
+    return taken
+
+
 def by_token(conn: Connection, callback_token: str) -> Open | None:
     """Return the message that an attempt's token belongs to, if it is its last attempt."""
     row = conn.execute(_open().where(attempt.c.callback_token == callback_token)).first()

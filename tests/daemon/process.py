@@ -100,6 +100,48 @@ class Installation:
             )
         database.close()
 
+    def book_many(self, count: int, starts_in: timedelta) -> None:
+        """Write so many visits, each with a phone of its own."""
+        database = open_store(load_config(self.path, {}))
+        starts_at = CLOCK.now() + starts_in
+        with database.transaction() as conn:
+            clinic_id = conn.execute(
+                insert(schema.clinic).values(key="internet").returning(schema.clinic.c.id)
+            ).scalar_one()
+            ids = range(1, count + 1)
+            for table, rows in (
+                (schema.patient, [{"clinic_id": clinic_id, "external_key": f"P{i}"} for i in ids]),
+                (
+                    schema.contact,
+                    [
+                        {"patient_id": i, "role": "patient", "phone": f"+46701740{i:03}"}
+                        for i in ids
+                    ],
+                ),
+                (
+                    schema.consent,
+                    [
+                        {"contact_id": i, "channel": "sms", "status": "given", "source": "test"}
+                        for i in ids
+                    ],
+                ),
+                (
+                    schema.appointment,
+                    [
+                        {
+                            "clinic_id": clinic_id,
+                            "ref": f"B{i}",
+                            "patient_id": i,
+                            "kind": "Video",
+                            "starts_at": starts_at,
+                        }
+                        for i in ids
+                    ],
+                ),
+            ):
+                conn.execute(insert(table), rows)
+        database.close()
+
     def states(self) -> list[str]:
         """Return the states of the messages that were not suppressed."""
         database = open_store(load_config(self.path, {}))

@@ -109,7 +109,7 @@ timeout = 2
     return [
         *SOON,
         NO_DAY_BEFORE,
-        ('provider = "sandbox"                 # or "twilio"', 'provider = "twilio"'),
+        ('provider = "sandbox"                 # or "twilio"', 'provider = "twilio"  # or'),
         ('environment = "test"', 'environment = "production"'),
         ("# [providers.twilio]", section),
     ]
