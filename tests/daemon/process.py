@@ -21,7 +21,7 @@ from reminders.store.cases import messages_of
 from reminders.wiring import open_store
 
 CLOCK = SystemClock()
-PATIENCE = 20.0
+PATIENCE = 120.0  # a hang is a failure; a busy machine is not
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

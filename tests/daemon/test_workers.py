@@ -15,7 +15,7 @@ from tests.fakes.twilio_server import FakeTwilio, Fault, Trouble
 
 COUNT = 120
 SLOW = 0.15
-PATIENCE = 90.0
+PATIENCE = 240.0
 OPEN = {"planned", "sending", "unknown"}
 
 
