@@ -4,9 +4,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
+SEEDS  ?= 200
+FIRST  ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-long format lock picture clean
+.PHONY: help demo test check simulate test-long format lock picture clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +26,9 @@ check: $(VENV)/dev.stamp ## style, types, layers, dependencies
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry --no-ansi .
 	$(BIN)/python -m tests.house.migrations
+
+simulate: $(VENV)/dev.stamp ## live through years of faults in minutes: make simulate SEEDS=1000
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
 
 test-long: $(VENV)/dev.stamp ## the heavy figures
 	$(BIN)/python -m pytest -m long --hypothesis-profile=long

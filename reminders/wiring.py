@@ -67,12 +67,13 @@ def build(
     actor: str = "system",
     make_provider: MakeProvider | None = None,
     seed: int | None = None,
+    database: Database | None = None,
 ) -> Runtime:
     """Open the database, which must be current, and make each clinic's providers.
 
-    `seed` makes chance repeatable, for the simulation.
+    `seed` makes chance repeatable, and `database` is one that is open: for the simulation.
     """
-    database = open_store(config)
+    database = database or open_store(config)
     try:
         require_current(database)
         time = clock or SystemClock()

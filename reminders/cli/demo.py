@@ -1,6 +1,5 @@
 """The demo: two days of an example clinic in a minute, with the real engine on a fast clock."""
 
-import asyncio
 import tempfile
 import time
 from collections import Counter
@@ -23,7 +22,7 @@ from reminders.engine.importing import Difference, Options
 from reminders.engine.planning import plan_pending
 from reminders.intake.bookings import Problem, Row, read
 from reminders.resources import examples
-from reminders.simulation.world import World
+from reminders.simulation.world import World, phones
 from reminders.store import views
 from reminders.store.views import Line, Visit
 
@@ -40,7 +39,7 @@ def play(console: Console, *, pace: float) -> bool:
     `pace` is how many seconds to rest after each message.
     """
     with tempfile.TemporaryDirectory(prefix="reminders-demo-") as folder:
-        return asyncio.run(_Demo(console, Path(folder), pace).play())
+        return _Demo(console, Path(folder), pace).play()
 
 
 class _Demo:
@@ -52,13 +51,16 @@ class _Demo:
         self._zone = clinic.zone
         start = START.replace(tzinfo=self._zone).astimezone(UTC)
         self._start = start
-        self._world = World(config, folder, start, console)
+        self._world = World(config, folder, start, phones(console))
         self._runtime = self._world.runtime
         self._file = examples() / "bokningar.csv"
         self._day: date | None = None
 
-    async def play(self) -> bool:
+    def play(self) -> bool:
         """Import, look ahead, send two days' messages, change something, and add it all up."""
+        return self._world.run(self._play())
+
+    async def _play(self) -> bool:
         try:
             difference = self._import()
             self._look_ahead()

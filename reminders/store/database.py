@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
 
 from reminders.errors import DatabaseError
 
@@ -16,7 +17,15 @@ try:
 except ImportError:  # no wheel for this platform: the standard module, unencrypted
     sqlcipher = None
 
-__all__ = ["Connection", "Database", "DatabaseFault", "open_database", "wal_is_safe"]
+__all__ = [
+    "Connection",
+    "Database",
+    "DatabaseFault",
+    "image_of",
+    "open_database",
+    "open_in_memory",
+    "wal_is_safe",
+]
 
 DatabaseFault = DBAPIError
 """What a database raises that is away, locked or broken."""
@@ -123,12 +132,38 @@ def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
+    _begin_as_asked(engine)
+    return _checked(Database(engine, encrypted=encrypted))
+
+
+def _begin_as_asked(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("writing", True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
-    return _checked(Database(engine, encrypted=encrypted))
+
+def open_in_memory(image: bytes | None = None) -> Database:
+    """Open a SQLite database that lives in this process alone, filled from `image`.
+
+    All its transactions share one connection, so one has to end before the next begins.
+    """
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    if image is not None:
+        connection.deserialize(image)
+    connection.execute("PRAGMA foreign_keys = ON")
+    engine = create_engine(
+        "sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True
+    )
+    _begin_as_asked(engine)
+    return Database(engine, encrypted=False)
+
+
+def image_of(database: Database) -> bytes:
+    """Return a copy of a database that was opened in memory."""
+    connection: Any = database.engine.raw_connection().driver_connection
+    image: bytes = connection.serialize()
+    return image
 
 
 def _checked(database: Database) -> Database:

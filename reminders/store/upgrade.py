@@ -1,5 +1,7 @@
 """The database's version: bringing it up to the program's, and checking that it is."""
 
+import functools
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
@@ -19,6 +21,7 @@ def _alembic() -> AlembicConfig:
     return config
 
 
+@functools.cache
 def newest_revision() -> str:
     """Return the revision that this program works with."""
     return ScriptDirectory.from_config(_alembic()).get_current_head() or ""

@@ -14,6 +14,7 @@ from reminders.engine import approval, desk, importing
 from reminders.engine.dispatch import Dispatcher, Report
 from reminders.engine.planning import check_rules, plan_pending
 from reminders.engine.runtime import Runtime
+from reminders.simulation import loop
 from reminders.simulation.clock import VirtualClock
 from reminders.store.upgrade import upgrade
 from reminders.wiring import MakeProvider, build, close, make_key, open_store
@@ -136,7 +137,7 @@ class Clinic:
 
     def until(self, when: str) -> Report:
         """Let the engine work from one event to the next until a Stockholm wall-clock time."""
-        return asyncio.run(self._until(at(when)))
+        return loop.run(self.clock, self._until(at(when)))
 
     async def _until(self, end: datetime) -> Report:
         total = Report()

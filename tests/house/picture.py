@@ -3,7 +3,6 @@
 Run it with `make picture`. The drawing loads nothing from outside.
 """
 
-import asyncio
 import io
 import re
 import tempfile
@@ -15,13 +14,13 @@ from rich.console import Console
 from reminders.cli.demo import START
 from reminders.config import load_config
 from reminders.engine import importing
-from reminders.simulation.world import World
+from reminders.simulation.world import World, phones
 
 HEAD = "boknings-id;starttid;mobil;roll;födelsedatum\n"
 ROWS = "VB-1042;2026-12-01 15:00;070-174 06 05;vårdnadshavare;2016-05-01\n"
 
 
-async def draw(picture: Path) -> None:
+def draw(picture: Path) -> None:
     """Let one family's texts appear, and keep the screen."""
     console = Console(record=True, width=64, file=io.StringIO(), force_terminal=True)
     config = load_config(environ={})
@@ -30,17 +29,17 @@ async def draw(picture: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bokningar.csv"
         file.write_text(HEAD + ROWS, encoding="utf-8")
-        world = World(config, Path(folder), start, console)
+        world = World(config, Path(folder), start, phones(console))
         options = importing.Options(exported_at=start, confirmations=True)
         staged = importing.stage(world.runtime, clinic, file, options, start)
         importing.apply(world.runtime, staged, options, start)
         console.print("$ reminders run", style="bold")
-        await world.go_on(start + timedelta(days=2), lambda _now: None, lambda _report: None)
-        await world.end()
+        world.run(world.go_on(start + timedelta(days=2)))
+        world.run(world.end())
     svg = console.export_svg(title="reminders")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     picture.write_text(svg.replace("Fira Code", "Menlo, Consolas"), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    asyncio.run(draw(Path(__file__).parents[2] / "docs" / "picture.svg"))
+    draw(Path(__file__).parents[2] / "docs" / "picture.svg")

@@ -1,0 +1,315 @@
+"""The clinic's admins: they import, move, cancel, correct, and note who wants no messages."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+from reminders.engine import desk, importing
+from reminders.engine.runtime import Runtime
+from reminders.errors import RemindersError
+from reminders.store import clinics
+from reminders.store.database import DatabaseFault
+from tests.simulation.book import (
+    BOOKED,
+    CANCELLED,
+    Book,
+    Booking,
+    Past,
+    Patient,
+    Person,
+    Reach,
+    Truth,
+)
+from tests.simulation.knobs import CLINIC, Knobs
+from tests.simulation.process import Died
+
+HEAD = (
+    "boknings-id;starttid;besökstyp;status;patient;födelsedatum;roll;mobil;e-post;"
+    "samtycke sms;samtycke e-post\n"
+)
+
+
+class World(Protocol):
+    """What the admins need of the world around them."""
+
+    knobs: Knobs
+    book: Book
+    folder: Path
+
+    def desk(self) -> Runtime:
+        """Return a fresh process of the command line's."""
+
+    def now(self) -> datetime:
+        """Return what the wall clock shows."""
+
+    def elapsed(self) -> float:
+        """Return the seconds since the world began."""
+
+    def note(self, *words: object) -> None:
+        """Add to the trace."""
+
+    def poke(self) -> None:
+        """Let the workers look soon, as their backstop would."""
+
+    async def change_rules(self) -> None:
+        """Give the clinic other rules, and start its workers anew."""
+
+
+class Admins:
+    """Draws what the clinic does, does it through the real doors, and keeps the book."""
+
+    def __init__(self, world: World, chance: Random) -> None:
+        self._world = world
+        self._chance = chance
+        self._made = 0
+        self._phones = 0
+        self._starts: set[datetime] = set()
+        self._patients: list[Patient] = []
+        self._zone = world.knobs.start.tzinfo
+
+    async def work(self, end: float) -> None:
+        """Do something every now and then until `end`."""
+        self._import(self._new_bookings(self._world.knobs.visits // 2), confirm=True)
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1 / 7200))
+            if self._world.elapsed() >= end:
+                return
+            await self._something()
+            self._world.poke()
+
+    async def _something(self) -> None:
+        deed = self._chance.choices(
+            (
+                self._book_more,
+                self._move,
+                self._cancel,
+                self._opt,
+                self._correct,
+                self._ask,
+                self._move_in_a_file,
+                self._world.change_rules,
+            ),
+            (10, 6, 3, 3, 3, 3, 4, 1),
+        )[0]
+        try:
+            done = deed()
+            if done is not None:
+                await done
+        except (RemindersError, DatabaseFault, Died) as error:
+            self._world.note("admin", type(error).__name__)
+
+    def _book_more(self) -> None:
+        confirm = self._chance.random() < 0.9
+        self._import(self._new_bookings(self._chance.randrange(1, 4)), confirm=confirm)
+
+    def _new_bookings(self, count: int) -> list[tuple[Booking, Truth]]:
+        return [(self._new_booking(), Truth(self._new_time(), BOOKED)) for _ in range(count)]
+
+    def _new_booking(self) -> Booking:
+        self._made += 1
+        if self._patients and self._chance.random() < 0.15:
+            patient = self._chance.choice(self._patients)
+        else:
+            patient = self._new_patient()
+        return Booking(f"V{self._made:04}", patient, Past())
+
+    def _new_patient(self) -> Patient:
+        number = len(self._patients)
+        roles = self._chance.choice((["guardian"], ["guardian"], ["patient"], ["guardian"] * 2))
+        people = [
+            Person(role, Past([(-1.0, self._new_reach(f"{number:02}{place}"))]))
+            for place, role in enumerate(roles)
+        ]
+        if len(people) == 2 and self._chance.random() < 0.3:
+            # Two guardians with one phone get one text.
+            first, second = people[0].present, people[1].present
+            if first.phone:
+                reach = Reach(first.phone, second.email, first.sms_ok, second.email_ok)
+                people[1] = Person(roles[1], Past([(-1.0, reach)]))
+        patient = Patient(f"P{number:03}", people)
+        self._patients.append(patient)
+        return patient
+
+    def _new_reach(self, mark: str) -> Reach:
+        kind = self._chance.choice(("both", "both", "phone", "email"))
+        # The numbers that no real person has: 070-174 06 05 to 99.
+        self._phones = self._phones % 95 + 1
+        phone = f"+4670174{604 + self._phones:04}"
+        email = f"{chr(97 + int(mark[-1]))}{mark}.{self._chance.randrange(1000)}@example.org"
+        return Reach(
+            phone if kind != "email" else None,
+            email if kind != "phone" else None,
+            sms_ok=self._chance.random() > 0.05,
+            email_ok=self._chance.random() > 0.05,
+        )
+
+    def _new_time(self) -> datetime:
+        """Return a start within the coming days; each visit has a minute of its own."""
+        knobs = self._world.knobs
+        now = self._world.now().astimezone(self._zone)
+        while True:
+            day = now.date() + timedelta(days=self._chance.randrange(knobs.days))
+            hour = self._chance.choice((0, 7, 8, 9, 9, 10, 11, 13, 14, 15, 16, 18, 23))
+            minute = self._chance.randrange(60)
+            start = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self._zone)
+            soonest = now.astimezone(UTC) + timedelta(minutes=3)
+            if start.astimezone(UTC) > soonest and start not in self._starts:
+                self._starts.add(start)
+                return start.astimezone(UTC)
+
+    def _import(self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool) -> None:
+        """Import a file with these visits as they are to be."""
+        world, runtime = self._world, self._world.desk()
+        now = world.now()
+        if not visits:
+            return
+        path = world.folder / "bokningar.csv"
+        rows = [self._row(b, truth, person) for b, truth in visits for person in b.patient.people]
+        path.write_bytes((HEAD + "".join(rows)).encode("cp1252"))
+        options = importing.Options(exported_at=now, confirmations=confirm, older_ok=True)
+        staged = importing.stage(runtime, CLINIC, path, options, now)
+        if self._chance.random() < 0.3:
+            importing.look(runtime, staged, options, now)
+        with _Kept(self._world):
+            importing.apply(runtime, staged, options, now)
+        for booking, truth in visits:
+            self._write_down(booking, truth, confirm=confirm)
+
+    def _write_down(self, booking: Booking, truth: Truth, *, confirm: bool) -> None:
+        at = self._world.elapsed()
+        if booking.ref not in self._world.book.bookings:
+            booking.confirm = confirm
+            self._world.book.bookings[booking.ref] = booking
+        booking.truth.put(at, truth)
+        self._world.note("told", booking.ref, truth.starts_at.isoformat(), truth.status)
+
+    def _row(self, booking: Booking, truth: Truth, person: Person) -> str:
+        local = truth.starts_at.astimezone(self._zone)
+        reach = person.present
+        status = "bokad" if truth.status == BOOKED else "avbokad"
+        cells = (
+            booking.ref,
+            local.isoformat(timespec="minutes"),
+            "Videobesök",
+            status,
+            booking.patient.key,
+            "2014-05-01",
+            "patient" if person.role == "patient" else "vårdnadshavare",
+            reach.phone or "",
+            reach.email or "",
+            "ja" if reach.sms_ok else "nej",
+            "ja" if reach.email_ok else "nej",
+        )
+        return ";".join(cells) + "\n"
+
+    def _coming(self, *, booked: bool = True) -> list[Booking]:
+        soon = self._world.now() + timedelta(minutes=2)
+        return [
+            b
+            for b in self._world.book.bookings.values()
+            if b.present.starts_at > soon and (not booked or b.present.status == BOOKED)
+        ]
+
+    def _move(self) -> None:
+        coming = self._coming()
+        if coming:
+            booking, to = self._chance.choice(coming), self._new_time()
+            runtime, now = self._world.desk(), self._world.now()
+            with _Kept(self._world):
+                runtime.in_transaction(desk.move, runtime, CLINIC, booking.ref, to, now)
+            self._write_down(booking, Truth(to, BOOKED), confirm=booking.confirm)
+
+    def _move_in_a_file(self) -> None:
+        coming = self._coming(booked=False)
+        if coming:
+            booking = self._chance.choice(coming)
+            start = self._new_time()
+            past = [t.starts_at for _, t in booking.truths() if t.starts_at > self._world.now()]
+            if past and self._chance.random() < 0.4:
+                start = self._chance.choice(past)  # back to a time they had before
+            status = CANCELLED if self._chance.random() < 0.2 else BOOKED
+            before = booking.present
+            if status == CANCELLED:
+                start = before.starts_at
+            if before.status == CANCELLED and status == CANCELLED:
+                return
+            self._import([(booking, Truth(start, status))], confirm=self._chance.random() < 0.9)
+
+    def _cancel(self) -> None:
+        coming = self._coming()
+        if coming:
+            booking = self._chance.choice(coming)
+            runtime, now = self._world.desk(), self._world.now()
+            with _Kept(self._world):
+                runtime.in_transaction(desk.cancel, runtime, CLINIC, [booking.ref], now)
+            truth = Truth(booking.present.starts_at, CANCELLED)
+            self._write_down(booking, truth, confirm=booking.confirm)
+
+    def _opt(self) -> None:
+        if not self._patients:
+            return
+        person = self._chance.choice(self._chance.choice(self._patients).people)
+        address = self._chance.choice(sorted(person.addresses()))
+        out = not self._world.book.out(address, self._world.elapsed(), self._world.elapsed())[-1]
+        runtime, now = self._world.desk(), self._world.now()
+        clinic_id = runtime.in_transaction(clinics.clinic_id, CLINIC)
+        change = clinics.add_opt_out if out else clinics.remove_opt_out
+        with _Kept(self._world):
+            if out:
+                runtime.in_transaction(clinics.add_opt_out, clinic_id, address, "staff", now)
+            else:
+                runtime.in_transaction(clinics.remove_opt_out, clinic_id, address, now)
+        self._world.book.opt(address, self._world.elapsed(), out=out)
+        self._world.note("opt", address, change.__name__)
+
+    def _correct(self) -> None:
+        coming = self._coming()
+        if not coming:
+            return
+        booking = self._chance.choice(coming)
+        person = self._chance.choice(booking.patient.people)
+        before = person.present
+        number = self._patients.index(booking.patient)
+        fresh = self._new_reach(f"{number:02}{booking.patient.people.index(person)}")
+        if before.phone:
+            after = Reach(fresh.phone or before.phone, before.email, before.sms_ok, before.email_ok)
+        else:
+            after = Reach(before.phone, fresh.email or before.email, before.sms_ok, before.email_ok)
+        if after == before or self._chance.random() < 0.3:
+            after = Reach(before.phone, before.email, not before.sms_ok, before.email_ok)
+        at = self._world.elapsed()
+        person.reach.put(at, after)
+        try:
+            self._import([(booking, booking.present)], confirm=True)
+        except (RemindersError, DatabaseFault, Died):
+            person.reach.values.pop()
+            raise
+        self._world.note("corrected", booking.ref, str(after))
+
+    def _ask(self) -> None:
+        coming = self._coming()
+        if coming:
+            booking = self._chance.choice(coming)
+            rule = self._chance.choice(("help", "help", "day_before", "booked"))
+            runtime, now = self._world.desk(), self._world.now()
+            with _Kept(self._world):
+                runtime.in_transaction(desk.resend, runtime, CLINIC, booking.ref, rule, now)
+            booking.requests.append((self._world.elapsed(), now, rule))
+            self._world.note("asked", booking.ref, rule)
+
+
+class _Kept:
+    """A command whose process died after the commit has taken effect all the same."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Go on if the work was committed before the process died."""
+        return isinstance(error, Died) and error.args == ("after",)

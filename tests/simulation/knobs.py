@@ -1,0 +1,140 @@
+"""What one seed is: which faults it has, how often, and how its clinic works."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+
+class Fault(StrEnum):
+    """What can go wrong. The name is how the runner counts it."""
+
+    # the provider says no
+    ADDRESS = "refused_address"
+    OPT_OUT = "refused_opt_out"
+    BLOCKED = "refused_blocked"
+    CONTENT = "refused_content"
+    CONFIGURATION = "refused_configuration"
+    THROTTLED = "throttled"
+    # the answer is lost
+    TIMEOUT_BEFORE = "timeout_before_accepting"
+    TIMEOUT_AFTER = "timeout_after_accepting"
+    ERROR_BEFORE = "5xx_not_accepted"
+    ERROR_AFTER = "5xx_accepted"
+    RAISES = "provider_raises"
+    SLOW = "slow_answer"
+    # what can be asked afterwards
+    LISTS_LATE = "lists_late"
+    HIDES = "lists_beyond_the_horizon"
+    FIND_FAILS = "listing_fails"
+    STATUS_FAILS = "status_fails"
+    # reports
+    UNDELIVERED = "undelivered"
+    CALLBACK_LOST = "callback_lost"
+    CALLBACK_TWICE = "callback_twice"
+    CALLBACK_DISORDER = "callback_out_of_order"
+    CALLBACK_FIRST = "callback_before_the_answer"
+    # the machine
+    CRASH = "crash"
+    PAUSE = "pause"
+    PAUSE_LONG = "pause_beyond_the_lease"
+    DATABASE_AWAY = "database_away"
+    PROVIDER_AWAY = "provider_away"
+    CLOCK_FORWARD = "clock_jumps_forward"
+    CLOCK_BACK = "clock_jumps_back"
+
+
+CLINIC = "klinik"
+ZONES = ("Europe/Stockholm", "Europe/Stockholm", "Europe/Helsinki", "America/New_York")
+STARTS = (
+    datetime(2026, 3, 26, 7, 0),
+    datetime(2026, 10, 22, 7, 0),
+    datetime(2026, 11, 30, 7, 0),
+    datetime(2027, 1, 11, 12, 0),
+)
+NIGHTS = ("21:00-08:00", "21:00-08:00", "22:30-06:15", "")
+_DAY_BEFORE: tuple[dict[str, Any], ...] = (
+    {"before": "24h", "not_after": "-1h", "quiet_hours": "earlier"},
+    {"before": "24h", "not_after": "-1h", "quiet_hours": "later"},
+    {"days_before": 1, "at": "18:00", "not_after": "-2h"},
+    {"before": "1d", "not_after": "-1h", "quiet_hours": "earlier", "late": "skip"},
+    {"before": "30h", "not_after": "-3h", "late": "short", "deliver": "each"},
+)
+_SOON_BEFORE: tuple[dict[str, Any], ...] = (
+    {"before": "15m", "not_after": "-1m", "quiet_hours": "ignore", "deliver": "each"},
+    {"before": "30m", "not_after": "-5m", "quiet_hours": "later", "late": "skip"},
+    {"before": "45m", "not_after": "+0m", "channels": ["email", "sms"], "quiet_hours": "ignore"},
+)
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """All that a seed draws before it begins."""
+
+    seed: int
+    days: int
+    visits: int
+    workers: int
+    in_line: bool
+    zone: str
+    start: datetime
+    rates: Mapping[Fault, float]
+    config: Mapping[str, Any]
+
+    def has(self, fault: Fault) -> bool:
+        """Tell whether this seed has a fault at all."""
+        return fault in self.rates
+
+
+def rules(chance: random.Random) -> dict[str, Any]:
+    """Return a clinic's rules: each seed has another choice of them."""
+    day_before = dict(chance.choice(_DAY_BEFORE))
+    if chance.random() < 0.2:
+        day_before["channels"] = ["email", "sms"]
+    return {
+        "booked": {"on": "booked", "template": "confirmation", "not_after": "-30m"},
+        "moved": {"on": "moved"},
+        "cancelled": {"on": "cancelled"},
+        "day_before": day_before,
+        "soon": {**chance.choice(_SOON_BEFORE), "template": "fifteen_minutes"},
+        "help": {"on": "request", "not_after": "+45m", "quiet_hours": "ignore"},
+    }
+
+
+def draw(seed: int, *, calm: bool = False) -> Knobs:
+    """Return the seed's knobs; a `calm` one has no faults."""
+    chance = random.Random(f"{seed} knobs")
+    zone = chance.choice(ZONES)
+    start = chance.choice(STARTS) + timedelta(minutes=chance.randrange(600))
+    share = chance.choice((0.0, 0.15, 0.4, 0.7))
+    rates = {
+        fault: 10 ** chance.uniform(-2.3, -0.5)
+        for fault in Fault
+        if chance.random() < share and not calm
+    }
+    # Sending twice is the documented exception where accepted texts are hidden: keep it apart.
+    if chance.random() < 0.8:
+        rates.pop(Fault.HIDES, None)
+    guarded = chance.random() < 0.1
+    config = {
+        "environment": "test" if guarded else "production",
+        "quiet_hours": chance.choice(NIGHTS),
+        "rules": rules(chance),
+        "lease": chance.choice(("2m", "2m", "45s")),
+        "horizon": chance.choice(("2m", "2m", "5m")),
+        "in_flight": chance.choice((20, 20, 3)),
+    }
+    return Knobs(
+        seed=seed,
+        days=chance.choice((1, 2, 2)),
+        visits=chance.choice((2, 4, 6)),
+        workers=chance.choice((1, 1, 2)),
+        in_line=chance.random() < 0.3,
+        zone=zone,
+        start=start.replace(tzinfo=ZoneInfo(zone)),
+        rates=rates,
+        config=config,
+    )

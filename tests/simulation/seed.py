@@ -1,0 +1,391 @@
+"""One seed from beginning to end: its world, its faults, and what came of it."""
+
+import asyncio
+import functools
+import hashlib
+import shutil
+import tempfile
+import time
+import traceback
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from reminders.config import Config, load_config
+from reminders.domain.contact import Channel
+from reminders.domain.outcome import Receipt
+from reminders.domain.state import State
+from reminders.engine import approval, receipts
+from reminders.engine.planning import check_rules
+from reminders.engine.runtime import Runtime
+from reminders.simulation.clock import VirtualClock
+from reminders.simulation.loop import StuckError
+from reminders.simulation.world import new_database
+from reminders.store.database import DatabaseFault, image_of, open_in_memory
+from reminders.wiring import build
+from tests.simulation import knobs as drawn
+from tests.simulation.book import Book
+from tests.simulation.clinic import Admins
+from tests.simulation.far_side import FarSide, providers
+from tests.simulation.knobs import CLINIC, Fault, Knobs
+from tests.simulation.oracle import judge
+from tests.simulation.process import Died, Errands, FaultyDatabase, FaultyLoop, Process, start
+
+CALM_HOURS = 26
+BACKSTOP = 15.0
+TEXTS = {
+    name: f"{name}|{{{{ visit.date }}}}|{{{{ visit.time }}}}|{{% if short %}}short{{% endif %}}"
+    for name in ("confirmation", "moved", "cancelled", "day_before", "fifteen_minutes", "help")
+}
+
+
+@dataclass
+class Result:
+    """What one seed showed."""
+
+    seed: int
+    visits: int
+    sent: int
+    violations: list[str]
+    faults: Counter[str]
+    crash_points: dict[str, list[int]]
+    trace: str
+    lines: list[str]
+    seconds: float
+
+
+@functools.cache
+def _home() -> Path:
+    """Return this process's folder, with a key and the templates whose texts the oracle reads."""
+    folder = Path(tempfile.mkdtemp(prefix="reminders-simulation-", dir=_fast_place()))
+    (folder / "reminders.key").write_text("5e" * 32 + "\n", "ascii")
+    (folder / "texts" / "sv").mkdir(parents=True)
+    for name, text in TEXTS.items():
+        (folder / "texts" / "sv" / f"{name}.sms.txt").write_text(text, "utf-8")
+        (folder / "texts" / "sv" / f"{name}.email.md").write_text(f"Subject: besked\n\n{text}\n")
+    return folder
+
+
+def _fast_place() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def tidy() -> None:
+    """Remove this process's folder."""
+    shutil.rmtree(_home(), ignore_errors=True)
+    _home.cache_clear()
+
+
+@functools.cache
+def _example() -> dict[str, Any]:
+    return load_config(environ={}).model_dump(by_alias=True)
+
+
+def configuration(knobs: Knobs, rules: Any) -> Config:
+    """Return the seed's configuration: the example's, with its own rules and hours."""
+    data = dict(_example())
+    clinic = dict(next(iter(data["clinics"].values())))
+    clinic |= {"time_zone": knobs.zone, "quiet_hours": knobs.config["quiet_hours"], "rules": None}
+    clinic["languages"] = ("sv",)
+    data["clinics"] = {CLINIC: clinic}
+    data["rules"] = rules
+    data["environment"] = knobs.config["environment"]
+    data["allowed_recipients"] = [f"+467017{n:02}" for n in range(0)]
+    data["templates_folder"] = str(_home() / "texts")
+    data["delivery"] = data["delivery"] | {
+        key: knobs.config[key] for key in ("lease", "horizon", "in_flight")
+    }
+    return Config.model_validate({**data, "folder": _home()})
+
+
+@functools.cache
+def _image() -> bytes:
+    """Return a database with its tables and approved templates, to begin each seed with."""
+    knobs = drawn.draw(0, calm=True)
+    database = new_database()
+    config = configuration(knobs, dict(knobs.config["rules"]))
+    clock = VirtualClock(datetime(2026, 1, 1, tzinfo=UTC))
+    runtime = build(config, clock=clock, database=database, seed=0)
+    with database.transaction() as connection:
+        approval.approve(connection, runtime, "test", clock.now())
+    return image_of(database)
+
+
+@dataclass
+class WallClock(VirtualClock):
+    """A virtual clock that remembers when it was set wrong, and by how much."""
+
+    def __init__(self, begin: datetime) -> None:
+        super().__init__(begin)
+        self.set_at: list[tuple[float, datetime]] = [(0.0, begin)]
+
+    def jump(self, by: timedelta) -> None:
+        """Set the wall clock, and remember it."""
+        super().jump(by)
+        self.set_at.append((self.elapsed(), self.now()))
+
+    def seconds_at(self, wall: datetime) -> list[float]:
+        """Return the elapsed seconds at which the wall clock showed `wall`."""
+        found = []
+        for number, (at, showed) in enumerate(self.set_at):
+            end = self.set_at[number + 1][0] if number + 1 < len(self.set_at) else float("inf")
+            seconds = at + (wall - showed).total_seconds()
+            if at - 1e-6 <= seconds <= end + 1e-6:
+                found.append(seconds)
+        return found
+
+
+class Seed:
+    """The world of one seed."""
+
+    def __init__(self, knobs: Knobs) -> None:
+        self.knobs = knobs
+        self.clock = WallClock(knobs.start.astimezone(UTC))
+        self.real = open_in_memory(_image())
+        self.folder = _home()
+        self.book = Book()
+        self.faults: Counter[str] = Counter()
+        self.crash_points: dict[str, list[int]] = {}
+        self.violations: list[str] = []
+        self.database_away = False
+        self.disturbed: list[tuple[float, float]] = []
+        self.calm = False
+        self.rules = dict(knobs.config["rules"])
+        self.rules_since: list[tuple[float, Any]] = []
+        self.side = FarSide(self, self._chance("far side"))
+        self._digest = hashlib.sha256()
+        self.lines: list[str] = []
+        self.keep_lines = False
+        self._faulty = self._chance("faults")
+        self._workers: list[Process] = []
+        self._lives = 0
+        self._restart = [asyncio.Event() for _ in range(knobs.workers)]
+        self._config = configuration(knobs, self.rules)
+        self._base: Runtime | None = None
+
+    def _chance(self, what: str) -> Random:
+        return Random(f"{self.knobs.seed} {what}")
+
+    # What the others ask of the world.
+
+    def now(self) -> datetime:
+        """Return what the wall clock shows."""
+        return self.clock.now()
+
+    def elapsed(self) -> float:
+        """Return the seconds since the world began."""
+        return self.clock.elapsed()
+
+    def note(self, *words: object) -> None:
+        """Add to the trace."""
+        line = " ".join(map(str, (f"{self.clock.elapsed():.6f}", *words)))
+        self._digest.update(line.encode() + b"\n")
+        if self.keep_lines:
+            self.lines.append(f"{self.clock.now():%m-%d %H:%M:%S} {line}")
+
+    def fired(self, fault: Fault) -> None:
+        """Count a fault, and remember that its time was not a quiet one."""
+        self.faults[fault] += 1
+        self.disturbed.append((self.elapsed(), self.elapsed()))
+        self.note("fault", fault)
+
+    def happens(self, fault: Fault) -> bool:
+        """Draw whether a fault of the machine happens now."""
+        rate = self.knobs.rates.get(fault)
+        if rate is None or self.calm or self._faulty.random() >= rate / 20:
+            return False
+        self.fired(fault)
+        return True
+
+    def accuse(self, what: str) -> None:
+        """Write down a violation."""
+        self.note("violation", what)
+        self.violations.append(what)
+
+    def deliver(self, token: str, receipt: Receipt) -> None:
+        """Hand a callback in, as the receiver does: in a transaction of its own."""
+        runtime = self.desk()
+        try:
+            runtime.in_transaction(receipts.by_callback, runtime, token, receipt, self.clock.now())
+        except (DatabaseFault, Died) as error:
+            # The provider sees an error, and calls again.
+            self.note("callback", type(error).__name__)
+            asyncio.get_running_loop().call_later(60, self.deliver, token, receipt)
+        else:
+            self.note("callback", token, receipt.state)
+            if receipt.state not in {None, State.DELIVERED}:
+                self.poke()
+
+    def desk(self) -> Runtime:
+        """Return a process of the command line's: it lives for one command."""
+        process = Process(self, "desk", self._faulty)
+        return self._runtime(process, in_line=True)
+
+    def poke(self) -> None:
+        """Let the workers look within their backstop's time."""
+        for process in self._workers:
+            if process.worker is not None:
+                asyncio.get_running_loop().call_later(BACKSTOP, process.worker.wake.set)
+
+    async def change_rules(self) -> None:
+        """Give the clinic other rules, and start its workers anew."""
+        self.rules = drawn.rules(self._faulty)
+        self._config = configuration(self.knobs, self.rules)
+        self.rules_since.append((self.elapsed(), self.rules))
+        self.note("rules")
+        for process in self._workers:
+            process.die()
+        for event in self._restart:
+            event.set()
+
+    def _runtime(self, process: Process, *, in_line: bool) -> Runtime:
+        self._lives += 1
+        chance = self._chance(f"life {self._lives}")
+        return process.watched(
+            self._built(),
+            database=FaultyDatabase(self.real, process),
+            providers=providers(self.side, process),
+            random=chance.random,
+            token=lambda: f"{chance.getrandbits(64):016x}",
+            actor=process.name,
+            executor=None if in_line else Errands(process),
+        )
+
+    def _built(self) -> Runtime:
+        """Return what the configuration makes; each process gets it with parts of its own."""
+        if self._base is None or self._base.config is not self._config:
+            self._base = build(self._config, clock=self.clock, database=self.real, seed=0)
+        return self._base
+
+    # The world's own course.
+
+    def run(self) -> Result:
+        """Run the seed from beginning to end, and judge it."""
+        began = time.process_time()
+        loop = FaultyLoop(self.clock)
+        loop.set_exception_handler(lambda _loop, _context: None)
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            try:
+                runner.run(self._live())
+            except StuckError as error:
+                self.accuse(f"livelock: {error}")
+        self.violations += judge(self)
+        return Result(
+            seed=self.knobs.seed,
+            visits=len(self.book.bookings),
+            sent=len(self.side.taken),
+            violations=self.violations,
+            faults=self.faults,
+            crash_points=self.crash_points,
+            trace=self._digest.hexdigest(),
+            lines=self.lines,
+            seconds=time.process_time() - began,
+        )
+
+    async def _live(self) -> None:
+        self.rules_since.append((0.0, self.rules))
+        end = self.knobs.days * 86_400.0
+        workers = [
+            asyncio.get_running_loop().create_task(self._keep_alive(number))
+            for number in range(self.knobs.workers)
+        ]
+        weather = asyncio.get_running_loop().create_task(self._weather(end))
+        await Admins(self, self._chance("admins")).work(end)
+        weather.cancel()
+        self._clear_up()
+        starts = [booking.present.starts_at for booking in self.book.bookings.values()]
+        last = max(starts, default=self.now()) + timedelta(hours=3) - self.now()
+        await asyncio.sleep(max(last.total_seconds(), CALM_HOURS * 3600.0))
+        for task in workers:
+            task.cancel()
+        for process in self._workers:
+            process.die()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    def _clear_up(self) -> None:
+        """End all faults: what was due has now to come right."""
+        self.calm = self.side.calm = True
+        self.side.away.clear()
+        self.side.locked = False
+        self.database_away = False
+        self.disturbed.append((self.elapsed(), self.elapsed()))
+        self.poke()
+
+    async def _keep_alive(self, number: int) -> None:
+        """Start a worker again whenever it has died, as systemd does."""
+        for life in range(10_000):
+            process = Process(self, f"worker{number}.{life}", self._faulty)
+            self._workers = [p for p in self._workers if not p.dead] + [process]
+            task = start(process, self._life(process))
+            await asyncio.wait([task])
+            process.die()
+            await asyncio.sleep(0)
+            restart = self._restart[number]
+            if not restart.is_set():
+                wait = self._faulty.choice((1.0, 5.0, 60.0, 1800.0)) if not self.calm else 1.0
+                self.disturbed.append((self.elapsed(), self.elapsed() + wait))
+                await asyncio.sleep(wait)
+            restart.clear()
+
+    async def _life(self, process: Process) -> None:
+        try:
+            while self.database_away:  # noqa: ASYNC110 - systemd looks again every so often, too
+                await asyncio.sleep(BACKSTOP)
+            runtime = self._runtime(process, in_line=self.knobs.in_line)
+            await runtime.work(check_rules, runtime, self.clock.now())
+            await process.live(runtime)
+        except (Died, DatabaseFault, asyncio.CancelledError):
+            return
+        except Exception as error:  # noqa: BLE001 - whatever ends a worker is what we look for
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.accuse(f"a worker ended with {type(error).__name__} in {where.name}: {error}")
+
+    async def _weather(self, end: float) -> None:
+        """Let outages and clock jumps come and go."""
+        chance = self._chance("weather")
+        kinds = (
+            Fault.DATABASE_AWAY,
+            Fault.PROVIDER_AWAY,
+            Fault.CONFIGURATION,
+            Fault.CLOCK_FORWARD,
+            Fault.CLOCK_BACK,
+        )
+        possible = [kind for kind in kinds if self.knobs.has(kind)]
+        while possible and self.elapsed() < end:
+            await asyncio.sleep(chance.expovariate(1 / 20_000))
+            await self._storm(chance.choice(possible), chance)
+            self.poke()
+
+    async def _storm(self, kind: Fault, chance: Random) -> None:
+        self.fired(kind)
+        since = self.elapsed()
+        length = chance.choice((60.0, 600.0, 7200.0, 28_800.0))
+        if kind is Fault.DATABASE_AWAY:
+            self.database_away = True
+        elif kind is Fault.PROVIDER_AWAY:
+            self.side.away_refuses = chance.random() < 0.5
+            self.side.away |= set(chance.choice((list(Channel), [Channel.SMS], [Channel.EMAIL])))
+        elif kind is Fault.CONFIGURATION:
+            self.side.locked = True
+        else:
+            by = timedelta(seconds=chance.choice((2, 90, 4000, 30_000)))
+            self.clock.jump(by if kind is Fault.CLOCK_FORWARD else -by)
+            self.poke()
+            await asyncio.sleep(length)
+            self.clock.jump(-by if kind is Fault.CLOCK_FORWARD else by)
+        if kind in {Fault.DATABASE_AWAY, Fault.PROVIDER_AWAY, Fault.CONFIGURATION}:
+            await asyncio.sleep(length)
+            self.database_away = self.side.locked = False
+            self.side.away.clear()
+        self.disturbed.append((since, self.elapsed()))
+        self.note("storm over", kind)
+
+
+def run_seed(seed: int, *, calm: bool = False, keep_lines: bool = False) -> Result:
+    """Run one seed."""
+    world = Seed(drawn.draw(seed, calm=calm))
+    world.keep_lines = keep_lines
+    return world.run()
