@@ -16,6 +16,7 @@ from reminders.cli import (
     importing,
     installation,
     optout,
+    simulate,
     status,
     templates,
     users,
@@ -153,6 +154,7 @@ app.add_typer(installation.commands)
 app.add_typer(importing.commands)
 app.add_typer(visits.commands)
 app.add_typer(work.commands)
+app.add_typer(simulate.commands)
 app.add_typer(status.commands)
 app.add_typer(desk.commands)
 app.add_typer(optout.commands, name="optout", help="Addresses that want no more messages.")
