@@ -74,7 +74,7 @@ class Admins:
         """Do something every now and then until `end`."""
         self._import(self._new_bookings(self._world.knobs.visits // 2), confirm=True)
         while True:
-            await asyncio.sleep(self._chance.expovariate(1 / 7200))
+            await asyncio.sleep(self._chance.expovariate(1 / 9000))
             if self._world.elapsed() >= end:
                 return
             await self._something()

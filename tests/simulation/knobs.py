@@ -129,8 +129,8 @@ def draw(seed: int, *, calm: bool = False) -> Knobs:
     }
     return Knobs(
         seed=seed,
-        days=chance.choice((1, 2, 2)),
-        visits=chance.choice((2, 4, 6)),
+        days=chance.choice((1, 1, 2)),
+        visits=chance.choice((2, 4, 4)),
         workers=chance.choice((1, 1, 2)),
         in_line=chance.random() < 0.3,
         zone=zone,
