@@ -85,7 +85,7 @@ class _Jumps:
             raise StuckError("nothing is left that could happen")
         self._steps += 1
         if timeout > 0:
-            self._clock.advance(timedelta(microseconds=math.ceil(timeout * 1e6)))
+            self._clock.advance(timedelta(microseconds=max(math.ceil(timeout * 1e6 - 1e-3), 1)))
             self._steps = 0
         elif self._steps % STEPS_TAKE_TIME == 0:
             # A timer may fire a nanosecond early, here as anywhere: who then looks again has to

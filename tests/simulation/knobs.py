@@ -109,7 +109,7 @@ def draw(seed: int, *, calm: bool = False) -> Knobs:
     chance = random.Random(f"{seed} knobs")
     zone = chance.choice(ZONES)
     start = chance.choice(STARTS) + timedelta(minutes=chance.randrange(600))
-    share = chance.choice((0.0, 0.15, 0.4, 0.7))
+    share = chance.choice((0.0, 0.2, 0.4, 0.4, 0.7, 0.7))
     rates = {
         fault: 10 ** chance.uniform(-2.3, -0.5)
         for fault in Fault
@@ -132,7 +132,7 @@ def draw(seed: int, *, calm: bool = False) -> Knobs:
         days=chance.choice((1, 1, 2)),
         visits=chance.choice((2, 4, 4)),
         workers=chance.choice((1, 1, 2)),
-        in_line=chance.random() < 0.3,
+        in_line=chance.random() < 0.4,
         zone=zone,
         start=start.replace(tzinfo=ZoneInfo(zone)),
         rates=rates,
