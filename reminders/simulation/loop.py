@@ -35,7 +35,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.clock = clock
         self._selector = _Jumps(clock)
-        self._clock_resolution = 1e-9
+        self._clock_resolution = 5e-7
 
     def time(self) -> float:
         """Return the seconds since the world began."""
