@@ -64,6 +64,9 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
     async def before_write() -> None:
         if runtime.clock.elapsed() >= claimed.lease_ends:
             raise LeaseLostError
+        if runtime.clock.now() > claimed.valid_until:
+            # It lay waiting for too long: it would come in the night, or when it helps no more.
+            raise LeaseLostError
         if provider.stamps:
             now = runtime.clock.now()
             holds = await runtime.work(attempts.stamp, claimed.attempt_id, claimed.lease_token, now)

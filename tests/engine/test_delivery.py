@@ -194,6 +194,22 @@ def test_late_result_of_a_fenced_worker_changes_nothing(clinic: Clinic) -> None:
     assert ("day_before", "sms", "delivered", None) in clinic.states("B1")
 
 
+def test_what_waited_too_long_after_its_claim_does_not_go(clinic: Clinic) -> None:
+    """A text claimed in time that could only be written to the provider too late is not written."""
+    clinic.read(row())
+    clinic.until("2026-12-02 09:44")
+    clinic.clock.set(at("2026-12-02 09:58:30"))
+    batch = clinic.runtime.in_transaction(claim, clinic.runtime, Shelf(), clinic.clock.now(), 10)
+    assert len(batch.claimed) == 1
+    before = len(clinic.texts())
+    clinic.clock.set(at("2026-12-02 09:59:05"))
+    late = asyncio.run(send_all(clinic.runtime, batch.claimed))
+    clinic.runtime.in_transaction(record, clinic.runtime, late, clinic.clock.now())
+    clinic.until("2026-12-02 10:30")
+    assert len(clinic.texts()) == before
+    assert ("fifteen_minutes", "sms", "expired", "deadline_passed") in clinic.states("B1")
+
+
 def test_two_workers_share_without_overlap(open_clinic: Make) -> None:
     """Two claims at once take different messages."""
     clinic = open_clinic()

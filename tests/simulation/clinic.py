@@ -1,7 +1,7 @@
 """The clinic's admins: they import, move, cancel, correct, and note who wants no messages."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -72,7 +72,9 @@ class Admins:
 
     async def work(self, end: float) -> None:
         """Do something every now and then until `end`."""
-        self._import(self._new_bookings(self._world.knobs.visits // 2), confirm=True)
+        await self._do(
+            lambda: self._import(self._new_bookings(self._world.knobs.visits // 2), confirm=True)
+        )
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / 9000))
             if self._world.elapsed() >= end:
@@ -94,6 +96,9 @@ class Admins:
             ),
             (10, 6, 3, 3, 3, 3, 4, 1),
         )[0]
+        await self._do(deed)
+
+    async def _do(self, deed: Callable[[], Awaitable[None] | None]) -> None:
         try:
             done = deed()
             if done is not None:

@@ -50,8 +50,9 @@ class Fault(StrEnum):
 CLINIC = "klinik"
 ZONES = ("Europe/Stockholm", "Europe/Stockholm", "Europe/Helsinki", "America/New_York")
 STARTS = (
-    datetime(2026, 3, 26, 7, 0),
-    datetime(2026, 10, 22, 7, 0),
+    datetime(2026, 3, 28, 7, 0),
+    datetime(2026, 10, 24, 7, 0),
+    datetime(2026, 10, 31, 7, 0),
     datetime(2026, 11, 30, 7, 0),
     datetime(2027, 1, 11, 12, 0),
 )

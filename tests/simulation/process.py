@@ -46,6 +46,9 @@ class World(Protocol):
     def accuse(self, what: str) -> None:
         """Write down a violation."""
 
+    def disturb(self, seconds: float) -> None:
+        """Write down that the coming seconds are not quiet ones."""
+
 
 OWNER: contextvars.ContextVar["Process | None"] = contextvars.ContextVar("OWNER", default=None)
 
@@ -198,6 +201,7 @@ class Process:
                 seconds = self.chance.uniform(1, 60)
             if seconds:
                 self.world.note(self.name, "paused", round(seconds))
+                self.world.disturb(seconds)
                 self._going.clear()
                 asyncio.get_running_loop().call_later(seconds, self._going.set)
         await self._going.wait()

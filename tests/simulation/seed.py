@@ -189,8 +189,12 @@ class Seed:
     def fired(self, fault: Fault) -> None:
         """Count a fault, and remember that its time was not a quiet one."""
         self.faults[fault] += 1
-        self.disturbed.append((self.elapsed(), self.elapsed()))
+        self.disturb(0.0)
         self.note("fault", fault)
+
+    def disturb(self, seconds: float) -> None:
+        """Write down that the coming seconds are not quiet ones."""
+        self.disturbed.append((self.elapsed(), self.elapsed() + seconds))
 
     def happens(self, fault: Fault) -> bool:
         """Draw whether a fault of the machine happens now."""
@@ -311,7 +315,7 @@ class Seed:
         self.side.away.clear()
         self.side.locked = False
         self.database_away = False
-        self.disturbed.append((self.elapsed(), self.elapsed()))
+        self.disturb(0.0)
         self.poke()
 
     async def _keep_alive(self, number: int) -> None:
@@ -326,7 +330,7 @@ class Seed:
             restart = self._restart[number]
             if not restart.is_set():
                 wait = self._faulty.choice((1.0, 5.0, 60.0, 1800.0)) if not self.calm else 1.0
-                self.disturbed.append((self.elapsed(), self.elapsed() + wait))
+                self.disturb(wait)
                 await asyncio.sleep(wait)
             restart.clear()
 
