@@ -42,6 +42,9 @@ STUCK_AFTER = timedelta(minutes=5)
 RETRY_DATABASE = timedelta(seconds=5)
 BLOCKED_WAIT = timedelta(seconds=5)
 
+Companion = Callable[[Runtime, Callable[[], None], asyncio.Event], Awaitable[None]]
+"""What runs beside the loop, given a way to wake it, until the event is set: the web side."""
+
 
 class AlreadyRunningError(RemindersError):
     """Another process sends from the same SQLite file."""
@@ -94,19 +97,23 @@ async def _tick(runtime: Runtime) -> Report:
         await close(runtime)
 
 
-def run(runtime: Runtime) -> int:
-    """Send until SIGTERM or SIGINT; then finish what is in flight and return 0."""
+def run(runtime: Runtime, companion: Companion | None = None) -> int:
+    """Send until SIGTERM or SIGINT; then finish what is in flight and return 0.
+
+    `companion` runs in the same loop, and ends before the database is closed.
+    """
     with sole_sender(runtime):
         threaded = replace(runtime, executor=ThreadPoolExecutor(1, "database"))
-        asyncio.run(Daemon(threaded).serve())
+        asyncio.run(Daemon(threaded, companion).serve())
     return 0
 
 
 class Daemon:
     """One process's loop and the scheduler that wakes it."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, companion: Companion | None = None) -> None:
         self._runtime = runtime
+        self._companion = companion
         self._name = worker_name()
         self._dispatcher = Dispatcher(runtime, self._name)
         self._wake = asyncio.Event()
@@ -122,6 +129,8 @@ class Daemon:
         """Send what falls due, until told to stop."""
         _stop_on_signals(self._dispatcher, self._wake)
         self._start_scheduler()
+        leave = asyncio.Event()
+        beside = asyncio.ensure_future(self._beside(leave))
         try:
             await self._until_database(self._begin)
             _notify("READY=1\nSTATUS=sending")
@@ -134,11 +143,22 @@ class Daemon:
         finally:
             _notify("STOPPING=1")
             self._scheduler.shutdown(wait=False)
+            leave.set()
+            await beside
             self._deafen()
             with contextlib.suppress(DatabaseFault):
                 await self._runtime.work(workers.stopped, self._name, self._runtime.clock.now())
             await close(self._runtime)
             log.info("stopped", worker=self._name)
+
+    async def _beside(self, leave: asyncio.Event) -> None:
+        """Run the companion. Sending goes on without it, should it fail."""
+        if self._companion is None:
+            return
+        try:
+            await self._companion(self._runtime, self._wake.set, leave)
+        except Exception as error:  # noqa: BLE001 - whatever it is, texts come first
+            log.error("companion_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
 
     def _start_scheduler(self) -> None:
         self._scheduler.start()

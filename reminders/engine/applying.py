@@ -16,6 +16,7 @@ from reminders.engine.difference import (
     changes_of,
     find_missing,
 )
+from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.store import clinics, desk, imports, staging, turns
 from reminders.store.database import Connection
@@ -35,17 +36,49 @@ def count_of(runtime: Runtime, staged: Staged) -> int:
 
 
 def apply_whole(
-    conn: Connection, runtime: Runtime, staged: Staged, options: Options, now: datetime
+    conn: Connection,
+    runtime: Runtime,
+    staged: Staged,
+    options: Options,
+    now: datetime,
+    expected: str | None = None,
 ) -> Difference:
-    """Write what a staged file changes, all of it."""
+    """Write what a staged file changes, all of it.
+
+    Raise DifferenceChangedError if that is not what was `expected`.
+    """
     clinic_id = clinics.clinic_id(conn, staged.clinic)
     difference = Difference.empty(staged)
     changes = list(changes_of(conn, runtime, staged, clinic_id, now))
+    if expected is not None:
+        find_missing(conn, runtime, difference, clinic_id, options, now)
+        _compare(Fingerprint.of(conn, clinic_id, changes), difference, expected)
     _write(conn, runtime, staged, clinic_id, changes, difference, now)
     _finish(conn, runtime, clinic_id, difference, options, now)
     _close(conn, difference, staging.no_progress(len(staged.problems)), now)
     staging.clear(conn, staged.run_id)
     return difference
+
+
+def check_unchanged(
+    conn: Connection,
+    runtime: Runtime,
+    staged: Staged,
+    options: Options,
+    now: datetime,
+    expected: str,
+) -> None:
+    """Raise DifferenceChangedError if a file would not change what it was shown to change."""
+    clinic_id = clinics.find_clinic_id(conn, staged.clinic) or 0
+    difference = Difference.empty(staged)
+    find_missing(conn, runtime, difference, clinic_id, options, now)
+    changes = changes_of(conn, runtime, staged, clinic_id, now)
+    _compare(Fingerprint.of(conn, clinic_id, changes), difference, expected)
+
+
+def _compare(seen: Fingerprint, difference: Difference, expected: str) -> None:
+    if difference.mark(seen) != expected:
+        raise DifferenceChangedError
 
 
 def begin_parts(
@@ -59,6 +92,7 @@ def begin_parts(
         "confirmations": staged.confirmations,
         "full": options.full,
         "cancel_missing": options.cancel_missing,
+        "cancel_only": None if options.cancel_only is None else sorted(options.cancel_only),
     }
     staging.save_progress(conn, staged.run_id, begun)
 
@@ -79,7 +113,12 @@ def apply_some(conn: Connection, runtime: Runtime, run_id: int, now: datetime) -
         _write(conn, runtime, staged, clinic_id, changes, difference, now)
         staging.save_progress(conn, run_id, {**_sums(progress, difference), "after": keys[-1]})
         return difference
-    options = Options(full=bool(progress["full"]), cancel_missing=bool(progress["cancel_missing"]))
+    only = progress.get("cancel_only")
+    options = Options(
+        full=bool(progress["full"]),
+        cancel_missing=bool(progress["cancel_missing"]),
+        cancel_only=None if only is None else frozenset(only),
+    )
     _finish(conn, runtime, clinic_id, difference, options, now)
     _close(conn, difference, progress, now)
     return difference
@@ -114,7 +153,7 @@ def _finish(
     run_id = difference.run_id
     find_missing(conn, runtime, difference, clinic_id, options, now)
     if difference.cancels_missing:
-        ids = [visit.id for visit in difference.missing]
+        ids = [visit.id for visit in difference.cancelling]
         desk.cancel_visits(conn, ids, now)
         facts = [Fact("missing_cancelled", i, None, {"import": run_id}) for i in ids]
         write(conn, now, runtime.actor, facts)

@@ -11,7 +11,7 @@ from reminders.domain.state import State
 from reminders.engine import planning
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
-from reminders.store import clinics, desk, imports, ledger, views
+from reminders.store import called, clinics, desk, imports, ledger, views
 from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
 from reminders.store.views import Line, Visit
@@ -127,6 +127,9 @@ class Item:
     contact: str | None
     reason: str
     detail: str
+    visit_id: int = 0
+    contact_id: int = 0
+    version: int = 0
 
 
 def worklist(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
@@ -160,8 +163,9 @@ def _calls(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
             by_visit[line.visit.id].append(line)
     items: list[Item] = []
     for visit in found:
-        items += _calls_for(visit, by_visit[visit.id])
-    return items
+        items += calls_for(visit, by_visit[visit.id])
+    done = called.of_visits(conn, list(by_visit))
+    return [i for i in items if (i.visit_id, i.contact_id, i.version) not in done]
 
 
 def nobody_to_tell(visit: Visit) -> Reason:
@@ -169,7 +173,7 @@ def nobody_to_tell(visit: Visit) -> Reason:
     return Reason.PROTECTED_IDENTITY if visit.protected else Reason.NO_ADDRESS
 
 
-def _calls_for(visit: Visit, found: Sequence[Line]) -> list[Item]:
+def calls_for(visit: Visit, found: Sequence[Line]) -> list[Item]:
     """Return whom to phone about one visit: those whom nothing reached, and nothing will."""
     present = [line for line in found if line.message.key.version == visit.version]
     fine = {State.PLANNED, State.SENDING, State.ACCEPTED, State.DELIVERED}
@@ -185,10 +189,22 @@ def _calls_for(visit: Visit, found: Sequence[Line]) -> list[Item]:
         if unclear or missed or (said_no and not served):
             reason = line.message.reason or Reason.NO_ANSWER
             kind = "unknown" if unclear else "call"
-            items[who] = Item(
-                kind, visit.clinic, visit.ref, visit.starts_at, line.contact, reason.value, ""
-            )
+            items[who] = _item(kind, visit, line.contact, reason, who)
     if not found:
-        reason = nobody_to_tell(visit)
-        items[0] = Item("call", visit.clinic, visit.ref, visit.starts_at, None, reason.value, "")
+        items[0] = _item("call", visit, None, nobody_to_tell(visit), 0)
     return list(items.values())
+
+
+def _item(kind: str, visit: Visit, contact: str | None, reason: Reason, who: int) -> Item:
+    return Item(
+        kind,
+        visit.clinic,
+        visit.ref,
+        visit.starts_at,
+        contact,
+        reason.value,
+        "",
+        visit.id,
+        who,
+        visit.version,
+    )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from reminders.domain.merge import Category, KnownVisit, PatientChange, merge
 from reminders.engine import forecast
+from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Problem
@@ -26,6 +27,8 @@ class Options:
     older_ok: bool = False
     strict: bool = False
     confirmations: bool | None = None
+    cancel_only: frozenset[str] | None = None
+    """Of the missing bookings, those to cancel; None: all, if `cancel_missing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,13 @@ class Difference:
     cancelled: list[tuple[int, str]] = field(default_factory=list)
     missing: list[imports.MissingVisit] = field(default_factory=list)
     cancels_missing: bool = False
+    cancel_only: frozenset[str] | None = None
     problems: list[Problem] = field(default_factory=list)
     sends: forecast.Forecast = field(default_factory=forecast.Forecast)
+    missing_sends: forecast.Forecast = field(default_factory=forecast.Forecast)
+    """What cancelling all the missing bookings would send besides."""
+    fingerprint: str = ""
+    """A digest of all that is shown: the same one means that nothing of it has changed."""
     applied: bool = False
 
     @classmethod
@@ -85,6 +93,19 @@ class Difference:
         self.missing += part.missing
         self.cancels_missing = self.cancels_missing or part.cancels_missing
         self.applied = part.applied
+
+    @property
+    def cancelling(self) -> list[imports.MissingVisit]:
+        """Return the missing bookings that are cancelled."""
+        only = self.cancel_only
+        return [v for v in self.missing if self.cancels_missing and (only is None or v.ref in only)]
+
+    def mark(self, seen: Fingerprint) -> str:
+        """Return the fingerprint of what has been seen of the file, and of the whole."""
+        seen.add([visit.ref for visit in self.missing])
+        seen.add([(p.line, p.column, p.code) for p in self.problems])
+        seen.add(self.confirmations)
+        return seen.digest()
 
     @property
     def moves(self) -> list[Move]:
@@ -175,3 +196,4 @@ def find_missing(
             " bookings are missing. Correct the file, or import it without --cancel-missing."
         )
     difference.cancels_missing = options.cancel_missing and bool(difference.missing)
+    difference.cancel_only = options.cancel_only

@@ -32,6 +32,8 @@ class Forecast:
     first_at: datetime | None = None
     last_at: datetime | None = None
     by_rule: Mapping[str, int] = field(default_factory=dict)
+    samples: Mapping[str, str] = field(default_factory=dict)
+    """One real SMS of each rule."""
 
 
 class Forecaster:
@@ -58,6 +60,7 @@ class Forecaster:
         self._planner = Planner(self._practice, now)
         self._tallies: dict[Hashable, _Tally] = {}
         self._lengths: dict[Hashable, int] = {}
+        self._samples: dict[str, str] = {}
 
     def add(self, change: PatientChange, *, confirm: bool) -> None:
         """Plan one patient's new and changed visits as they would be."""
@@ -96,6 +99,7 @@ class Forecaster:
             first_at=self._first,
             last_at=self._last,
             by_rule=dict(self._messages),
+            samples=dict(self._samples),
         )
 
     def _cases(self, ids: list[int]) -> dict[int, Case]:
@@ -201,6 +205,7 @@ class Forecaster:
             text = self._composer.compose(rule, Channel.SMS, visit, contact, at, short=send.short)
         except TemplateError:
             return 0
+        self._samples.setdefault(send.key.rule, text.body)
         return measure(text.body).segments
 
 

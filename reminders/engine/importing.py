@@ -11,7 +11,14 @@ from pathlib import Path
 
 from reminders.domain.contact import Channel
 from reminders.engine import forecast
-from reminders.engine.applying import AT_ONCE, apply_some, apply_whole, begin_parts, count_of
+from reminders.engine.applying import (
+    AT_ONCE,
+    apply_some,
+    apply_whole,
+    begin_parts,
+    check_unchanged,
+    count_of,
+)
 from reminders.engine.difference import (
     Difference,
     Move,
@@ -20,6 +27,7 @@ from reminders.engine.difference import (
     changes_of,
     find_missing,
 )
+from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Format, Person, Problem, Row, read
@@ -206,25 +214,44 @@ def look(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> D
             raise RefusedFileError("The import is no longer there. Read the file again.")
         difference = Difference.empty(staged)
         forecaster = forecast.Forecaster(conn, runtime, staged.clinic, now)
+        seen = Fingerprint(conn, clinic_id)
         for change in changes_of(conn, runtime, staged, clinic_id, now):
             difference.count(change)
+            seen.add(change)
             forecaster.add(change, confirm=staged.confirmations)
         find_missing(conn, runtime, difference, clinic_id, options, now)
         if difference.cancels_missing:
-            forecaster.add_cancelled([visit.id for visit in difference.missing])
+            forecaster.add_cancelled([visit.id for visit in difference.cancelling])
+        elif difference.missing:
+            besides = forecast.Forecaster(conn, runtime, staged.clinic, now)
+            besides.add_cancelled([visit.id for visit in difference.missing])
+            difference.missing_sends = besides.result()
         difference.sends = forecaster.result()
+        difference.fingerprint = difference.mark(seen)
         return difference
 
 
-def apply(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> Difference:
+def apply(
+    runtime: Runtime,
+    staged: Staged,
+    options: Options,
+    now: datetime,
+    expected: str | None = None,
+) -> Difference:
     """Write what a staged file changes, and return it.
+
+    `expected` is the fingerprint of what was shown. Raise DifferenceChangedError, with nothing
+    written, if it is no longer that (a large file: when its first part is about to be written).
 
     In one transaction; a large file in many short ones, which hold up no sending. Once these have
     begun they go on to the end: an interrupt waits, and a process that dies leaves the rest to
     the next one (`resume`).
     """
     if count_of(runtime, staged) <= AT_ONCE:
-        return runtime.in_transaction(apply_whole, runtime, staged, options, now)
+        return runtime.in_transaction(apply_whole, runtime, staged, options, now, expected)
+    if expected is not None:
+        with runtime.database.reading() as conn:
+            check_unchanged(conn, runtime, staged, options, now, expected)
     runtime.in_transaction(begin_parts, runtime, staged, options, now)
     done = Difference.empty(staged)
     interrupt: KeyboardInterrupt | None = None

@@ -63,6 +63,11 @@ class Library:
         word = re.compile(rf"(?<![\w.]){re.escape(name)}\b")
         return any(word.search(source.text) for source in self._sources.values())
 
+    def language_for(self, name: str, channel: Channel, wished: str | None) -> str | None:
+        """Return the wished language if this template is there in it, else the only one it has."""
+        there = [of for of, called, by in self._sources if (called, by) == (name, channel)]
+        return wished if wished in there or len(there) != 1 else there[0]
+
     def render(self, source: Source, facts: Facts, clinic: ClinicConfig) -> Rendered:
         """Fill a template in. Raise TemplateError naming template and line, never a value."""
         context = make_context(source.language, source.channel, facts, clinic)

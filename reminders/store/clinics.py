@@ -52,6 +52,17 @@ def opt_outs(conn: Connection, clinic_id: int) -> list[tuple[str, str, datetime]
     return [(row.address, row.source, row.recorded_at) for row in rows]
 
 
+def opt_outs_from(conn: Connection, clinic_id: int, limit: int) -> list[tuple[str, str, datetime]]:
+    """Return (address, source, recorded at), in the order of the addresses, at most `limit`."""
+    rows = conn.execute(
+        select(opt_out.c.address, opt_out.c.source, opt_out.c.recorded_at)
+        .where(opt_out.c.clinic_id == clinic_id)
+        .order_by(opt_out.c.address)
+        .limit(limit)
+    )
+    return [(row.address, row.source, row.recorded_at) for row in rows]
+
+
 def add_opt_out(conn: Connection, clinic_id: int, address: str, source: str, now: datetime) -> bool:
     """Record that an address wants no more messages; tell whether it is new."""
     there = conn.execute(

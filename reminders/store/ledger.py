@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from reminders.store.bulk import insert_rows
 from reminders.store.schema import ledger
@@ -58,5 +58,25 @@ def entries(conn: Connection, appointment_id: int) -> list[Entry]:
     """Return all that happened to a visit, oldest first."""
     rows = conn.execute(
         select(ledger).where(ledger.c.appointment_id == appointment_id).order_by(ledger.c.id)
+    )
+    return [Entry(r.at, r.actor, r.message_id, r.event, r.detail) for r in rows]
+
+
+BY_PEOPLE = (
+    "called", "not_called", "moved_by_hand", "cancelled_by_hand", "asked_to_send", "held",
+    "released", "template_approved", "contact_corrected", "contact_added", "stopped_contacting",
+    "started_contacting",
+)  # fmt: skip
+LOOKED_BACK = 20_000
+
+
+def latest_by_people(conn: Connection, limit: int) -> list[Entry]:
+    """Return what people did last, of the latest facts, the newest first."""
+    newest = conn.execute(select(func.max(ledger.c.id))).scalar() or 0
+    rows = conn.execute(
+        select(ledger)
+        .where(ledger.c.id > newest - LOOKED_BACK, ledger.c.event.in_(BY_PEOPLE))
+        .order_by(ledger.c.id.desc())
+        .limit(limit)
     )
     return [Entry(r.at, r.actor, r.message_id, r.event, r.detail) for r in rows]

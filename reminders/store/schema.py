@@ -127,6 +127,7 @@ problem = Table(
     Column("ref", String(200)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("solved_at", UtcDateTime),
+    Index("ix_problem_import_run_id", "import_run_id"),
     Index(
         "ix_problem_open",
         "clinic_id",
@@ -228,6 +229,17 @@ def _while(condition: str, name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
+WENT = "message.state NOT IN ('planned', 'cancelled', 'suppressed')"
+"""What has been handed over, or has ended without: the pages count it by hour."""
+
+TROUBLE = (
+    "(message.state IN ('failed', 'undelivered', 'expired', 'unknown')"
+    " OR message.state = 'suppressed' AND message.reason IN ('no_address', 'no_consent',"
+    " 'opted_out', 'protected_identity', 'render_failed', 'environment', 'quiet_hours',"
+    " 'too_late'))"
+)
+"""What may mean that somebody has to be phoned."""
+
 message = Table(
     "message",
     metadata,
@@ -268,6 +280,8 @@ message = Table(
     _while("state = 'unknown'", "ix_message_sought", "next_at"),
     _while("state = 'accepted'", "ix_message_polled", "next_at"),
     _while("request_id IS NOT NULL", "ix_message_request_id", "request_id"),
+    _while(WENT.replace("message.", ""), "ix_message_went", "changed_at", "state"),
+    _while(TROUBLE.replace("message.", ""), "ix_message_trouble", "truth_starts_at"),
     Index("ix_message_contact_id", "contact_id"),
     Index("ix_message_provider_ref", "provider_ref"),
 )

@@ -301,3 +301,57 @@ def applied(conn: Connection, run_id: int, counts: Mapping[str, object], now: da
         .where(import_run.c.id == run_id)
         .values(applied_at=now, counts=dict(counts))
     )
+
+
+def refs_of(conn: Connection, run_id: int, refs: Sequence[str]) -> set[str]:
+    """Return which of these bookings a file has a readable visit for."""
+    rows = conn.execute(
+        select(staged_visit.c.ref).where(
+            staged_visit.c.import_run_id == run_id,
+            staged_visit.c.ref.in_(list(refs)),
+            staged_visit.c.video,
+        )
+    )
+    return set(rows.scalars())
+
+
+def put_person(
+    conn: Connection,
+    run_id: int,
+    line: int,
+    ref: str,
+    role: str,
+    phone: str | None,
+    email: str | None,
+) -> None:
+    """Give a row's visit a person to tell; one who is there already gets the addresses lacking."""
+    there = conn.execute(
+        select(staged_contact)
+        .where(staged_contact.c.import_run_id == run_id, staged_contact.c.line == line)
+        .limit(1)
+    ).first()
+    if there is not None:
+        conn.execute(
+            update(staged_contact)
+            .where(staged_contact.c.id == there.id)
+            .values(phone=phone or there.phone, email=email or there.email)
+        )
+        return
+    key = conn.execute(
+        select(staged_visit.c.patient_key)
+        .where(staged_visit.c.import_run_id == run_id, staged_visit.c.ref == ref)
+        .limit(1)
+    ).scalar()
+    if key is not None:
+        person = {"line": line, "patient_key": key, "ref": ref, "role": role}
+        person |= {"phone": phone, "email": email}
+        conn.execute(insert(staged_contact).values(import_run_id=run_id, **person))
+
+
+def drop_problems(conn: Connection, run_id: int, line: int, codes: Sequence[str]) -> None:
+    """Forget the problems of a line that has been put right."""
+    conn.execute(
+        delete(problem).where(
+            problem.c.import_run_id == run_id, problem.c.line == line, problem.c.code.in_(codes)
+        )
+    )

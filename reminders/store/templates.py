@@ -36,6 +36,14 @@ def _latest() -> Select[tuple[object, ...]]:
     return select(ranked).where(ranked.c.place == 1)
 
 
+def of_version(conn: Connection, channel: str, version: str) -> list[Source]:
+    """Return the templates of one version: one, unless two languages have the same text."""
+    rows = conn.execute(
+        select(template_version).where(_T.channel == channel, _T.version == version)
+    )
+    return [Source(r.language, r.name, Channel(r.channel), r.source, r.version) for r in rows]
+
+
 def approve(conn: Connection, source: Source, actor: str, now: datetime) -> None:
     """Make this version the one that is sent."""
     this = (

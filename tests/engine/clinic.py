@@ -115,7 +115,7 @@ class Clinic:
         confirmations: bool | None = None,
         apply: bool = True,
         exported_at: datetime | None = None,
-        **options: bool,
+        **options: Any,
     ) -> importing.Difference:
         """Import a file with these lines; exported now unless said otherwise."""
         path = self.folder / "bokningar.csv"

@@ -1,0 +1,162 @@
+"""Every text as its readers see it: per language, reader and situation; and approving a change."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reminders.domain.contact import Channel
+from reminders.domain.template import Source
+from reminders.engine import approval
+from reminders.engine.approval import Waiting
+from reminders.engine.runtime import Runtime
+from reminders.errors import NotFoundError, TemplateError
+from reminders.message.lint import NAMES, Code, Finding, lint
+from reminders.message.render import Library, Rendered
+from reminders.message.samples import samples
+from reminders.message.sms import Measure, measure
+from reminders.store import ledger, templates
+from reminders.store.database import Connection
+from reminders.store.ledger import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One text as some readers get it. `size` and `cost` are an SMS's."""
+
+    readers: tuple[str, ...]
+    rendered: Rendered
+    size: Measure | None
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """One template in one language: what goes out, on each channel, and what is wrong with it."""
+
+    language: str
+    name: str
+    names: tuple[str, ...]
+    sms: tuple[Reading, ...]
+    email: tuple[Reading, ...]
+    findings: tuple[Finding, ...]
+    waiting: int
+
+
+def wall(
+    conn: Connection, runtime: Runtime, clinic: str, language: str, name: str, now: datetime
+) -> Wall:
+    """Return the approved texts of one name in one language, for each kind of reader."""
+    approved = [source for source in templates.approved(conn) if source.language == language]
+    there = {source.name for source in approved}
+    names = [known for known in NAMES if known in there]
+    names += sorted(there - set(names))
+    if not names:
+        raise NotFoundError("There are no approved texts in that language.")
+    if name not in names:
+        name = names[0]
+    chosen = [source for source in approved if source.name == name]
+    by_channel = {source.channel: source for source in chosen}
+    found = lint(chosen, clinic, runtime.clinic(clinic), now).findings
+    return Wall(
+        language,
+        name,
+        tuple(names),
+        _readings(runtime, clinic, by_channel.get(Channel.SMS), now),
+        _readings(runtime, clinic, by_channel.get(Channel.EMAIL), now),
+        tuple(finding for finding in found if finding.code is not Code.MISSING),
+        len(approval.waiting(conn, runtime)),
+    )
+
+
+def _readings(
+    runtime: Runtime, clinic: str, source: Source | None, now: datetime
+) -> tuple[Reading, ...]:
+    """Return each different text once, with all who get it."""
+    if source is None:
+        return ()
+    library, settings = Library([source]), runtime.clinic(clinic)
+    readers: dict[str, list[str]] = {}
+    texts: dict[str, Rendered] = {}
+    for sample in samples(settings, now):
+        try:
+            rendered = library.render(source, sample.facts, settings)
+        except TemplateError:
+            continue
+        texts.setdefault(rendered.body, rendered)
+        readers.setdefault(rendered.body, []).append(sample.name)
+    price = runtime.config.cost.sms_segment
+    found: list[Reading] = []
+    for body, rendered in texts.items():
+        size = measure(body) if source.channel is Channel.SMS else None
+        cost = size.segments * price if size else 0.0
+        found.append(Reading(tuple(readers[body]), rendered, size, cost))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A template whose present text waits: line by line against the one that goes out."""
+
+    waiting: Waiting
+    lines: tuple[tuple[str, str], ...]
+    sample: Rendered | None
+
+
+def edits(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> list[Edit]:
+    """Return the edited templates that nobody has approved."""
+    return [
+        Edit(item, tuple(_compared(item)), _sample(runtime, clinic, item.source, now))
+        for item in approval.waiting(conn, runtime)
+    ]
+
+
+def _compared(item: Waiting) -> Iterator[tuple[str, str]]:
+    """Yield each line, with '+' if it is new, '-' if it is gone, ' ' if it stays."""
+    before = item.approved.text.splitlines() if item.approved else []
+    for line in difflib.ndiff(before, item.source.text.splitlines()):
+        if line[0] in "+- ":
+            yield line[0], line[2:]
+
+
+def _sample(runtime: Runtime, clinic: str, source: Source, now: datetime) -> Rendered | None:
+    settings = runtime.clinic(clinic)
+    first = next(samples(settings, now))
+    try:
+        return Library([source]).render(source, first.facts, settings)
+    except TemplateError:
+        return None
+
+
+def approve(
+    conn: Connection, runtime: Runtime, language: str, name: str, channel: str, version: str,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Approve one text, if it still is the version that was shown."""
+    chosen = [
+        item.source
+        for item in approval.waiting(conn, runtime)
+        if _place(item.source) == (language, name, channel, version)
+    ]
+    if not chosen:
+        raise NotFoundError("That text has been edited again, or approved. Look at it again.")
+    approve_all(conn, runtime, chosen, now)
+
+
+def _place(source: Source) -> tuple[str, str, str, str]:
+    return source.language, source.name, source.channel.value, source.version
+
+
+def approve_all(
+    conn: Connection, runtime: Runtime, chosen: Sequence[Source], now: datetime
+) -> None:
+    """Make these versions the ones that go out."""
+    facts: list[Fact] = []
+    for source in chosen:
+        templates.approve(conn, source, runtime.actor, now)
+        names = ("language", "name", "channel", "version")
+        facts.append(
+            Fact("template_approved", detail=dict(zip(names, _place(source), strict=True)))
+        )
+    ledger.write(conn, now, runtime.actor, facts)
+    templates.replan_render_failures(conn, now)

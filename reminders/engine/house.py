@@ -1,0 +1,39 @@
+"""How the installation is set up, as staff may see it: no secret, no provider's password."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reminders.engine.runtime import Runtime
+from reminders.store import clinics, ledger
+from reminders.store.database import Connection
+from reminders.store.ledger import Entry
+
+SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the settings page shows."""
+
+    opt_outs: tuple[tuple[str, str, object], ...]
+    more_opt_outs: bool
+    acts: tuple[Entry, ...]
+    rules: Mapping[str, Mapping[str, object]]
+
+
+def look(conn: Connection, runtime: Runtime, clinic: str) -> House:
+    """Return the clinic's opt-outs, its rules as they are configured, and what people did last."""
+    clinic_id = clinics.find_clinic_id(conn, clinic) or 0
+    listed = clinics.opt_outs_from(conn, clinic_id, SHOWN + 1)
+    practice = runtime.practices[clinic]
+    rules = {
+        key: rule.model_dump(exclude_defaults=True, exclude_none=True, mode="json", by_alias=True)
+        for key, rule in runtime.config.rules.items()
+        if key in practice.rule
+    }
+    return House(
+        tuple(listed[:SHOWN]),
+        len(listed) > SHOWN,
+        tuple(ledger.latest_by_people(conn, SHOWN // 2)),
+        rules,
+    )

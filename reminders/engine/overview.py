@@ -1,0 +1,94 @@
+"""Today, on one page: what needs a person, what goes out, what went."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reminders.engine import approval, calls
+from reminders.engine.calls import Call
+from reminders.engine.runtime import Runtime
+from reminders.errors import TemplateError
+from reminders.store import clinics, import_pages, keeping, ledger, pages
+from reminders.store.clinics import ClosedChannel
+from reminders.store.database import Connection
+from reminders.store.import_pages import ImportLine, ProblemLine
+from reminders.store.ledger import Fact
+from reminders.store.pages import Hour
+from reminders.store.views import Line
+
+BEHIND = timedelta(hours=8)
+AHEAD = timedelta(hours=16)
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the first page shows. `held`: nothing goes out until a person says so."""
+
+    held: bool
+    channels: tuple[ClosedChannel, ...]
+    calls: tuple[Call, ...]
+    more_calls: bool
+    problems: tuple[ProblemLine, ...]
+    templates_waiting: int
+    hours: tuple[Hour, ...]
+    coming: tuple[Line, ...]
+    last_import: ImportLine | None
+
+    @property
+    def all_well(self) -> bool:
+        """Tell whether nothing needs a person."""
+        return not (
+            self.held or self.channels or self.calls or self.problems or self.templates_waiting
+        )
+
+    @property
+    def reached(self) -> int:
+        """Return how many messages went in the hours shown."""
+        return sum(hour.reached for hour in self.hours)
+
+    @property
+    def planned(self) -> int:
+        """Return how many messages are to go in the hours shown."""
+        return sum(hour.planned for hour in self.hours)
+
+    @property
+    def missed(self) -> int:
+        """Return how many messages did not arrive in the hours shown."""
+        return sum(hour.missed for hour in self.hours)
+
+
+def today(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Overview:
+    """Return what there is to see of one clinic."""
+    clinic_id = clinics.find_clinic_id(conn, clinic) or 0
+    listed = calls.call_list(conn, clinic_id, now, SHOWN)
+    last = import_pages.imports_before(conn, clinic_id, None, 1)
+    return Overview(
+        held=keeping.get(conn, keeping.HELD) is not None,
+        channels=tuple(c for c in clinics.closed_channels(conn) if c.clinic == clinic),
+        calls=listed.waiting,
+        more_calls=listed.more,
+        problems=tuple(import_pages.open_problems(conn, clinic_id, SHOWN)),
+        templates_waiting=_waiting(conn, runtime),
+        hours=tuple(pages.hours(conn, clinic_id, now - BEHIND, now, now + AHEAD)),
+        coming=tuple(pages.coming_lines(conn, clinic_id, now + AHEAD, SHOWN)),
+        last_import=last[0] if last else None,
+    )
+
+
+def _waiting(conn: Connection, runtime: Runtime) -> int:
+    try:
+        return len(approval.waiting(conn, runtime))
+    except TemplateError:
+        return 1
+
+
+def hold(conn: Connection, runtime: Runtime, now: datetime) -> None:
+    """Send nothing more, from any clinic of this installation, until it is released."""
+    keeping.put(conn, keeping.HELD, now.isoformat().encode())
+    ledger.write(conn, now, runtime.actor, [Fact("held")])
+
+
+def release(conn: Connection, runtime: Runtime, now: datetime) -> None:
+    """Let messages go out again."""
+    if keeping.remove(conn, keeping.HELD):
+        ledger.write(conn, now, runtime.actor, [Fact("released")])

@@ -1,0 +1,97 @@
+"""The words of a visit's messages, as their readers see them: told anew from what is kept.
+
+No text is kept. What went out is filled in again from the version of the template that went and
+the facts of that moment; its keyed digest tells whether it is word for word what was sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reminders.domain.contact import Contact
+from reminders.domain.plan import Case
+from reminders.engine.approval import Shelf
+from reminders.engine.runtime import Runtime
+from reminders.engine.texts import Composer
+from reminders.errors import TemplateError
+from reminders.message.render import Library, Rendered
+from reminders.store import cases, outbox, pages, templates
+from reminders.store.database import Connection
+from reminders.store.pages import Handed
+from reminders.store.views import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One message's text. `exact`: word for word what was sent; None if it has not gone."""
+
+    rendered: Rendered
+    exact: bool | None
+
+
+def words_of(
+    conn: Connection, runtime: Runtime, lines: Sequence[Line], now: datetime
+) -> Mapping[int, Words]:
+    """Return the text of each message that has one, by message id. All are of one visit."""
+    if not lines:
+        return {}
+    [case] = cases.load_cases(conn, [lines[0].visit.id], runtime.digest)
+    went = pages.handed(conn, [line.message.id for line in lines])
+    contacts = sorted({line.message.key.contact for line in lines})
+    shared = outbox.addresses(conn, contacts, now)
+    approved = Shelf().library(conn)
+    found: dict[int, Words] = {}
+    for line in lines:
+        sibling = shared[line.message.key.contact].shared_with_sibling
+        attempt = went.get(line.message.id)
+        library = approved if attempt is None else _as_it_went(conn, line, attempt)
+        words = _words(runtime, library, case, line, attempt, now, sibling=sibling)
+        if words is not None:
+            found[line.message.id] = words
+    return found
+
+
+def _as_it_went(conn: Connection, line: Line, attempt: Handed) -> Library:
+    channel = line.message.key.channel
+    return Library(templates.of_version(conn, channel.value, attempt.template_version))
+
+
+def _words(
+    runtime: Runtime,
+    library: Library,
+    case: Case,
+    line: Line,
+    attempt: Handed | None,
+    now: datetime,
+    *,
+    sibling: bool,
+) -> Words | None:
+    message = line.message
+    practice = runtime.practices[line.visit.clinic]
+    rule = practice.rule.get(message.key.rule)
+    person = next((c for c in case.contacts if c.id == message.key.contact), None)
+    if rule is None or person is None:
+        return None
+    composer = Composer(library, runtime.clinic(line.visit.clinic), practice)
+    visit = replace(case.appointment, truth=message.truth)
+    at = attempt.started_at if attempt else max(message.due_at, now)
+    try:
+        rendered = composer.compose(
+            rule,
+            message.key.channel,
+            visit,
+            _reader(person, library, rule.template, line),
+            at,
+            short=message.short,
+            sibling=sibling,
+        )
+    except TemplateError:
+        return None
+    exact = runtime.digest(rendered.body) == attempt.body_digest if attempt else None
+    return Words(rendered, exact)
+
+
+def _reader(person: Contact, library: Library, template: str, line: Line) -> Contact:
+    """Return the contact with a language that the library has, their own before any other."""
+    language = library.language_for(template, line.message.key.channel, person.language)
+    return replace(person, language=language or person.language)

@@ -1,0 +1,48 @@
+"""Contacts that staff correct or add by hand."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from reminders.store.schema import appointment, consent, contact
+
+
+def update_addresses(
+    conn: Connection, contact_id: int, phone: str | None, email: str | None
+) -> None:
+    """Give a contact these addresses."""
+    conn.execute(update(contact).where(contact.c.id == contact_id).values(phone=phone, email=email))
+
+
+def add(conn: Connection, visit_id: int, role: str, phone: str | None, email: str | None) -> int:
+    """Add a contact to a visit's patient; return its id."""
+    patient = select(appointment.c.patient_id).where(appointment.c.id == visit_id)
+    made: int = conn.execute(
+        insert(contact)
+        .values(patient_id=patient.scalar_subquery(), role=role, phone=phone, email=email)
+        .returning(contact.c.id)
+    ).scalar_one()
+    return made
+
+
+def record_consent(
+    conn: Connection, contact_id: int, channel: str, status: str, source: str, now: datetime
+) -> None:
+    """Record a wish of which nothing was recorded."""
+    conn.execute(
+        insert(consent).values(
+            contact_id=contact_id, channel=channel, status=status, source=source, recorded_at=now
+        )
+    )
+
+
+def replan_patient(conn: Connection, visit_id: int, now: datetime) -> None:
+    """Mark the coming visits of a visit's patient for planning."""
+    patient = select(appointment.c.patient_id).where(appointment.c.id == visit_id)
+    conn.execute(
+        update(appointment)
+        .where(
+            appointment.c.patient_id == patient.scalar_subquery(), appointment.c.starts_at >= now
+        )
+        .values(needs_plan=True)
+    )

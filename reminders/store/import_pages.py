@@ -1,0 +1,125 @@
+"""Imports and problem rows as the pages show them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, select, update
+
+from reminders.store.schema import appointment, import_run, problem
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLine:
+    """One import as the history lists it."""
+
+    id: int
+    file_name: str
+    exported_at: datetime
+    applied_at: datetime
+    actor: str
+    counts: Mapping[str, int]
+
+
+def imports_before(
+    conn: Connection, clinic_id: int, before: int | None, limit: int
+) -> list[ImportLine]:
+    """Return applied imports, the newest first, from before the one named."""
+    query = (
+        select(import_run)
+        .where(import_run.c.clinic_id == clinic_id, import_run.c.applied_at.is_not(None))
+        .order_by(import_run.c.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(import_run.c.id < before)
+    return [
+        ImportLine(r.id, r.file_name, r.exported_at, r.applied_at, r.actor, r.counts or {})
+        for r in conn.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemLine:
+    """A problem row as the pages show it."""
+
+    id: int
+    run_id: int
+    line: int
+    column: str | None
+    code: str
+    message: str
+    ref: str | None
+    solved_at: datetime | None
+
+
+def problems_of(conn: Connection, run_id: int, limit: int) -> list[ProblemLine]:
+    """Return the problems of one import, in the order of its lines."""
+    query = select(problem).where(problem.c.import_run_id == run_id).order_by(problem.c.id)
+    return [_problem(row) for row in conn.execute(query.limit(limit))]
+
+
+def open_problems(conn: Connection, clinic_id: int, limit: int) -> list[ProblemLine]:
+    """Return the problems of applied imports that nobody has solved, the newest file first."""
+    query = (
+        select(problem)
+        .join(import_run, import_run.c.id == problem.c.import_run_id)
+        .where(
+            problem.c.solved_at.is_(None),
+            problem.c.clinic_id == clinic_id,
+            import_run.c.applied_at.is_not(None),
+        )
+        .order_by(problem.c.import_run_id.desc(), problem.c.line)
+        .limit(limit)
+    )
+    return [_problem(row) for row in conn.execute(query)]
+
+
+def find_problem(conn: Connection, clinic_id: int, problem_id: int) -> ProblemLine | None:
+    """Return one problem, or None."""
+    row = conn.execute(
+        select(problem).where(problem.c.id == problem_id, problem.c.clinic_id == clinic_id)
+    ).first()
+    return _problem(row) if row else None
+
+
+def _problem(row: Row[tuple[object, ...]]) -> ProblemLine:
+    return ProblemLine(
+        row.id,
+        row.import_run_id,
+        row.line,
+        row.column,
+        row.code,
+        row.message,
+        row.ref,
+        row.solved_at,
+    )
+
+
+def known_refs(conn: Connection, clinic_id: int, refs: Sequence[str]) -> set[str]:
+    """Return which of these bookings are known."""
+    rows = conn.execute(
+        select(appointment.c.ref).where(
+            appointment.c.clinic_id == clinic_id, appointment.c.ref.in_(list(refs))
+        )
+    )
+    return set(rows.scalars())
+
+
+def close_problem(conn: Connection, clinic_id: int, problem_id: int, now: datetime) -> None:
+    """Mark one problem as solved."""
+    conn.execute(
+        update(problem)
+        .where(
+            problem.c.id == problem_id,
+            problem.c.clinic_id == clinic_id,
+            problem.c.solved_at.is_(None),
+        )
+        .values(solved_at=now)
+    )
+
+
+def find_import(conn: Connection, clinic_id: int, run_id: int) -> ImportLine | None:
+    """Return one applied import, or None."""
+    found = imports_before(conn, clinic_id, run_id + 1, 1)
+    return found[0] if found and found[0].id == run_id else None

@@ -1,0 +1,134 @@
+"""The web side as one application: its pages, its static files, what is shown when it fails."""
+
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from reminders.engine.runtime import Runtime
+from reminders.errors import NotFoundError, RemindersError
+from reminders.store.database import DatabaseFault
+from reminders.web import accounts
+from reminders.web.here import show
+from reminders.web.language import known
+from reminders.web.security import User, csrf_field, protect, signed_in
+from reminders.web.site import STATIC, Site
+from reminders.web.views import calls, imports, settings, several, texts, today, visits
+
+log = structlog.get_logger()
+
+PAGES = (
+    accounts.router,
+    today.router,
+    visits.router,
+    several.router,
+    imports.router,
+    calls.router,
+    texts.router,
+    settings.router,
+)
+
+
+def create_app(runtime: Runtime, wake: Callable[[], None] | None = None) -> FastAPI:
+    """Return the web side of an installation. `wake` tells a sender in this process to look."""
+    site = Site(runtime, wake) if wake else Site(runtime)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        site.close()
+
+    app = FastAPI(title="reminders", lifespan=lifespan, openapi_url=None)
+    app.state.site = site
+    app.state.templates = LoginTemplates(site)
+    app.mount("/static", Assets(directory=STATIC), name="static")
+    for router in PAGES:
+        app.include_router(router)
+    app.add_api_route("/", _home, include_in_schema=False)
+    _tell_errors(app)
+    protect(app, runtime)
+    return app
+
+
+class Assets(StaticFiles):
+    """The static files. A new version of them has a new address, so a browser may keep them."""
+
+    def file_response(self, *arguments: Any, **more: Any) -> Response:
+        """Return a file that a browser keeps for a year."""
+        response = super().file_response(*arguments, **more)
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+class LoginTemplates:
+    """Fills in the login page, which knows no user yet, in the frame of all the others."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def TemplateResponse(  # noqa: N802 - the name that Starlette's own has
+        self, request: Request, name: str, values: Mapping[str, Any], status_code: int = 200
+    ) -> Response:
+        """Return a page."""
+        language = known(str(values["language"]))
+        csrf = partial(csrf_field, request)
+        more = {key: value for key, value in values.items() if key != "language"}
+        return show(self._site, request, name, language, status_code, csrf=csrf, **more)
+
+
+async def _home(request: Request, user: Annotated[User, Depends(signed_in)]) -> Response:
+    """Lead to the first clinic of the user."""
+    for key in request.app.state.site.runtime.config.clinics:
+        if user.may(key):
+            return RedirectResponse(f"/c/{key}/today", 303)
+    raise HTTPException(403)
+
+
+def _tell_errors(app: FastAPI) -> None:
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if error.headers and "location" in {name.lower() for name in error.headers}:
+            return Response(status_code=error.status_code, headers=error.headers)
+        return _page(request, error.status_code)
+
+    @app.exception_handler(RequestValidationError)
+    async def misread(request: Request, _error: RequestValidationError) -> Response:
+        return _page(request, 400)
+
+    @app.exception_handler(RemindersError)
+    async def said_no(request: Request, error: RemindersError) -> Response:
+        return _page(request, 404 if isinstance(error, NotFoundError) else 400, str(error))
+
+    @app.exception_handler(DatabaseFault)
+    async def away(request: Request, error: DatabaseFault) -> Response:
+        log.error("database_away", error=type(error).__name__)
+        return _page(request, 503)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        # The text of the error, and the traceback, could hold a patient's values.
+        log.error("page_failed", error=type(error).__name__, at=_place(error))
+        return _page(request, 500)
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+
+
+def _page(request: Request, status: int, said: str | None = None) -> Response:
+    """Return the page that says what went wrong. It asks the database nothing."""
+    user: User | None = getattr(request.state, "user", None)
+    language = known(user.language) if user else accounts.language_of(request)
+    return show(
+        request.app.state.site, request, "error.html", language, status, code=status, said=said
+    )

@@ -1,0 +1,244 @@
+"""Where a request is: whose it is, at which clinic, in which language, and at what time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency
+from fastapi import Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from markupsafe import Markup
+
+from reminders.config import ClinicConfig
+from reminders.domain.reasons import Reason, sentence
+from reminders.engine.runtime import Runtime
+from reminders.intake.problems import Problem
+from reminders.store.import_pages import ProblemLine
+from reminders.store.pages import Person
+from reminders.store.views import Line
+from reminders.web import wording
+from reminders.web.language import N_, Speaking, known
+from reminders.web.notes import NOTES
+from reminders.web.security import Role, User, csrf_field, signed_in
+from reminders.web.site import Site
+
+T = TypeVar("T")
+
+SEE_OTHER = 303
+DAYS_NEAR = {-1: N_("yesterday"), 0: N_("today"), 1: N_("tomorrow")}
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """One request to a page of one clinic."""
+
+    site: Site
+    request: Request
+    user: User
+    clinic: str
+    language: str
+    now: datetime
+
+    @property
+    def runtime(self) -> Runtime:
+        """Return the installation, acting for this user."""
+        return replace(self.site.runtime, actor=self.user.login)
+
+    @property
+    def settings(self) -> ClinicConfig:
+        """Return the clinic's configuration."""
+        return self.site.runtime.clinic(self.clinic)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the clinic's time zone."""
+        return self.settings.zone
+
+    @property
+    def speaking(self) -> Speaking:
+        """Return what says the pages' sentences in the user's language."""
+        return Speaking(self.language)
+
+    @property
+    def may_change(self) -> bool:
+        """Tell whether the user may do more than look."""
+        return self.user.may(self.clinic, Role.ADMIN)
+
+    async def read(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Ask the database."""
+        return await self.site.read(work, *arguments)
+
+    async def write(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Change something, in one short transaction."""
+        return await self.site.write(work, *arguments)
+
+    def url(self, path: str) -> str:
+        """Return the address of one of the clinic's pages."""
+        return f"/c/{self.clinic}/{path}"
+
+    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """Return a page, filled in."""
+        return show(
+            self.site, self.request, template, self.language, status, **self._common(values)
+        )
+
+    def go(self, path: str, note: str | None = None) -> RedirectResponse:
+        """Return the way to another page of the clinic, which then shows a note."""
+        mark = "&" if "?" in path else "?"
+        end = f"{mark}note={note}" if note else ""
+        return RedirectResponse(self.url(path) + end, SEE_OTHER)
+
+    def _common(self, values: dict[str, Any]) -> dict[str, Any]:
+        note = NOTES.get(self.request.query_params.get("note", ""))
+        return {
+            "here": self,
+            "user": self.user,
+            "clinics": [key for key in self.site.runtime.config.clinics if self.user.may(key)],
+            "note": self.speaking.text(note) if note else None,
+            "csrf": partial(csrf_field, self.request),
+            "clock": self.clock,
+            "day": self.day,
+            "moment": self.moment,
+            **values,
+        }
+
+    def clock(self, at: datetime) -> str:
+        """Return the time of day, the clinic's."""
+        return f"{at.astimezone(self.zone):%H:%M}"
+
+    def day(self, at: datetime) -> str:
+        """Return the day in words: today, tomorrow, or like 'Tue 1 Dec'."""
+        local = at.astimezone(self.zone).date()
+        today = self.now.astimezone(self.zone).date()
+        near = DAYS_NEAR.get((local - today).days)
+        if near is not None:
+            return str(self.speaking.text(near))
+        pattern = "EEE d MMM" if local.year == today.year else "EEE d MMM y"
+        return format_date(local, pattern, locale=self.language)
+
+    def moment(self, at: datetime) -> str:
+        """Return the day in words and the time."""
+        return f"{self.day(at)} {self.clock(at)}"
+
+    def long_day(self, at: datetime) -> str:
+        """Return the day with nothing left out, like 'Tuesday 1 December'."""
+        text = format_date(at.astimezone(self.zone).date(), "EEEE d MMMM", locale=self.language)
+        return text[:1].upper() + text[1:]
+
+    def iso_day(self, at: datetime) -> str:
+        """Return the clinic's day as a form's field takes it."""
+        return f"{at.astimezone(self.zone):%Y-%m-%d}"
+
+    def language_name(self, code: str) -> str:
+        """Return what a language is called, in the user's."""
+        try:
+            return Locale.parse(code).get_display_name(self.language) or code
+        except (UnknownLocaleError, ValueError):
+            return code
+
+    def visit(self, ref: str) -> str:
+        """Return the address of a visit's page."""
+        return self.url(f"visit/{quote(ref, safe='')}")
+
+    def rule(self, key: str) -> str:
+        """Return what a rule is called."""
+        return wording.name(wording.RULES, key, self.speaking)
+
+    def template(self, name: str) -> str:
+        """Return what a text is called."""
+        return wording.name(wording.RULES, name, self.speaking)
+
+    def reader(self, sample: str) -> str:
+        """Return who reads a text, and when."""
+        return wording.reader(sample, self.speaking)
+
+    def act(self, event: str) -> str:
+        """Return what somebody did."""
+        return wording.name(wording.ACTS, event, self.speaking)
+
+    def channel(self, key: str) -> str:
+        """Return what a channel is called."""
+        return wording.name(wording.CHANNELS, key, self.speaking)
+
+    def state(self, key: str) -> str:
+        """Return what a message's state is called."""
+        return wording.name(wording.STATES, key, self.speaking)
+
+    def reason(self, code: str) -> str:
+        """Return a reason as a sentence."""
+        return sentence(Reason(code), self.language)
+
+    def role(self, key: str) -> str:
+        """Return what a role is called."""
+        return wording.name(wording.ROLES, key, self.speaking)
+
+    def person(self, one: Person | None) -> str:
+        """Return who somebody is to the visit."""
+        return wording.person(one, self.speaking)
+
+    def phone(self, number: str) -> str:
+        """Return a number as people write it."""
+        return wording.national(number)
+
+    def problem(self, one: ProblemLine) -> str:
+        """Return what is wrong with a row of a file."""
+        return wording.problem(one, self.speaking)
+
+    def letter(self, text: str) -> Markup:
+        """Return an email's text as HTML for the page, which has a style of its own."""
+        return wording.letter(text)
+
+    def fault(self, one: Problem) -> str:
+        """Return what is wrong with a file that is refused."""
+        return wording.fault(one, self.speaking)
+
+    def said(self, text: str) -> str:
+        """Return what the engine said, in the user's language where there are words for it."""
+        return str(self.speaking.text(text.replace("%", "%%")))
+
+    def changes(self, counts: Mapping[str, int]) -> str:
+        """Return what an import changed, in a few words."""
+        return wording.changes(counts, self.speaking)
+
+    def money(self, amount: float, currency: str) -> str:
+        """Return a sum as people of the user's language write it."""
+        return format_currency(amount, currency or "SEK", locale=self.language)
+
+    def whom(self, line: Line) -> str:
+        """Return who a message goes to, and by which channel."""
+        role, _, tail = line.contact.partition(" ")
+        return f"{self.role(role)} {tail} · {self.channel(line.message.key.channel.value)}"
+
+
+def show(
+    site: Site, request: Request, template: str, language: str, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """Return a page in a language, with what every page is given."""
+    page = site.environments[language].get_template(template)
+    text = page.render(path=request.url.path, assets=site.assets, **values)
+    return HTMLResponse(text, status)
+
+
+def here(request: Request, clinic: str, user: Annotated[User, Depends(signed_in)]) -> Here:
+    """Return where the request is. A clinic that is not the user's is not there."""
+    site: Site = request.app.state.site
+    if clinic not in site.runtime.config.clinics or not user.may(clinic):
+        raise HTTPException(404)
+    return Here(site, request, user, clinic, known(user.language), site.runtime.clock.now())
+
+
+def acting(at: Annotated[Here, Depends(here)]) -> Here:
+    """Return where the request is, if the user may change something there."""
+    if not at.may_change:
+        raise HTTPException(403)
+    return at
+
+
+AtClinic = Annotated[Here, Depends(here)]
+Acting = Annotated[Here, Depends(acting)]

@@ -1,0 +1,183 @@
+"""Files that are being read, or wait for a yes.
+
+They live in memory: a restart forgets them, and nothing of them has been applied.
+"""
+
+import tempfile
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+
+from reminders.engine import importing, planning, proposal
+from reminders.engine.fingerprint import DifferenceChangedError
+from reminders.engine.importing import Difference, Options, Staged
+from reminders.engine.proposal import Row
+from reminders.engine.runtime import Runtime
+from reminders.errors import RefusedFileError, RemindersError
+from reminders.intake.problems import Problem
+from reminders.store import clinics
+
+log = structlog.get_logger()
+
+KEPT = 20
+LONGEST_NAME = 80
+BLOCK = 1 << 20
+
+
+class Step(StrEnum):
+    """How far a file has come."""
+
+    READING = "reading"
+    COMPARING = "comparing"
+    READY = "ready"
+    REFUSED = "refused"
+    APPLIED = "applied"
+    GONE = "gone"
+
+
+@dataclass(slots=True)
+class Job:
+    """One file on its way. Only the import thread writes to it, and only whole values."""
+
+    id: str
+    clinic: str
+    actor: str
+    file_name: str
+    options: Options
+    step: Step = Step.READING
+    share: float = 0.0
+    staged: Staged | None = None
+    difference: Difference | None = None
+    rows: list[Row] = field(default_factory=list)
+    said: str = ""
+    faults: tuple[Problem, ...] = ()
+    changed: bool = False
+
+    def note(self, share: float) -> None:
+        """Keep how much of the file is read."""
+        self.share = share
+
+
+class Jobs:
+    """The files of one process, and the one thread that reads them."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._thread = ThreadPoolExecutor(1, "web-import")
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+
+    def find(self, clinic: str, job_id: str) -> Job | None:
+        """Return a clinic's file, or None if it is not known any more."""
+        job = self._jobs.get(job_id)
+        return job if job is not None and job.clinic == clinic else None
+
+    def waiting(self, clinic: str) -> list[Job]:
+        """Return a clinic's files that nobody has said yes or no to, the newest first."""
+        open_steps = {Step.READING, Step.COMPARING, Step.READY}
+        return [
+            j for j in reversed(self._jobs.values()) if j.clinic == clinic and j.step in open_steps
+        ]
+
+    def begin(
+        self, runtime: Runtime, clinic: str, name: str, source: BinaryIO, options: Options
+    ) -> Job:
+        """Copy an uploaded file aside, and begin to read it."""
+        job = Job(runtime.token(), clinic, runtime.actor, file_name(name), options)
+        folder = tempfile.TemporaryDirectory(prefix="reminders-upload-")
+        path = Path(folder.name) / job.file_name
+        with path.open("wb") as target:
+            while block := source.read(BLOCK):
+                target.write(block)
+        self._jobs[job.id] = job
+        self._forget_old()
+        self._thread.submit(self._read, runtime, job, path, folder)
+        return job
+
+    def again(self, runtime: Runtime, job: Job, *, changed: bool = False) -> None:
+        """Compare a file anew with what is known now."""
+        job.step, job.changed = Step.COMPARING, changed
+        self._thread.submit(self._compare, runtime, job)
+
+    def apply(self, runtime: Runtime, job: Job, expected: str, cancel: frozenset[str]) -> None:
+        """Apply a file as it was shown. Raise DifferenceChangedError if that is no longer so."""
+        if job.staged is None or job.step is not Step.READY:
+            raise DifferenceChangedError
+        options = replace(
+            job.options,
+            full=job.options.full or bool(cancel),
+            cancel_missing=bool(cancel),
+            cancel_only=cancel,
+        )
+        now = runtime.clock.now()
+        importing.apply(runtime, job.staged, options, now, expected)
+        job.step = Step.APPLIED
+        self._thread.submit(_plan, runtime)
+
+    def throw_away(self, runtime: Runtime, job: Job) -> None:
+        """Forget a file, and all that was staged of it."""
+        if job.staged is not None and job.step is Step.READY:
+            job.step = Step.GONE
+            importing.forget(runtime, job.staged)
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _forget_old(self) -> None:
+        while len(self._jobs) > KEPT:
+            _, old = self._jobs.popitem(last=False)
+            self.throw_away(self._runtime, old)
+
+    def _read(
+        self, runtime: Runtime, job: Job, path: Path, folder: tempfile.TemporaryDirectory[str]
+    ) -> None:
+        try:
+            now = runtime.clock.now()
+            job.staged = importing.stage(runtime, job.clinic, path, job.options, now, job.note)
+        except RefusedFileError as error:
+            job.said = str(error)
+            job.faults = tuple(p for p in error.problems if isinstance(p, Problem))
+            job.step = Step.REFUSED
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page has to say so
+            log.error("import_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
+            job.said, job.step = "The file could not be read.", Step.REFUSED
+            return
+        finally:
+            folder.cleanup()
+        self._compare(runtime, job)
+
+    def _compare(self, runtime: Runtime, job: Job) -> None:
+        if job.staged is None:
+            return
+        job.step = Step.COMPARING
+        try:
+            now = runtime.clock.now()
+            job.difference = importing.look(runtime, job.staged, job.options, now)
+            with runtime.database.reading() as conn:
+                clinic_id = clinics.find_clinic_id(conn, job.clinic) or 0
+                job.rows = proposal.problem_rows(conn, clinic_id, job.staged.run_id)
+            job.step = Step.READY
+        except RemindersError as error:
+            job.said, job.step = str(error), Step.REFUSED
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page has to say so
+            log.error("import_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
+            job.said, job.step = "The file could not be compared.", Step.REFUSED
+
+
+def _plan(runtime: Runtime) -> None:
+    """Plan what an import has changed, where no sender in this process does it at once."""
+    while runtime.in_transaction(planning.plan_pending, runtime, runtime.clock.now())[0]:
+        pass
+
+
+def file_name(given: str) -> str:
+    """Return a file's own name, harmless and not too long; its ending is kept."""
+    name = "".join(sign for sign in Path(given.replace("\\", "/")).name if sign.isprintable())
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem[:LONGEST_NAME]}{dot}{ending[:10]}".strip(". ") or "file.csv"

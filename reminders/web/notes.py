@@ -1,0 +1,31 @@
+"""What a page says once after something was done; the address carries the short name."""
+
+from collections.abc import Mapping
+
+from reminders.web.language import N_
+
+NOTES: Mapping[str, str] = {
+    "moved": N_("The visit has a new time. Those who knew of the old one are told."),
+    "cancelled": N_("The visit is cancelled. Those who knew of it are told."),
+    "help": N_("The connection help goes out now."),
+    "resent": N_("The message goes out now."),
+    "nobody": N_("Nothing will be sent. Phone instead: the reasons stand below."),
+    "contact": N_("The contact is corrected. What was planned for the old address is taken back."),
+    "unchanged": N_("Nothing was changed."),
+    "stopped": N_("Nothing more is sent to that address."),
+    "started": N_("Messages may be sent to that address again."),
+    "called": N_("Ticked off."),
+    "uncalled": N_("Back on the list."),
+    "approved": N_("The text is approved, and goes out from now on."),
+    "imported": N_("The import is applied."),
+    "thrown_away": N_("The file was not imported. Nothing was changed."),
+    "solved": N_("The row is put right."),
+    "told": N_("Messages are on their way to all of them."),
+    "day_cancelled": N_("The visits are cancelled. Those who knew of them are told."),
+    "paused": N_("Nothing more goes out until you let it."),
+    "resumed": N_("Messages go out again."),
+    "not_found": N_("There is no such booking, and it is no phone number or email address."),
+    "no_file": N_("Choose a file first."),
+    "lost": N_("That file is not known any more. Choose it again; nothing was changed."),
+    "language": N_("From now on the pages are in English."),
+}

@@ -1,0 +1,44 @@
+"""The call list: whom to phone, and ticking them off."""
+
+from typing import Annotated
+
+from fastapi import Form
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from reminders.engine import calls
+from reminders.store import clinics
+from reminders.store.database import Connection
+from reminders.web.here import Acting, AtClinic, Here
+from reminders.web.security import page_router
+
+router = page_router(prefix="/c/{clinic}")
+
+Text = Annotated[str, Form(max_length=400)]
+
+
+@router.get("/calls")
+async def call_list(here: AtClinic) -> HTMLResponse:
+    """Show whom to phone."""
+    return here.page("calls.html", found=await here.read(_call_list, here))
+
+
+def _call_list(conn: Connection, here: Here) -> calls.CallList:
+    return calls.call_list(conn, clinics.find_clinic_id(conn, here.clinic) or 0, here.now)
+
+
+@router.post("/called")
+async def tick(
+    here: Acting, ref: Text = "", contact: Annotated[int, Form()] = 0, initials: Text = ""
+) -> RedirectResponse:
+    """Tick somebody off."""
+    await here.write(calls.tick, here.runtime, here.clinic, ref, contact, initials, here.now)
+    return here.go("calls", "called")
+
+
+@router.post("/not-called")
+async def untick(
+    here: Acting, ref: Text = "", called: Annotated[int, Form()] = 0
+) -> RedirectResponse:
+    """Put somebody back."""
+    await here.write(calls.untick, here.runtime, here.clinic, ref, called, here.now)
+    return here.go("calls", "uncalled")

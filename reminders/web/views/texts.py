@@ -1,0 +1,40 @@
+"""Texts: every one as its readers see it, and approving a change."""
+
+from typing import Annotated
+
+from fastapi import Form, Query
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from reminders.engine import gallery
+from reminders.web.here import Acting, AtClinic
+from reminders.web.security import page_router
+
+router = page_router(prefix="/c/{clinic}")
+
+Text = Annotated[str, Form(max_length=400)]
+Asked = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/texts")
+async def texts(here: AtClinic, language: Asked = "", name: Asked = "") -> HTMLResponse:
+    """Show one text, for each kind of reader."""
+    languages = here.settings.languages
+    chosen = language if language in languages else languages[0]
+    wall = await here.read(gallery.wall, here.runtime, here.clinic, chosen, name, here.now)
+    return here.page("texts.html", wall=wall, languages=languages)
+
+
+@router.get("/texts/waiting")
+async def waiting(here: AtClinic) -> HTMLResponse:
+    """Show the edited texts beside those that go out."""
+    found = await here.read(gallery.edits, here.runtime, here.clinic, here.now)
+    return here.page("texts_waiting.html", found=found)
+
+
+@router.post("/texts/approve")
+async def approve(
+    here: Acting, language: Text = "", name: Text = "", channel: Text = "", version: Text = ""
+) -> RedirectResponse:
+    """Approve one version of one text."""
+    await here.write(gallery.approve, here.runtime, language, name, channel, version, here.now)
+    return here.go("texts/waiting", "approved")

@@ -1,0 +1,197 @@
+"""The names that the pages give to rules, channels, states, people and problems."""
+
+import functools
+from collections.abc import Mapping
+
+import phonenumbers
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from reminders.intake.problems import Problem
+from reminders.store.import_pages import ProblemLine
+from reminders.store.pages import Person
+from reminders.web.language import N_, Speaking
+
+RULES: Mapping[str, str] = {
+    "booked": N_("Confirmation"),
+    "moved": N_("New time"),
+    "cancelled": N_("Cancellation"),
+    "day_before": N_("The day before"),
+    "two_days": N_("Two days before"),
+    "fifteen_minutes": N_("15 minutes before"),
+    "help": N_("Connection help"),
+    "not_come": N_("We are waiting for you"),
+    "confirmation": N_("Confirmation"),
+}
+CHANNELS: Mapping[str, str] = {"sms": N_("SMS"), "email": N_("Email")}
+ROLES: Mapping[str, str] = {"patient": N_("Patient"), "guardian": N_("Guardian")}
+STATES: Mapping[str, str] = {
+    "planned": N_("Planned"),
+    "sending": N_("Being sent"),
+    "accepted": N_("Sent"),
+    "unknown": N_("Not known"),
+    "delivered": N_("Delivered"),
+    "undelivered": N_("Not delivered"),
+    "failed": N_("Failed"),
+    "expired": N_("Too late"),
+    "cancelled": N_("Taken back"),
+    "suppressed": N_("Not sent"),
+}
+VISITS: Mapping[str, str] = {"booked": N_("Booked"), "cancelled": N_("Cancelled")}
+PROBLEMS: Mapping[str, str] = {
+    "broken_row": N_("The row is broken: it has another number of cells than the header."),
+    "bad_ref": N_("The booking reference cannot be read."),
+    "bad_time": N_("The date or the time cannot be read."),
+    "ambiguous_date": N_("The date can be read in two ways. Write it like 2026-12-01."),
+    "impossible_time": N_("The time does not exist that night, as the clocks are put forward."),
+    "doubled_time": N_("The time comes twice that night, as the clocks are put back."),
+    "past_time": N_("The time has already passed."),
+    "far_time": N_("The date is very far away: is the year right?"),
+    "unknown_status": N_("It is not clear whether the visit is booked or cancelled."),
+    "formula": N_("The cell holds a formula, and is not read."),
+    "lost_digits": N_("The number has lost its digits to a spreadsheet (4.67E+10)."),
+    "no_kind": N_("The kind of visit is missing."),
+    "bad_phone": N_("The mobile number cannot be read."),
+    "not_mobile": N_("The number is not a mobile number, so no SMS can reach it."),
+    "bad_email": N_("The email address cannot be read."),
+    "unknown_role": N_("It is not clear whether the person is the patient or a guardian."),
+    "bad_consent": N_("It is not clear whether consent is given; it is taken as refused."),
+    "bad_yes_no": N_("A yes or a no cannot be read."),
+    "bad_birth_date": N_("The birth date cannot be read."),
+    "bad_identity": N_("The identity number cannot be read."),
+    "bad_patient": N_("The patient's key cannot be read."),
+    "no_contact": N_("There is nobody to send a message to."),
+}
+LANGUAGES: Mapping[str, str] = {"sv": N_("Swedish"), "en": N_("English")}
+
+
+def name(names: Mapping[str, str], key: str, speaking: Speaking) -> str:
+    """Return what the pages call something; a clinic's own name as it is, made readable."""
+    known = names.get(key)
+    return str(speaking.text(known)) if known else key.replace("_", " ").capitalize()
+
+
+def national(phone: str) -> str:
+    """Return a number as people of its country write it."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return phone
+    style = phonenumbers.PhoneNumberFormat
+    home = phonenumbers.region_code_for_number(number) == "SE"
+    return phonenumbers.format_number(number, style.NATIONAL if home else style.INTERNATIONAL)
+
+
+def person(one: Person | None, speaking: Speaking) -> str:
+    """Return who somebody is to the visit."""
+    return name(ROLES, one.role, speaking) if one else str(speaking.text("Nobody is known"))
+
+
+def problem(one: ProblemLine, speaking: Speaking) -> str:
+    """Return what is wrong with a row: in English as the reader of files says it."""
+    if speaking.language == "en" or one.code not in PROBLEMS:
+        return one.message
+    return name(PROBLEMS, one.code, speaking)
+
+
+def letter(text: str) -> Markup:
+    """Return Markdown as HTML. Markup in the text itself is escaped, and nothing is loaded."""
+    return Markup(_markdown().render(text))  # noqa: S704 - the parser escapes all HTML
+
+
+@functools.cache
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False, "breaks": True}).disable("image")
+
+
+def fault(one: Problem, speaking: Speaking) -> str:
+    """Return what is wrong with a line of a file that is refused."""
+    if speaking.language == "en" or one.code.value not in PROBLEMS:
+        return one.message
+    return name(PROBLEMS, one.code.value, speaking)
+
+
+def reader(sample: str, speaking: Speaking) -> str:
+    """Return who reads a sample, and when, from its parts: 'patient of 13, tomorrow, sibling'."""
+    return ", ".join(_part(part, speaking) for part in sample.split(", "))
+
+
+def _part(part: str, speaking: Speaking) -> str:
+    words, _, age = part.rpartition(" ")
+    if age.isdigit():
+        return str(speaking.text(f"{words} %(age)s", age=age))
+    return str(speaking.text(part))
+
+
+def changes(counts: Mapping[str, int], speaking: Speaking) -> str:
+    """Return what an import changed, in a few words."""
+    said = [
+        f"{counts[key]} {speaking.text(label)}" for key, label in CHANGES.items() if counts.get(key)
+    ]
+    return ", ".join(said) or str(speaking.text("nothing"))
+
+
+CHANGES: Mapping[str, str] = {
+    "new": N_("new"),
+    "moved": N_("moved"),
+    "cancelled": N_("cancelled"),
+    "updated": N_("with other changes"),
+    "problems": N_("problems"),
+}
+SAID = (
+    N_("The new time has already passed. Give a time that is still to come."),
+    N_("Write a mobile number or an email address."),
+    N_("Write your initials: one to sixteen characters."),
+    N_("That contact is no longer there. Look at the visit again."),
+    N_("That address is no longer the visit's. Look at the visit again."),
+    N_("The patient's identity is protected: no contact is kept. Phone instead."),
+    N_("Say whether the person is the patient or a guardian."),
+    N_("That row is no longer there. Look at the file's difference again."),
+    N_("That text has been edited again, or approved. Look at it again."),
+    N_(
+        "Somebody has changed one of these visits since they were shown. Nothing was done:"
+        " look at them again."
+    ),
+    N_(
+        "The phone number has letters or other signs in it. Write one number alone, like 070-174"
+        " 06 05."
+    ),
+    N_(
+        "This is not a whole phone number. Write it like 070-174 06 05, or from another country"
+        " like +47 and the number."
+    ),
+    N_("The phone number takes no text messages. Write a mobile number, like 070-174 06 05."),
+    N_(
+        "This is not an email address. Write one address alone, like name@example.org, with no å,"
+        " ä or ö before the @."
+    ),
+    N_("The file could not be read."),
+    N_("The file could not be compared."),
+)
+"""What the engine says to people, in words that the pages can say in their language."""
+
+READERS = (
+    N_("guardian of a child of %(age)s"),
+    N_("patient of %(age)s"),
+    N_("guardian"),
+    N_("age unknown"),
+    N_("later"),
+    N_("sibling"),
+    N_("booked late"),
+)
+ACTS: Mapping[str, str] = {
+    "called": N_("Ticked somebody off on the call list"),
+    "not_called": N_("Put somebody back on the call list"),
+    "moved_by_hand": N_("Moved a visit"),
+    "cancelled_by_hand": N_("Cancelled a visit"),
+    "asked_to_send": N_("Sent a text by hand"),
+    "held": N_("Stopped all sending"),
+    "released": N_("Let messages go out again"),
+    "template_approved": N_("Approved a text"),
+    "contact_corrected": N_("Corrected a contact"),
+    "contact_added": N_("Added a contact"),
+    "stopped_contacting": N_("Stopped messages to an address"),
+    "started_contacting": N_("Let messages go to an address again"),
+}
+NOTHING = N_("nothing")
+UNKNOWN_PERSON = N_("Nobody is known")

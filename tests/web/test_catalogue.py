@@ -1,0 +1,39 @@
+"""The pages say everything in both languages."""
+
+import re
+
+from reminders.domain.reasons import SENTENCES
+from reminders.intake.problems import ProblemCode
+from reminders.web.language import Speaking, words
+from reminders.web.wording import PROBLEMS
+from tests.web.sentences import sentences
+
+
+def test_each_sentence_is_there_in_swedish() -> None:
+    """Each sentence of the pages has a Swedish one, with no value that the English one lacks."""
+    known = vars(words("sv"))["_catalog"]
+    for said, place in sentences().items():
+        keys = [said[0]] if len(said) == 1 else [(said[0], 0), (said[0], 1)]
+        for english, key in zip(said, keys, strict=True):
+            assert key in known, f"{place}: {english}"
+            values = set(re.findall(r"%\((\w+)\)s", known[key]))
+            assert values <= {*re.findall(r"%\((\w+)\)s", english), "count"}, f"{place}: {english}"
+
+
+def test_values_are_escaped_and_sentences_are_not() -> None:
+    """What a file or a person wrote can put no markup into a page."""
+    told = Speaking("sv").text("Imported %(time)s by %(who)s", time="i dag", who="<script>")
+    assert str(told) == "Inläst i dag av &lt;script&gt;"
+    assert Speaking("en").plural("One visit", "%(count)s visits", 2) == "2 visits"
+
+
+def test_each_problem_that_a_row_can_have_is_explained() -> None:
+    """Each code of a row's problem has its Swedish sentence."""
+    whole_file = {
+        "unreadable_file", "empty_file", "not_text", "mixed_encoding", "nul_character",
+        "open_quote", "cut_off", "too_long", "missing_column", "repeated_column", "unknown_field",
+        "contradiction",
+    }  # fmt: skip
+    lacking = {code.value for code in ProblemCode} - set(PROBLEMS) - whole_file
+    assert lacking == set()
+    assert SENTENCES
