@@ -61,6 +61,21 @@ PROBLEMS: Mapping[str, str] = {
     "bad_identity": N_("The identity number cannot be read."),
     "bad_patient": N_("The patient's key cannot be read."),
     "no_contact": N_("There is nobody to send a message to."),
+    "unreadable_file": N_("The file cannot be read."),
+    "empty_file": N_("The file is empty."),
+    "not_text": N_("The file is neither text nor a spreadsheet."),
+    "mixed_encoding": N_("The file mixes two ways of writing letters. Export it again."),
+    "nul_character": N_("The file holds signs that no text has: it is damaged. Export it again."),
+    "open_quote": N_("A quotation mark is never closed."),
+    "cut_off": N_("The file ends in the midst of a row: it is cut off. Export it again."),
+    "too_long": N_("A row or a cell is far too long."),
+    "missing_column": N_("A column that is needed is missing."),
+    "repeated_column": N_("Two columns mean the same thing."),
+    "unknown_field": N_("The configuration names a field that there is none of."),
+    "contradiction": N_("Two rows of one booking say different things."),
+    "too_large": N_("The file is too large."),
+    "password": N_("The file is locked with a password. Save it without one."),
+    "broken_sheet": N_("The spreadsheet is damaged. Save it again, or export as CSV."),
 }
 LANGUAGES: Mapping[str, str] = {"sv": N_("Swedish"), "en": N_("English")}
 

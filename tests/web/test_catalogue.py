@@ -2,7 +2,6 @@
 
 import re
 
-from reminders.domain.reasons import SENTENCES
 from reminders.intake.problems import ProblemCode
 from reminders.web.language import Speaking, words
 from reminders.web.wording import PROBLEMS
@@ -27,13 +26,6 @@ def test_values_are_escaped_and_sentences_are_not() -> None:
     assert Speaking("en").plural("One visit", "%(count)s visits", 2) == "2 visits"
 
 
-def test_each_problem_that_a_row_can_have_is_explained() -> None:
-    """Each code of a row's problem has its Swedish sentence."""
-    whole_file = {
-        "unreadable_file", "empty_file", "not_text", "mixed_encoding", "nul_character",
-        "open_quote", "cut_off", "too_long", "missing_column", "repeated_column", "unknown_field",
-        "contradiction",
-    }  # fmt: skip
-    lacking = {code.value for code in ProblemCode} - set(PROBLEMS) - whole_file
-    assert lacking == set()
-    assert SENTENCES
+def test_each_problem_is_explained() -> None:
+    """Each code of what can be wrong with a file has its sentence on the pages."""
+    assert {code.value for code in ProblemCode} - set(PROBLEMS) == set()
