@@ -22,7 +22,7 @@ from reminders.web.here import show
 from reminders.web.language import known
 from reminders.web.security import User, csrf_field, protect, signed_in
 from reminders.web.site import STATIC, Site
-from reminders.web.views import calls, imports, settings, several, texts, today, visits
+from reminders.web.views import calls, imports, settings, several, texts, today, visits, whatif
 
 log = structlog.get_logger()
 
@@ -35,6 +35,7 @@ PAGES = (
     calls.router,
     texts.router,
     settings.router,
+    whatif.router,
 )
 
 
