@@ -62,8 +62,14 @@ def _outage(here: Here, start: datetime, day: str, clock: str, hours: str) -> Ou
 
 
 def _rehearse(
-    here: Here, name: str, source: BinaryIO, start: datetime, outage: Outage | None, *, confirm: bool
-) -> Rehearsal:  # fmt: skip
+    here: Here,
+    name: str,
+    source: BinaryIO,
+    start: datetime,
+    outage: Outage | None,
+    *,
+    confirm: bool,
+) -> Rehearsal:
     config = here.site.runtime.config
     with tempfile.TemporaryDirectory(prefix="reminders-upload-") as folder:
         path = Path(folder) / name
