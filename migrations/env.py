@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from reminders.store.schema_desk import metadata
+from reminders.store.schema_inbound import metadata
 from reminders.store.types import UtcDateTime
 
 

@@ -5,6 +5,7 @@ key, the value is read from the file named (for secrets).
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from reminders.config_rules import RuleConfig, parse_duration, parse_quiet
 from reminders.domain.contact import Channel, Consent
+from reminders.domain.replies import REPLIES, REPLY_KEYS
 from reminders.domain.rules import Practice
 from reminders.errors import ConfigError
 from reminders.resources import example_config
@@ -42,6 +44,9 @@ def _quiet(value: str) -> str:
     parse_quiet(value)
     return value
 
+
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{5,6}")
+"""Senders that can receive: a number with its country, or a short code."""
 
 Duration = Annotated[str, AfterValidator(_duration)]
 
@@ -77,6 +82,7 @@ class ChannelConfig(Model):
     sender: str = ""
     reply_to: str | None = None
     messages_per_second: float | None = Field(default=None, gt=0, le=10_000)
+    two_way: bool = False
 
 
 class ImportConfig(Model):
@@ -104,6 +110,7 @@ class ClinicConfig(Model):
     cancel_deadline: Duration = "24h"
     quiet_hours: Annotated[str, AfterValidator(_quiet)] = "21:00-08:00"
     confirm_within: Duration = "3d"
+    check_login_before: Duration = "7d"
     private_words: tuple[str, ...] = ()
     app: AppConfig = AppConfig()
     eid: EidConfig = EidConfig()
@@ -113,6 +120,24 @@ class ClinicConfig(Model):
     rules: tuple[str, ...] | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _only_a_number_can_be_answered(self) -> "ClinicConfig":
+        if self.email.two_way:
+            raise ValueError(
+                "'two_way' is for sms: answers to emails go to the email section's 'reply_to'"
+            )
+        if self.sms.two_way and not _NUMBER.fullmatch(self.sms.sender):
+            raise ValueError(
+                "with sms.two_way, sms.sender must be a number that can receive, like +46701740605"
+                " or 71456: nobody can answer a sender that is a name"
+            )
+        return self
+
+    @property
+    def can_reply(self) -> bool:
+        """Tell whether a text of this clinic may invite an answer."""
+        return self.sms.two_way
 
     @property
     def zone(self) -> ZoneInfo:
@@ -183,6 +208,11 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _clinics_name_rules(self) -> "Config":
+        for reserved in sorted(REPLY_KEYS & set(self.rules)):
+            raise ValueError(
+                f"rules.{reserved}: this name is the program's own, for its answers to what"
+                " patients write; choose another"
+            )
         for key, clinic in self.clinics.items():
             for rule in clinic.rules or ():
                 if rule not in self.rules:
@@ -209,9 +239,13 @@ class Config(Model):
             clinic=clinic_key,
             zone=clinic.zone,
             video_kinds=frozenset(kind.casefold() for kind in clinic.imports.video_kinds),
-            rules=tuple(self.rules[key].rule(key) for key in self.rules if key in keys),
+            rules=(
+                *(self.rules[key].rule(key) for key in self.rules if key in keys),
+                *(REPLIES if clinic.can_reply else ()),
+            ),
             quiet=parse_quiet(clinic.quiet_hours),
             confirm_within=parse_duration(clinic.confirm_within),
+            own_from_age=clinic.eid.own_from_age,
         )
 
 

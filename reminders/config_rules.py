@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from datetime import time, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reminders.domain.contact import Channel, Role
+from reminders.domain.quiet import QuietHours
 from reminders.domain.rules import (
     After,
     Audience,
@@ -16,7 +17,6 @@ from reminders.domain.rules import (
     Deliver,
     Event,
     Late,
-    QuietHours,
     QuietPolicy,
     Rule,
     When,
@@ -96,7 +96,7 @@ class RuleConfig(BaseModel):
     days_before: int | None = Field(default=None, ge=0, le=365)
     at: str | None = None
     after: str | None = None
-    on: Event | None = None
+    on: Literal["booked", "moved", "cancelled", "request"] | None = None
     template: str | None = None
     audience: AudienceConfig = AudienceConfig()
     channels: tuple[Channel, ...] = Field(default=(Channel.SMS, Channel.EMAIL), min_length=1)
@@ -131,7 +131,7 @@ class RuleConfig(BaseModel):
 
     def _when(self) -> When:
         if self.on is not None:
-            return self.on
+            return Event(self.on)
         if self.after is not None:
             return After(parse_length(self.after))
         if self.days_before is not None:

@@ -11,9 +11,11 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
 from reminders.cli import (
+    contact,
     database,
     desk,
     importing,
+    inbound,
     installation,
     optout,
     simulate,
@@ -157,6 +159,9 @@ app.add_typer(work.commands)
 app.add_typer(simulate.commands)
 app.add_typer(status.commands)
 app.add_typer(desk.commands)
+app.add_typer(contact.own_login_commands)
+app.add_typer(contact.commands, name="contact", help="People of a visit: wishes and consent.")
+app.add_typer(inbound.commands, name="inbound", help="What people have written to us.")
 app.add_typer(optout.commands, name="optout", help="Addresses that want no more messages.")
 app.add_typer(templates.commands, name="templates", help="The texts: check, preview, approve.")
 app.add_typer(users.commands, name="users", help="Who may use the pages and the JSON API.")

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -39,7 +40,19 @@ commands = family()
 @commands.command(
     epilog=examples("reminders templates approve", "reminders templates approve --yes")
 )
-def approve(ctx: typer.Context, yes: Yes = False, as_json: AsJson = False) -> None:
+def approve(
+    ctx: typer.Context,
+    changes_meaning: Annotated[
+        bool,
+        typer.Option(
+            "--changes-meaning",
+            help="They say something else than what people have consented to: those who have"
+            " stand on the worklist until they are told.",
+        ),
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
     """Show how each edited text differs from the approved one, ask, and approve them.
 
     Until then the last approved text is sent. Ends with 1 if nobody said yes.
@@ -53,7 +66,8 @@ def approve(ctx: typer.Context, yes: Yes = False, as_json: AsJson = False) -> No
         agreed = bool(found) and ask(f"Approve {plural(len(found), 'text')}?", yes=yes)
         done: list[Source] = []
         if agreed:
-            done = runtime.in_transaction(approval.approve, runtime, runtime.actor, now)
+            agree = partial(approval.approve, changes_meaning=changes_meaning)
+            done = runtime.in_transaction(agree, runtime, runtime.actor, now)
     left = [] if agreed else [item.source for item in found]
     if as_json:
         print_json({"approved": [_name(s) for s in done], "waiting": [_name(s) for s in left]})

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from reminders.cli import screen
+from reminders.cli.contact import people_text, person_json
 from reminders.cli.screen import indented, iso, local, plural, print_json, say, table
 from reminders.cli.session import (
     AsJson,
@@ -25,7 +26,8 @@ from reminders.config import Config
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason, sentence
 from reminders.engine import desk
-from reminders.engine.desk import Item, Shown
+from reminders.engine.desk import Shown
+from reminders.engine.items import Item
 from reminders.store import views
 from reminders.store.ledger import Entry
 from reminders.store.views import Line, Visit
@@ -36,6 +38,9 @@ KINDS = {
     "channel": "Nothing goes out on these channels",
     "call": "To phone: nothing has reached them",
     "unknown": "Not known whether it arrived: phone if it is urgent",
+    "answer": "Has written to us: 'reminders inbound done' ticks it off",
+    "login": "No login of their own that is known to work",
+    "inform": "Consented to texts that say something else now",
     "problem": "Rows of files to correct",
 }
 
@@ -71,6 +76,10 @@ def _visit_json(shown: Shown, zone: ZoneInfo) -> dict[str, Any]:
         "version": visit.version,
         "known_at": iso(visit.known_at, zone),
         "protected": visit.protected,
+        "own_login": shown.patient.own_login.value,
+        "confirmed_at": iso(shown.patient.confirmed_at, zone),
+        "confirmed_by": shown.patient.confirmed_by,
+        "people": [person_json(person, zone) for person in shown.patient.people],
         "messages": [message_json(line, zone) for line in shown.lines],
         "not_planned": [
             {"rule": e.rule, "reason": e.reason.value, "sentence": told(e.reason)}
@@ -124,12 +133,24 @@ def _visit_text(shown: Shown, zone: ZoneInfo) -> str:
             f" {visit.status}",
             0,
         ),
+        *_confirmed(shown, zone),
         messages_text(list(shown.lines), zone) if shown.lines else _why_nothing(visit),
         *_explained(shown),
+        *people_text(shown.patient, zone),
     ]
     if shown.entries:
         parts.append("\n".join(["What has happened", *(_entry(e, zone) for e in shown.entries)]))
     return "\n\n".join(parts)
+
+
+def _confirmed(shown: Shown, zone: ZoneInfo) -> list[str]:
+    """Return who has answered that they come; nothing where nobody has."""
+    patient = shown.patient
+    if patient.confirmed_at is None:
+        return []
+    person = next((p for p in patient.people if p.id == patient.confirmed_by), None)
+    who = views.masked(person.role, person.phone) if person else "a contact who is gone"
+    return [indented(f"Confirmed by {who}, {local(patient.confirmed_at, zone)}.", 0)]
 
 
 def _why_nothing(visit: Visit) -> str:
@@ -220,7 +241,7 @@ def worklist(ctx: typer.Context, clinic: Clinic = None, as_json: AsJson = False)
         now = runtime.clock.now()
         catch_up(runtime, now)
         with runtime.database.reading() as conn:
-            items = desk.worklist(conn, key, now)
+            items = desk.worklist(conn, runtime, key, now)
     if as_json:
         listed = [_item_json(config, item) for item in items]
         print_json({"count": len(listed), "items": listed})
@@ -244,6 +265,7 @@ def _item_json(config: Config, item: Item) -> dict[str, Any]:
         "contact": item.contact,
         "reason": item.reason,
         "sentence": _item_sentence(item),
+        "id": item.id,
     }
 
 

@@ -48,7 +48,7 @@ class Planner:
         audiences = [rule.audience for rule in self.practice.rules]
         youngest = {a.min_age for a in audiences if a.min_age is not None}
         too_old = {a.max_age + 1 for a in audiences if a.max_age is not None}
-        self._ages = sorted(youngest | too_old)
+        self._ages = sorted(youngest | too_old | {self.practice.own_from_age})
 
     def outcome(self, case: Case) -> Outcome:
         """Return what planning the visit comes to: the same as `plan` and `difference` say."""
@@ -119,7 +119,7 @@ def _person(contact: Contact, place_of: dict[int, int], address_of: dict[str, in
         (channel, address_of[way.address_key], way.consent, way.opted_out)
         for channel, way in contact.reach.items()
     )
-    return (place_of[contact.id], contact.role, reach)
+    return (place_of[contact.id], contact.role, reach, contact.wishes)
 
 
 def _row(message: Message, place_of: dict[int, int], address_of: dict[str, int]) -> Hashable:

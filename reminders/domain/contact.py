@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reminders.domain.quiet import QuietHours
+
 
 class Channel(StrEnum):
     """The ways a message can take."""
@@ -36,6 +38,31 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a person wants to be contacted; None is nothing said.
+
+    `prefers` is tried before a rule's other channels; `no_sms` are hours of the day without SMS.
+    `from_13` is the recorded choice, of a guardian alone, whether they are contacted although the
+    patient is of the age for a login of their own.
+    """
+
+    prefers: Channel | None = None
+    no_sms: QuietHours | None = None
+    from_13: bool | None = None
+
+    def over(self, known: "Wishes") -> "Wishes":
+        """Return these wishes, with what is `known` where they say nothing."""
+        return Wishes(
+            self.prefers or known.prefers,
+            self.no_sms or known.no_sms,
+            known.from_13 if self.from_13 is None else self.from_13,
+        )
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
     """One person of a patient's, with the channels that an address is known for."""
 
@@ -43,3 +70,4 @@ class Contact:
     role: Role
     reach: Mapping[Channel, Reach]
     language: str | None = None
+    wishes: Wishes = NO_WISHES

@@ -11,7 +11,8 @@ from reminders.domain.plan import Case, plan
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Practice, QuietPolicy
 from reminders.domain.state import State
-from reminders.domain.when import is_quiet, quiet_end
+from reminders.domain.timing import nights
+from reminders.domain.when import next_waking
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ def gate(message: Message, case: Case, practice: Practice, now: datetime) -> Ver
         if any(change.id == message.id for change in changes):
             return Replan()
     minds = message.request_id is None and rule.quiet is not QuietPolicy.IGNORE
-    if practice.quiet is not None and minds and is_quiet(now, practice.quiet, practice.zone):
-        return Wait(quiet_end(now, practice.quiet, practice.zone))
-    return Go(contact)
+    spans = nights(practice, contact, message.key.channel) if minds else ()
+    awake = next_waking(now, spans, practice.zone)
+    if awake is None:
+        return Replan()
+    return Wait(awake) if awake > now else Go(contact)

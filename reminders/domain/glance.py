@@ -15,10 +15,10 @@ from reminders.domain.contact import Contact
 from reminders.domain.decision import Send
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Message
-from reminders.domain.plan import Case, Planner
-from reminders.domain.reasons import Reason
-from reminders.domain.rules import Deliver, Event, Practice, Rule
+from reminders.domain.plan import ON_REQUEST, Case, Planner
+from reminders.domain.rules import Deliver, Practice, Rule
 from reminders.domain.state import State
+from reminders.domain.timing import Timing
 
 
 def plainly_goes(
@@ -29,7 +29,7 @@ def plainly_goes(
     False says nothing: then the planner has to be asked.
     """
     visit, rule = case.appointment, practice.rule.get(message.key.rule)
-    if rule is None or rule.when is Event.REQUEST or case.requests:
+    if rule is None or rule.when in ON_REQUEST or case.requests:
         return False
     if visit.planned != visit.truth or message.due_at > now:
         return False
@@ -83,15 +83,13 @@ def _may_be_due(planner: Planner, rule: Rule, contact: Contact) -> bool:
 
     Such a text could stand for ours (see `coverage.one_text_now`), or ours for it.
     """
-    if rule.when is Event.REQUEST or not planner.meant(rule, contact):
+    if rule.when in ON_REQUEST or not planner.meant(rule, contact):
         return False
-    if planner.veto(rule) is not None:
-        return False
-    timing = planner.timing(rule, contact)
-    if isinstance(timing, Reason) or timing.due_at > planner.now:
+    timings = planner.timings(rule, contact)
+    if not any(isinstance(t, Timing) and t.due_at <= planner.now for t in timings.values()):
         return False
     told = [
-        planner.standing(rule, contact, channel, timing, None) is not None
+        planner.standing(rule, contact, channel, timings[channel], None) is not None
         for channel in rule.channels
     ]
     return not (any(told) if rule.deliver is Deliver.FIRST else all(told))

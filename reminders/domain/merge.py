@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
-from reminders.domain.contact import Channel, Consent, Role
+from reminders.domain.contact import NO_WISHES, Channel, Consent, Role, Wishes
 
 
 class Category(StrEnum):
@@ -42,6 +42,7 @@ class IncomingPerson:
     email: str | None
     language: str | None
     consents: Mapping[Channel, Consent]
+    wishes: Wishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class KnownVisit:
 
 @dataclass(frozen=True, slots=True)
 class KnownContact:
-    """A contact as the database has it."""
+    """A contact as the database has it. What they have `refused` to staff, no file brings back."""
 
     id: int
     role: Role
@@ -78,6 +79,8 @@ class KnownContact:
     email: str | None
     language: str | None
     consents: Mapping[Channel, Consent]
+    wishes: Wishes = NO_WISHES
+    refused: frozenset[Channel] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,17 +255,20 @@ def _contact_change(
     person: IncomingPerson, known: KnownContact | None, default_consent: Mapping[Channel, Consent]
 ) -> ContactChange:
     before = known.consents if known else {}
+    refused = dict.fromkeys(known.refused if known else (), Consent.REFUSED)
+    said = {**person.consents, **refused}
     consents = {
-        channel: person.consents.get(channel)
+        channel: said.get(channel)
         or before.get(channel)
         or default_consent.get(channel, Consent.REFUSED)
         for channel in Channel
     }
     language = person.language or (known.language if known else None)
-    final = IncomingPerson(person.role, person.phone, person.email, language, consents)
+    wishes = person.wishes.over(known.wishes if known else NO_WISHES)
+    final = IncomingPerson(person.role, person.phone, person.email, language, consents, wishes)
     same = known is not None and (
-        (final.role, final.phone, final.email, final.language)
-        == (known.role, known.phone, known.email, known.language)
+        (final.role, final.phone, final.email, final.language, final.wishes)
+        == (known.role, known.phone, known.email, known.language, known.wishes)
         and consents == {channel: before.get(channel) for channel in Channel}
     )
     return ContactChange(known.id if known else None, final, differs=not same)

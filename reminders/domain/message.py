@@ -22,11 +22,12 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A person of the clinic asked for a rule's message to be sent now."""
+    """Somebody asked for a rule's message to be sent now; for one `contact` alone, or for all."""
 
     id: int
     rule: str
     requested_at: datetime
+    contact: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,27 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Appointment, VisitStatus, advance, age_at
-from reminders.domain.contact import Channel, Consent, Contact
+from reminders.domain.contact import Channel, Consent, Contact, Role
 from reminders.domain.coverage import one_text_now, share_addresses
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import NOT_REACHED, TOLD
 from reminders.domain.message import Key, Message, Request
 from reminders.domain.reasons import UNRECORDED, Reason
-from reminders.domain.rules import Deliver, Event, Late, Practice, QuietPolicy, Rule
+from reminders.domain.rules import Deliver, Event, Practice, Rule
 from reminders.domain.state import State
-from reminders.domain.told import told, told_elsewhere
-from reminders.domain.when import before_quiet, due_time, is_quiet, quiet_end
+from reminders.domain.timing import Timer, Timing
 
 URGENT_WITHIN = timedelta(hours=1)
 """A message whose usefulness ends this soon after it is due goes before the others."""
 
 REQUEST_HELPS = timedelta(hours=1)
 """Staff ask for a text to go now: what could not go within this time, they are shown."""
+
+ON_REQUEST = frozenset({Event.REQUEST, Event.REPLY})
+"""Rules that wait for somebody to ask."""
+
+Timings = dict[Channel, Timing | Reason]
+"""When a message is due on each channel, or why it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +66,8 @@ def plan(case: Case, practice: Practice, now: datetime) -> Plan:
 
 
 def latest_per_rule(requests: Iterable[Request]) -> list[Request]:
-    """Return the last request for each rule: asking twice before it is sent sends one text."""
-    return list({r.rule: r for r in sorted(requests, key=lambda r: r.id)}.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """When a text is to go, and until when it helps (UTC)."""
-
-    due_at: datetime
-    not_after: datetime
-    short: bool = False
+    """Return the last request for each rule and person: asking twice in a row sends one text."""
+    return list({(r.rule, r.contact): r for r in sorted(requests, key=lambda r: r.id)}.values())
 
 
 @dataclass(slots=True)
@@ -86,21 +82,21 @@ class Planner:
 
     def decide(self, rule: Rule, contact: Contact) -> list[Decision]:
         """Decide one rule for one contact, requests aside."""
-        if rule.when is Event.REQUEST or not self.meant(rule, contact):
+        if rule.when in ON_REQUEST or not self.meant(rule, contact):
             reason = Reason.NOTHING_TO_TELL if self.meant(rule, contact) else None
             return [self._no(rule, contact, rule.channels[0], reason or Reason.NOT_IN_AUDIENCE)]
-        veto = self.veto(rule)
-        timing = veto or self.timing(rule, contact)
-        return self._route(rule, contact, timing, None)
+        return self._route(rule, contact, self.timings(rule, contact), None)
 
     def answer(self, request: Request, contact: Contact) -> list[Decision]:
-        """Decide a staff request: now, at any hour, as long as the text can still help.
+        """Decide a request: now, at any hour, as long as the text can still help.
 
-        It is for the visit as it was when they asked, and for the people it had then.
+        It is for the visit as it was when they asked, and for the people it had then; or for the
+        one person who wrote, whose answer helps whenever the visit is.
         """
         rule = self.practice.rule.get(request.rule)
         lapses_at = request.requested_at + REQUEST_HELPS
         meant = rule is not None and self.meant(rule, contact)
+        meant = meant and request.contact in {None, contact.id}
         outdated = request.requested_at < (self.appointment.known_at or self.now)
         asked_for = any(
             m.request_id == request.id and m.key.contact == contact.id for m in self.history
@@ -108,10 +104,13 @@ class Planner:
         if rule is None or not meant or outdated or (self.now > lapses_at and not asked_for):
             return []
         deadline = min(self.appointment.truth.starts_at + rule.not_after, lapses_at)
+        if rule.when is Event.REPLY:
+            deadline = lapses_at
         timing: Timing | Reason = Timing(request.requested_at, deadline)
         if self.now > deadline:
             timing = Reason.TOO_LATE
-        return self._route(rule, contact, self.veto(rule) or timing, request.id)
+        timing = self.veto(rule) or self._not_chosen(contact) or timing
+        return self._route(rule, contact, dict.fromkeys(rule.channels, timing), request.id)
 
     def meant(self, rule: Rule, contact: Contact) -> bool:
         """Tell whether the rule is for this person, at the patient's age at the visit."""
@@ -126,83 +125,53 @@ class Planner:
             return Reason.PROTECTED_IDENTITY
         if self.appointment.kind not in self.practice.video_kinds:
             return Reason.NOT_VIDEO
-        if cancelled and rule.when is not Event.CANCELLED:
+        if cancelled and rule.when not in {Event.CANCELLED, Event.REPLY}:
             return Reason.VISIT_CANCELLED
         if not cancelled and rule.when is Event.CANCELLED:
             return Reason.NOTHING_TO_TELL
         return None
 
-    def timing(self, rule: Rule, contact: Contact) -> Timing | Reason:
-        """Return when the rule's text is to go to this person, or why it is not."""
-        known_at = self.appointment.known_at or self.now
-        deadline = self.appointment.truth.starts_at + rule.not_after
-        if isinstance(rule.when, Event):
-            due_at, late = known_at, False
-            reason = self._event_veto(rule.when, contact, known_at)
-        else:
-            nominal = due_time(rule.when, self.appointment.truth.starts_at, self.practice.zone)
-            late = nominal < known_at
-            due_at = known_at if late else nominal
-            reason = Reason.BOOKED_TOO_LATE if late and rule.late is Late.SKIP else None
-        if reason:
-            return reason
-        if self.now > deadline or due_at > deadline:
-            return Reason.TOO_LATE
-        due_at = self._awake(due_at, rule, known_at)
-        if self._after_night(max(due_at, self.now), rule) > deadline:
-            return Reason.QUIET_HOURS
-        return Timing(due_at, deadline, short=late and rule.late is Late.SHORT)
-
-    def _event_veto(self, event: Event, contact: Contact, known_at: datetime) -> Reason | None:
-        heard_of = told(self.history, contact)
-        if event is Event.BOOKED:
-            if heard_of is not None:
-                return Reason.ALREADY_TOLD
-            if not self.appointment.confirm:
-                return Reason.NO_CONFIRMATIONS
-            if self.now - known_at > self.practice.confirm_within:
-                return Reason.CONFIRMATION_TOO_OLD
+    def _not_chosen(self, contact: Contact) -> Reason | None:
+        """Return why a guardian is not contacted: from the age of an own login only by choice."""
+        starts_at = self.appointment.truth.starts_at
+        age = age_at(self.appointment.birth_date, starts_at, self.practice.zone)
+        young = age is None or age < self.practice.own_from_age
+        if contact.role is not Role.GUARDIAN or young or contact.wishes.from_13:
             return None
-        heard_of = heard_of or told_elsewhere(self.history, contact)
-        if heard_of is None or heard_of == self.appointment.truth:
-            return Reason.NOTHING_TO_TELL
-        if event is Event.CANCELLED and heard_of.status is VisitStatus.CANCELLED:
-            return Reason.NOTHING_TO_TELL
-        return None
+        chosen = contact.wishes.from_13 is not None
+        return Reason.GUARDIAN_DECLINED if chosen else Reason.GUARDIAN_NOT_CHOSEN
 
-    def _awake(self, due_at: datetime, rule: Rule, known_at: datetime) -> datetime:
-        quiet, zone = self.practice.quiet, self.practice.zone
-        if (
-            quiet is not None
-            and rule.quiet is QuietPolicy.EARLIER
-            and is_quiet(due_at, quiet, zone)
-        ):
-            evening = before_quiet(due_at, quiet, zone)
-            if evening >= known_at:
-                return evening
-        return self._after_night(due_at, rule)
-
-    def _after_night(self, instant: datetime, rule: Rule) -> datetime:
-        quiet = self.practice.quiet
-        if quiet is None or rule.quiet is QuietPolicy.IGNORE:
-            return instant
-        return quiet_end(instant, quiet, self.practice.zone)
+    def timings(self, rule: Rule, contact: Contact) -> Timings:
+        """Return when the rule's message is due on each of its channels, or why it is not."""
+        veto = self.veto(rule)
+        timer = Timer(self.appointment, self.history, self.practice, self.now)
+        timings: Timings = {}
+        for channel in rule.channels:
+            timing = veto or timer.timing(rule, contact, channel)
+            if veto is None and timing not in UNRECORDED:
+                timing = self._not_chosen(contact) or timing
+            timings[channel] = timing
+        return timings
 
     def _route(
-        self, rule: Rule, contact: Contact, timing: Timing | Reason, request_id: int | None
+        self, rule: Rule, contact: Contact, timings: Timings, request_id: int | None
     ) -> list[Decision]:
         """Try the rule's channels in order: the first that can, or each of them.
 
-        Who has been told on one channel is not told again because an earlier one can be used now.
+        The one that the person prefers is tried before the others. Who has been told on one
+        channel is not told again because an earlier one can be used now.
         """
         channels = rule.channels
         if rule.deliver is Deliver.FIRST:
-            told_on = (c for c in channels if self.standing(rule, contact, c, timing, request_id))
+            channels = tuple(sorted(channels, key=lambda c: c is not contact.wishes.prefers))
+            told_on = (
+                c for c in channels if self.standing(rule, contact, c, timings[c], request_id)
+            )
             channels = tuple(told_on)[:1] or channels
         passed_over: list[Decision] = []
         chosen: list[Decision] = []
         for channel in channels:
-            decision = self._slot(rule, contact, channel, timing, request_id)
+            decision = self._slot(rule, contact, channel, timings[channel], request_id)
             if self._settles(decision):
                 chosen.append(decision)
                 if rule.deliver is Deliver.FIRST:
@@ -254,8 +223,9 @@ class Planner:
             return self._no(rule, contact, channel, timing, request_id)
         if isinstance(timing, Reason) or reach is None:
             return self._no(rule, contact, channel, Reason.NO_ADDRESS, request_id)
-        if reach.opted_out or reach.consent is Consent.REFUSED:
-            reason = Reason.OPTED_OUT if reach.opted_out else Reason.NO_CONSENT
+        opted_out = reach.opted_out and not rule.despite_opt_out
+        if opted_out or reach.consent is Consent.REFUSED:
+            reason = Reason.OPTED_OUT if opted_out else Reason.NO_CONSENT
             return self._no(rule, contact, channel, reason, request_id)
         missed = self._missed(rule, channel, reach.address_key, request_id)
         if missed and not (len(missed) == 1 and missed[0].retryable):

@@ -13,10 +13,13 @@ class Reason(StrEnum):
     NO_CONSENT = "no_consent"
     OPTED_OUT = "opted_out"
     PROTECTED_IDENTITY = "protected_identity"
+    GUARDIAN_NOT_CHOSEN = "guardian_not_chosen"
+    GUARDIAN_DECLINED = "guardian_declined"
     NOT_VIDEO = "not_video"
     BOOKED_TOO_LATE = "booked_too_late"
     TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
+    OWN_HOURS = "own_hours"
     COVERED_BY = "covered_by"
     SHARED_ADDRESS = "shared_address"
     ALREADY_SENT = "already_sent"
@@ -44,6 +47,16 @@ class Reason(StrEnum):
     PROVIDER_BUSY = "provider_busy"
     CHANNEL_DOWN = "channel_down"
     NO_ANSWER = "no_answer"
+    # Staff have something to do, though no message is wrong.
+    NO_OWN_LOGIN = "no_own_login"
+    CONSENT_OUTDATED = "consent_outdated"
+    WROTE_STOP = "wrote_stop"
+    WROTE_START = "wrote_start"
+    WROTE_HELP = "wrote_help"
+    WROTE_YES = "wrote_yes"
+    WROTE_NO = "wrote_no"
+    WROTE_OTHER = "wrote_other"
+    WROTE_UNKNOWN = "wrote_unknown"
 
 
 UNRECORDED = frozenset({Reason.NOT_IN_AUDIENCE, Reason.NOTHING_TO_TELL, Reason.VISIT_CANCELLED})
@@ -77,6 +90,14 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
         "Patienten har skyddade personuppgifter och kontaktas aldrig av systemet. Ring i stället.",
         "The patient's identity is protected and is never contacted by the system. Phone instead.",
     ),
+    Reason.GUARDIAN_NOT_CHOSEN: (
+        "Patienten har åldern för egen inloggning, och det är inte antecknat om vårdnadshavaren ska kontaktas. Fråga, och anteckna valet med 'reminders contact set'. Ring tills dess.",  # noqa: E501 - what to do, in one place
+        "The patient is of the age for a login of their own, and it is not recorded whether the guardian is to be contacted. Ask, and record the choice with 'reminders contact set'. Phone until then.",  # noqa: E501 - what to do, in one place
+    ),
+    Reason.GUARDIAN_DECLINED: (
+        "Patienten har åldern för egen inloggning, och vårdnadshavaren ska enligt det antecknade valet inte kontaktas.",  # noqa: E501 - one sentence
+        "The patient is of the age for a login of their own, and by the recorded choice the guardian is not contacted.",  # noqa: E501 - one sentence
+    ),
     Reason.NOT_VIDEO: (
         "Besökstypen är inte inställd som videobesök.",
         "The kind of visit is not configured as a video visit.",
@@ -92,6 +113,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.QUIET_HOURS: (
         "Meddelandet hade behövt skickas på natten, då inget skickas.",
         "The message would have had to go out at night, when nothing is sent.",
+    ),
+    Reason.OWN_HOURS: (
+        "Meddelandet hade behövt skickas under timmar då mottagaren inte vill ha SMS.",
+        "The message would have had to go out in hours in which the recipient wants no SMS.",
     ),
     Reason.COVERED_BY: (
         "Ett annat meddelande vid samma tid säger redan detta.",
@@ -185,6 +210,42 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.NO_ANSWER: (
         "Leverantörens svar uteblev, så det är okänt om meddelandet gick fram. Ring om det är bråttom.",  # noqa: E501 - one sentence
         "The provider's answer was lost, so it is not known whether the message went. Phone if urgent.",  # noqa: E501 - one sentence
+    ),
+    Reason.NO_OWN_LOGIN: (
+        "Patienten behöver ett eget e-id vid besöket, och det är inte bekräftat att det finns. Fråga, och anteckna svaret med 'reminders own-login'.",  # noqa: E501 - what to do, in one place
+        "The patient needs an e-ID of their own at the visit, and it is not confirmed that there is one. Ask, and record the answer with 'reminders own-login'.",  # noqa: E501 - what to do, in one place
+    ),
+    Reason.CONSENT_OUTDATED: (
+        "Meddelandena säger något annat nu än när samtycket gavs. Berätta det, och anteckna med 'reminders contact set --informed'. Meddelanden skickas som förut.",  # noqa: E501 - what to do, in one place
+        "The messages say something else now than when consent was given. Tell them, and record it with 'reminders contact set --informed'. Messages go on as before.",  # noqa: E501 - what to do, in one place
+    ),
+    Reason.WROTE_STOP: (
+        "Har svarat STOPP: numret får inga fler SMS, för något barn. Ring i stället.",
+        "Answered STOP: the number gets no more texts, for any child. Phone instead.",
+    ),
+    Reason.WROTE_START: (
+        "Har svarat START, men mottagningen har själv antecknat att numret inte ska ha SMS. Fråga vad som gäller.",  # noqa: E501 - one sentence
+        "Answered START, but the clinic itself recorded that the number is to get no texts. Ask what is right.",  # noqa: E501 - one sentence
+    ),
+    Reason.WROTE_HELP: (
+        "Har svarat HJÄLP, men ingen hjälp kunde skickas. Ring.",
+        "Answered HELP, but no help could be sent. Phone.",
+    ),
+    Reason.WROTE_YES: (
+        "Har svarat JA, men det är oklart till vilket besök.",
+        "Answered YES, but it is not clear to which visit.",
+    ),
+    Reason.WROTE_NO: (
+        "Har svarat NEJ. Inget är avbokat: hör av er, och avboka eller boka om.",
+        "Answered NO. Nothing is cancelled: get in touch, and cancel or move the visit.",
+    ),
+    Reason.WROTE_OTHER: (
+        "Har skrivit något som en person behöver läsa: 'reminders inbound list'.",
+        "Has written something that a person needs to read: 'reminders inbound list'.",
+    ),
+    Reason.WROTE_UNKNOWN: (
+        "Ett nummer som inte finns hos någon patient har skrivit, och har inte fått något svar: 'reminders inbound list'.",  # noqa: E501 - one sentence
+        "A number that no patient has wrote to us, and got no answer: 'reminders inbound list'.",
     ),
 }
 """Each reason in Swedish and in English."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from reminders.domain.contact import Channel, Role
+from reminders.domain.quiet import QuietHours
 
 
 class Event(StrEnum):
@@ -16,6 +17,7 @@ class Event(StrEnum):
     MOVED = "moved"
     CANCELLED = "cancelled"
     REQUEST = "request"  # a person of the clinic asks for it
+    REPLY = "reply"  # somebody has written to us: no rule of a configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,10 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `not_after` is relative to the visit's start: negative is before it."""
+    """One rule. `not_after` is relative to the visit's start: negative is before it.
+
+    `despite_opt_out` is for the one text that tells somebody that they get no more.
+    """
 
     key: str
     when: When
@@ -98,14 +103,7 @@ class Rule:
     not_after: timedelta = timedelta(0)
     quiet: QuietPolicy = QuietPolicy.LATER
     late: Late = Late.SEND
-
-
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """A span of the clinic's day, `start` included and `end` not; it may pass midnight."""
-
-    start: time
-    end: time
+    despite_opt_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +116,7 @@ class Practice:
     rules: tuple[Rule, ...]
     quiet: QuietHours | None = None
     confirm_within: timedelta = timedelta(days=3)
+    own_from_age: int = 13
     rule: Mapping[str, Rule] = field(init=False, repr=False, compare=False)
     """The rules by key."""
 

@@ -7,6 +7,7 @@ from reminders.domain.contact import Contact
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
+from reminders.domain.replies import REPLY_KEYS
 
 
 def told(history: Iterable[Message], contact: Contact) -> Truth | None:
@@ -17,7 +18,7 @@ def told(history: Iterable[Message], contact: Contact) -> Truth | None:
     to a phone that two people share has told both.
     """
     latest = max(
-        (m for m in history if m.state in TOLD and heard(m, contact)),
+        (m for m in history if m.state in TOLD and tells(m) and heard(m, contact)),
         key=lambda m: (m.went_at, m.id),
         default=None,
     )
@@ -35,6 +36,11 @@ def told_elsewhere(history: Iterable[Message], contact: Contact) -> Truth | None
         default=None,
     )
     return first.truth if first else None
+
+
+def tells(message: Message) -> bool:
+    """Tell whether `message` says when the visit is: an answer to what somebody wrote does not."""
+    return message.key.rule not in REPLY_KEYS
 
 
 def heard(message: Message, contact: Contact) -> bool:

@@ -1,6 +1,7 @@
 """Calendar arithmetic: when a rule's message is due, and how it keeps out of the night."""
 
 import functools
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import assert_never
 from zoneinfo import ZoneInfo
@@ -8,7 +9,8 @@ from zoneinfo import ZoneInfo
 from dateutil import tz
 from dateutil.relativedelta import relativedelta
 
-from reminders.domain.rules import After, Before, DaysBefore, QuietHours
+from reminders.domain.quiet import QuietHours
+from reminders.domain.rules import After, Before, DaysBefore
 
 _MINUTE = timedelta(minutes=1)
 _STEP = timedelta(minutes=15)
@@ -77,6 +79,40 @@ def before_quiet(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> dateti
     while is_quiet(moment, quiet, zone):
         moment -= _STEP
     return moment
+
+
+MOST_SPANS = 8
+"""So often in a row one span may lead into another: after that, there is no waking hour."""
+
+
+def is_quiet_in(instant: datetime, spans: Sequence[QuietHours], zone: ZoneInfo) -> bool:
+    """Tell whether `instant` falls in any of these spans."""
+    return any(is_quiet(instant, span, zone) for span in spans)
+
+
+def next_waking(instant: datetime, spans: Sequence[QuietHours], zone: ZoneInfo) -> datetime | None:
+    """Return the first instant from `instant` on outside all spans; None if they cover the day."""
+    return _outside(instant, spans, zone, quiet_end)
+
+
+def last_waking(instant: datetime, spans: Sequence[QuietHours], zone: ZoneInfo) -> datetime | None:
+    """Return an instant at or before `instant` outside all spans; None if they cover the day."""
+    return _outside(instant, spans, zone, before_quiet)
+
+
+def _outside(
+    instant: datetime,
+    spans: Sequence[QuietHours],
+    zone: ZoneInfo,
+    leave: Callable[[datetime, QuietHours, ZoneInfo], datetime],
+) -> datetime | None:
+    moment = instant
+    for _ in range(MOST_SPANS):
+        span = next((span for span in spans if is_quiet(moment, span, zone)), None)
+        if span is None:
+            return moment
+        moment = leave(moment, span, zone)
+    return None
 
 
 def _next_wall(instant: datetime, at: time, zone: ZoneInfo) -> datetime:

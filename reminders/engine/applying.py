@@ -18,7 +18,7 @@ from reminders.engine.difference import (
 )
 from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, desk, imports, staging, turns
+from reminders.store import clinics, consents, desk, imports, staging, turns
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 
@@ -135,7 +135,10 @@ def _write(
 ) -> None:
     for change in changes:
         difference.count(change)
-    written = imports.write_patients(conn, clinic_id, changes, now, confirm=staged.confirmations)
+    editions = consents.editions(conn, runtime.clinic(staged.clinic).languages)
+    written = imports.write_patients(
+        conn, clinic_id, changes, editions, now, confirm=staged.confirmations
+    )
     details = {c: {"import": staged.run_id, "as": c.value} for c in Category}
     facts = (Fact("imported", visit_id, None, details[category]) for visit_id, category in written)
     write(conn, now, runtime.actor, facts)

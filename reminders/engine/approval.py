@@ -48,19 +48,29 @@ def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
 
 
 def approve(
-    conn: Connection, runtime: Runtime, actor: str, now: datetime, languages: set[str] | None = None
+    conn: Connection,
+    runtime: Runtime,
+    actor: str,
+    now: datetime,
+    languages: set[str] | None = None,
+    *,
+    changes_meaning: bool = False,
 ) -> list[Source]:
     """Approve the present text of every waiting template; return them.
 
+    `changes_meaning`: they say something else than what people have consented to, who then have to
+    be told. It counts for a text that has been approved before; a new one changes nothing.
     Messages held back because a template could not be filled in are planned again.
     """
-    chosen = [
-        item.source
+    items = [
+        item
         for item in waiting(conn, runtime)
         if languages is None or item.source.language in languages
     ]
-    for source in chosen:
-        store.approve(conn, source, actor, now)
+    chosen = [item.source for item in items]
+    for item in items:
+        again = item.approved is not None
+        store.approve(conn, item.source, actor, now, changes_meaning=changes_meaning and again)
     write(
         conn,
         now,
@@ -73,6 +83,7 @@ def approve(
                     "name": source.name,
                     "channel": source.channel.value,
                     "version": source.version,
+                    "changes_meaning": changes_meaning,
                 },
             )
             for source in chosen

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminders.engine.desk import Item, calls_for, require
+from reminders.engine.desk import calls_for, require
+from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
 from reminders.store import called, ledger, pages, views

@@ -18,6 +18,7 @@ from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Practice, QuietPolicy
 from reminders.domain.state import State
+from reminders.domain.timing import nights
 from reminders.domain.when import next_quiet
 from reminders.engine.approval import Shelf
 from reminders.engine.choosing import NO_LIMIT, Choice, Room, choose
@@ -131,6 +132,7 @@ class _Ready:
     message: Message
     case: Case
     practice: Practice
+    contact: Contact
     to: str
     rendered: Rendered
     provider: str
@@ -212,7 +214,9 @@ class _Claiming:
             self._stop(message, case, State.SUPPRESSED, Reason.RENDER_FAILED, str(error))
             return
         token = self.runtime.token()
-        self.ready.append(_Ready(due, message, case, practice, to, rendered, provider.name, token))
+        self.ready.append(
+            _Ready(due, message, case, practice, contact, to, rendered, provider.name, token)
+        )
 
     def _composer(self, practice: Practice) -> Composer:
         if practice.clinic not in self.composers:
@@ -255,7 +259,7 @@ class _Claiming:
             lease_token=one.due.lease_token + 1,
             lease_ends=lease_ends,
             not_after=message.not_after,
-            valid_until=_valid_until(message, one.practice, self.now),
+            valid_until=_valid_until(message, one.practice, one.contact, self.now),
             started_at=self.now,
             on_request=message.request_id is not None,
             callback_token=one.callback_token,
@@ -289,10 +293,9 @@ def hand_back(conn: Connection, runtime: Runtime, claims: Sequence[Claimed], now
     return len(facts)
 
 
-def _valid_until(message: Message, practice: Practice, now: datetime) -> datetime:
+def _valid_until(message: Message, practice: Practice, contact: Contact, now: datetime) -> datetime:
     """Return when the provider has to give up: the text helps no more, or the night begins."""
     rule = practice.rule[message.key.rule]
     disturbs = message.request_id is None and rule.quiet is not QuietPolicy.IGNORE
-    if practice.quiet is None or not disturbs:
-        return message.not_after
-    return min(message.not_after, next_quiet(now, practice.quiet, practice.zone))
+    spans = nights(practice, contact, message.key.channel) if disturbs else ()
+    return min([message.not_after, *(next_quiet(now, span, practice.zone) for span in spans)])

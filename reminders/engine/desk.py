@@ -8,12 +8,15 @@ from reminders.domain.lifecycle import NOT_REACHED
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Event
 from reminders.domain.state import State
-from reminders.engine import planning
+from reminders.domain.told import tells
+from reminders.engine import attention, planning
+from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
-from reminders.store import called, clinics, desk, imports, ledger, views
+from reminders.store import called, clinics, desk, imports, ledger, people, views
 from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
+from reminders.store.people import Patient
 from reminders.store.views import Line, Visit
 
 CALL_FOR = frozenset(
@@ -22,9 +25,12 @@ CALL_FOR = frozenset(
         Reason.NO_CONSENT,
         Reason.OPTED_OUT,
         Reason.PROTECTED_IDENTITY,
+        Reason.GUARDIAN_NOT_CHOSEN,
+        Reason.GUARDIAN_DECLINED,
         Reason.RENDER_FAILED,
         Reason.ENVIRONMENT,
         Reason.QUIET_HOURS,
+        Reason.OWN_HOURS,
         Reason.TOO_LATE,
     }
 )
@@ -39,6 +45,7 @@ class Shown:
     lines: tuple[Line, ...]
     entries: tuple[Entry, ...]
     explanations: tuple[planning.Explanation, ...]
+    patient: Patient
 
 
 def show(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetime) -> Shown:
@@ -49,6 +56,7 @@ def show(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetim
         tuple(views.lines(conn, [visit])),
         tuple(ledger.entries(conn, visit.id)),
         tuple(planning.explain(conn, runtime, visit.id, now)),
+        people.patient_of(conn, visit.id),
     )
 
 
@@ -116,23 +124,7 @@ def _plan(conn: Connection, runtime: Runtime, found: Sequence[Visit], now: datet
     return [line for line in views.lines(conn, found) if line.message.state is State.PLANNED]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """Something that a person has to do, the most urgent first. `kind` says what."""
-
-    kind: str
-    clinic: str
-    ref: str | None
-    starts_at: datetime | None
-    contact: str | None
-    reason: str
-    detail: str
-    visit_id: int = 0
-    contact_id: int = 0
-    version: int = 0
-
-
-def worklist(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
+def worklist(conn: Connection, runtime: Runtime, clinic: str | None, now: datetime) -> list[Item]:
     """Return whom to phone and why, what is unclear, and which rows of files need a look."""
     items = [
         Item(
@@ -148,6 +140,7 @@ def worklist(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
         if clinic in {None, channel.clinic}
     ]
     items += _calls(conn, clinic, now)
+    items += attention.items(conn, runtime, clinic, now)
     items += [
         Item("problem", p.clinic, p.ref, None, None, p.code, f"line {p.line}: {p.message}")
         for p in views.open_problems(conn, clinic)
@@ -159,7 +152,8 @@ def _calls(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
     found = views.troubled_visits(conn, clinic, now)
     by_visit: dict[int, list[Line]] = {visit.id: [] for visit in found}
     for line in views.lines(conn, found):
-        if line.message.truth.starts_at == line.visit.starts_at:
+        # An answer to what somebody wrote has told nobody of the visit.
+        if line.message.truth.starts_at == line.visit.starts_at and tells(line.message):
             by_visit[line.visit.id].append(line)
     items: list[Item] = []
     for visit in found:

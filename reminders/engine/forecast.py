@@ -118,7 +118,9 @@ class Forecaster:
             for channel, address in ((Channel.SMS, person.phone), (Channel.EMAIL, person.email))
             if address
         }
-        return Contact(change.id or self._next_id, person.role, reach, person.language)
+        return Contact(
+            change.id or self._next_id, person.role, reach, person.language, person.wishes
+        )
 
     def _appointment(
         self, change: PatientChange, visit: VisitChange, case: Case | None, *, confirm: bool

@@ -33,6 +33,7 @@ from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Format, Person, Problem, Row, read
 from reminders.store import clinics, imports, staging
 from reminders.store.database import Connection
+from reminders.store.wishes import wish_values
 
 __all__ = ["Difference", "Move", "Options", "Staged", "apply", "forget", "look", "resume", "stage"]
 
@@ -127,6 +128,7 @@ def format_for(runtime: Runtime, clinic_key: str) -> Format:
         video_kinds=clinic.imports.video_kinds,
         cancelled_words=clinic.imports.cancelled_words,
         region=clinic.imports.region,
+        own_from_age=clinic.eid.own_from_age,
         pseudonym=lambda number: runtime.digest(f"identity {clinic_key} {number}"),
     )
 
@@ -203,6 +205,7 @@ def _person_values(row: Row, person: Person) -> tuple[object, ...]:
         person.language,
         sms.value if sms else None,
         email.value if email else None,
+        *wish_values(person.wishes).values(),
     )
 
 

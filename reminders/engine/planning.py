@@ -12,6 +12,7 @@ from reminders.domain.alike import Planner
 from reminders.domain.decision import Suppress
 from reminders.domain.plan import plan
 from reminders.domain.reasons import UNRECORDED, Reason
+from reminders.domain.replies import REPLY_KEYS
 from reminders.domain.state import State
 from reminders.engine.runtime import Runtime
 from reminders.store import cases, clinics, plans, turns
@@ -86,5 +87,7 @@ def explain(conn: Connection, runtime: Runtime, visit_id: int, now: datetime) ->
         for decision in plan(case, practice, now).decisions:
             if isinstance(decision, Suppress) and decision.reason in UNRECORDED:
                 key = decision.key
+                if key.rule in REPLY_KEYS:
+                    continue
                 found.append(Explanation(key.rule, key.contact, decision.reason))
     return found

@@ -37,6 +37,9 @@ class Field(StrEnum):
     CONSENT = "consent"
     CONSENT_SMS = "consent_sms"
     CONSENT_EMAIL = "consent_email"
+    PREFERS = "prefers"
+    NO_SMS = "no_sms"
+    FROM_13 = "from_13"
     IGNORE = "ignore"
 
 
@@ -104,6 +107,18 @@ HEADERS: Mapping[Field, tuple[str, ...]] = {
         "consent_email", "email consent", "samtycke e-post", "samtycke till e-post",
         "samtycke mejl", "e-postsamtycke", "mejl ok", "e-post ok", "email ok",
     ),
+    Field.PREFERS: (
+        "prefers", "föredrar", "kontaktväg", "kontaktsätt", "önskad kontaktväg",
+        "preferred channel", "preferred contact",
+    ),
+    Field.NO_SMS: (
+        "no_sms", "inga sms", "inga sms kl", "ej sms", "sms ej kl", "no sms between",
+        "no sms hours",
+    ),
+    Field.FROM_13: (
+        "from_13", "från 13", "från 13 år", "kontaktas från 13", "guardian_from_13",
+        "vårdnadshavare från 13", "vårdnadshavare från 13 år", "vh från 13",
+    ),
     Field.IGNORE: ("ignore",),
 }  # fmt: skip
 """The headers that are known. Case, accents, spaces, dashes and underscores do not matter."""
@@ -117,6 +132,9 @@ PERSON_FIELDS = frozenset(
         Field.CONSENT,
         Field.CONSENT_SMS,
         Field.CONSENT_EMAIL,
+        Field.PREFERS,
+        Field.NO_SMS,
+        Field.FROM_13,
     }
 )
 """What a column can tell of one of several people on the row, with the person in the header."""
@@ -134,7 +152,15 @@ PEOPLE: Mapping[str, tuple[Role | None, tuple[str, ...]]] = {
 """Words that, before or after a person's field and with a number or not, tell whose it is."""
 
 _PATIENT_FIELDS = (Field.IDENTITY, Field.BIRTH_DATE, Field.PROTECTED, Field.OWN_LOGIN)
-_SHARED = (Field.LANGUAGE, Field.CONSENT, Field.CONSENT_SMS, Field.CONSENT_EMAIL)
+_SHARED = (
+    Field.LANGUAGE,
+    Field.CONSENT,
+    Field.CONSENT_SMS,
+    Field.CONSENT_EMAIL,
+    Field.PREFERS,
+    Field.NO_SMS,
+    Field.FROM_13,
+)
 _ADDRESSES = (Field.MOBILE, Field.PHONE, Field.EMAIL)
 
 _FIELDS = {plain_word(header): field for field, headers in HEADERS.items() for header in headers}
@@ -299,7 +325,7 @@ def _missing(line: int, found: Mapping[Meaning, Column], width: int) -> list[Pro
 
 
 def _people(found: Mapping[Meaning, Column]) -> tuple[PersonColumns, ...]:
-    """Return each person's columns; language and consent of the row hold for all on it."""
+    """Return each person's columns; language and wishes of the row hold for all on it."""
     labels = dict.fromkeys(meaning.person for meaning in found)
     shared = {f: found[Meaning(f)] for f in _SHARED if Meaning(f) in found}
     people: list[PersonColumns] = []

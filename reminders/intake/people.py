@@ -1,14 +1,17 @@
 """The people to contact on a row: each one's address, language and wishes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from reminders.domain.contact import Channel, Consent, Role
+from reminders.domain.contact import NO_WISHES, Channel, Consent, Role, Wishes
 from reminders.intake import words
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.columns import Column, Field, PersonColumns
 from reminders.intake.problems import Fault, ProblemCode
 from reminders.intake.record import Notes
+
+T = TypeVar("T")
 
 _BOTH = (Channel.SMS, Channel.EMAIL)
 _CONSENT_COLUMNS: Mapping[Field, tuple[Channel, ...]] = {
@@ -27,6 +30,23 @@ _BAD_CONSENT = Fault(
     ProblemCode.BAD_CONSENT,
     "It is not clear whether consent is given, so it is taken as refused. Write 'ja' or 'nej'.",
 )
+_BAD_CHANNEL = Fault(
+    ProblemCode.BAD_WISH,
+    "It is not clear which way is preferred, so it is taken as not said. Write 'sms' or 'e-post'.",
+)
+_BAD_HOURS = Fault(
+    ProblemCode.BAD_WISH,
+    "It is not clear in which hours no SMS is wanted, so it is taken as not said. Write like "
+    "08:00-15:00.",
+)
+_BAD_CHOICE = Fault(
+    ProblemCode.BAD_WISH,
+    "It is not clear whether the guardian is to be contacted once the patient has the age for a "
+    "login of their own, so it is taken as not said. Write 'ja' or 'nej'.",
+)
+
+
+WISH_FIELDS = (Field.PREFERS, Field.NO_SMS, Field.FROM_13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +61,7 @@ class Person:
     email: str | None
     language: str | None
     consents: Mapping[Channel, Consent]
+    wishes: Wishes = NO_WISHES
 
 
 def read_person(
@@ -59,7 +80,9 @@ def read_person(
     if role is None:
         return None
     language = read_language(notes, columns.fields)
-    return Person(role, phone, email, language, read_consents(notes, columns.fields))
+    consents = read_consents(notes, columns.fields)
+    wishes = read_wishes(notes, columns.fields, role)
+    return Person(role, phone, email, language, consents, wishes)
 
 
 def _phone(notes: Notes, fields: Mapping[Field, Column], region: str) -> str | None:
@@ -124,3 +147,26 @@ def read_consents(notes: Notes, fields: Mapping[Field, Column]) -> Mapping[Chann
         for channel in channels:
             consents[channel] = consent or Consent.REFUSED
     return consents
+
+
+def read_wishes(notes: Notes, fields: Mapping[Field, Column], role: Role) -> Wishes:
+    """Return what the row says of how the person is to be contacted."""
+    return Wishes(
+        _read(notes, fields.get(Field.PREFERS), words.channel_of, _BAD_CHANNEL),
+        _read(notes, fields.get(Field.NO_SMS), words.hours_of, _BAD_HOURS),
+        _read(notes, fields.get(Field.FROM_13), words.yes_or_no, _BAD_CHOICE)
+        if role is Role.GUARDIAN
+        else None,
+    )
+
+
+def _read(
+    notes: Notes, column: Column | None, meaning: Callable[[str], T | None], unclear: Fault
+) -> T | None:
+    text = notes.cell(column)
+    if not text:
+        return None
+    found = meaning(text)
+    if found is None:
+        notes.note(unclear, column)
+    return found

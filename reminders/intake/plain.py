@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Role
@@ -17,10 +18,12 @@ from reminders.intake.memory import Memory
 from reminders.intake.patient import Patient, PatientReader
 from reminders.intake.people import (
     CONSENT_FIELDS,
+    WISH_FIELDS,
     Person,
     read_consents,
     read_language,
     read_role,
+    read_wishes,
 )
 from reminders.intake.record import LONGEST_KEY, Notes
 from reminders.intake.visit import STATUS_FIELDS, VisitReader
@@ -141,6 +144,10 @@ class _PlainPerson:
         self._consents = Memory(
             lambda notes: read_consents(notes, fields), [fields.get(f) for f in CONSENT_FIELDS]
         )
+        wished = [fields.get(f) for f in WISH_FIELDS]
+        self._wishes = {
+            role: Memory(partial(read_wishes, fields=fields, role=role), wished) for role in Role
+        }
 
     def read(self, cells: Sequence[str], default: Role) -> Person | None:
         phone = email = None
@@ -160,4 +167,7 @@ class _PlainPerson:
         consents = self._consents.find(cells)
         if role is None or language is None or consents is None:
             return None
-        return Person(role[0] or default, phone, email, language[0], consents)
+        wishes = self._wishes[role[0] or default].find(cells)
+        if wishes is None:
+            return None
+        return Person(role[0] or default, phone, email, language[0], consents, wishes)

@@ -48,6 +48,7 @@ class ProblemCode(StrEnum):
     BAD_EMAIL = "bad_email"
     UNKNOWN_ROLE = "unknown_role"
     BAD_CONSENT = "bad_consent"
+    BAD_WISH = "bad_wish"
     BAD_YES_NO = "bad_yes_no"
     BAD_BIRTH_DATE = "bad_birth_date"
     BAD_IDENTITY = "bad_identity"

@@ -3,10 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
+from datetime import time
 from functools import lru_cache
 
 from reminders.domain.appointment import VisitStatus
-from reminders.domain.contact import Consent, Role
+from reminders.domain.contact import Channel, Consent, Role
+from reminders.domain.quiet import QuietHours
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _QUOTED_CONSTANT = re.compile(r'="([^"]*)"')
@@ -112,6 +114,12 @@ _ROLES: Mapping[Role, frozenset[str]] = {
         "ombud",
     ),
 }
+_CHANNELS: Mapping[Channel, frozenset[str]] = {
+    Channel.SMS: _plain("sms", "mobil", "mobilen", "text", "text message", "mobile", "telefon"),
+    Channel.EMAIL: _plain("e-post", "epost", "email", "mejl", "mail"),
+}
+_CLOCK = r"(?:kl\.?\s*)?(?P<hour{n}>[01]?\d|2[0-4])(?:[:.](?P<minute{n}>[0-5]\d))?"
+_HOURS = re.compile(_CLOCK.format(n=1) + r"\s*(?:-|–|till?|to)\s*" + _CLOCK.format(n=2))
 _LANGUAGES: Mapping[str, str] = {
     "sv": "svenska swedish swe",
     "en": "engelska english eng",
@@ -200,3 +208,18 @@ def consent_of(text: str) -> Consent | None:
     if word in _YES or word in _CONSENT_WORDS:
         return Consent.GIVEN
     return Consent.REFUSED if word in _NO or word in _REFUSAL_WORDS else None
+
+
+def channel_of(text: str) -> Channel | None:
+    """Return the way to be contacted that a word tells, or None."""
+    word = plain_word(text)
+    return next((channel for channel, known in _CHANNELS.items() if word in known), None)
+
+
+def hours_of(text: str) -> QuietHours | None:
+    """Return the span of hours that '08:00-15:00', '8-15' or 'kl 8.30 till 15' tells, or None."""
+    match = _HOURS.fullmatch(text.strip().casefold())
+    if match is None:
+        return None
+    first, second = ((int(match[f"hour{n}"]) % 24, int(match[f"minute{n}"] or 0)) for n in (1, 2))
+    return None if first == second else QuietHours(time(*first), time(*second))

@@ -1,7 +1,7 @@
 """What a provider is: one small module that hands messages over and tells what became of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reminders.clock import Clock
 from reminders.domain.contact import Channel
+from reminders.domain.inbound import Signal
 from reminders.domain.outcome import Outcome, OutgoingMessage, Receipt, Sought
 from reminders.errors import ConfigError
 
@@ -21,7 +22,8 @@ class Setup:
     """What a provider is made from.
 
     `settings` is its `[providers.<name>]` section; `sender`, `reply_to` and `sender_name` are the
-    clinic's for this channel; `callback_url` is the public address for receipts, if there is one.
+    clinic's for this channel; `callback_url` is the public address for receipts and `inbound_url`
+    the one for what people write to us, if there are such.
     """
 
     settings: Mapping[str, Any]
@@ -33,15 +35,33 @@ class Setup:
     clock: Clock
     folder: Path
     callback_url: str | None = None
+    inbound_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackRequest:
-    """A provider's report as it came over HTTP: for `parse_receipt`."""
+    """A provider's request as it came over HTTP: for `parse_receipt` and `parse_inbound`."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A text that somebody sent to one of our numbers. It lives in memory only.
+
+    `provider` and `ref` name it for good: the same text may be reported again. `signal` is what
+    the provider itself has understood and acted on. `sender` and `to` are E.164 where they are
+    numbers; a sender may be a name.
+    """
+
+    provider: str
+    ref: str
+    sender: str = field(repr=False)
+    to: str
+    text: str = field(repr=False)
+    signal: Signal | None = None
 
 
 class Provider(Protocol):
@@ -75,6 +95,15 @@ class Provider(Protocol):
 
     def parse_receipt(self, request: CallbackRequest) -> tuple[str | None, Receipt]:
         """Return the attempt's token and the report. Raise ValueError on a forged or broken one."""
+
+    def parse_inbound(self, request: CallbackRequest) -> Inbound:
+        """Return a text that came in. Raise ValueError on a forged or broken one.
+
+        The answer to the request has no body, whatever the provider: Twilio and 46elks would both
+        send a body back as a text, and answers go out through the outbox alone. A provider whose
+        requests are not signed is told apart from others by a secret in the address, which whoever
+        serves the address has checked.
+        """
 
     async def probe(self) -> str | None:
         """Check credentials without sending; return a plain sentence on what is wrong, or None."""

@@ -33,12 +33,13 @@ from reminders.domain.outcome import (
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.errors import ConfigError
-from reminders.providers.base import CallbackRequest, Setup
+from reminders.providers.base import CallbackRequest, Inbound, Setup
 from reminders.providers.settings import Settings, read_settings, safe_url
 from reminders.providers.twilio_codes import parse_retry_after
 from reminders.providers.twilio_http import Exchange, Transport
 
 TOKEN, KEY = "token", "key"
+INBOUND = "inbound"
 CLOCK_SKEW = timedelta(minutes=2)
 PAGE_SIZE = 100
 MOST_PAGES = 5
@@ -165,6 +166,27 @@ class Elks46:
         if not _REF.fullmatch(ref) or not status:
             raise ValueError("the report names no message or no status")
         return token, receipt(ref, status)
+
+    def parse_inbound(self, request: CallbackRequest) -> Inbound:
+        """Return a text that came in. Raise ValueError on a forged or broken one.
+
+        46elks signs nothing: the secret stands in the address that the number's `sms_url` has.
+        """
+        key = parse_qs(urlsplit(request.url).query).get(KEY, [""])[0]
+        if not hmac.compare_digest(key.encode(), self._key(INBOUND).encode()):
+            raise ValueError("the request does not know the secret of its address")
+        body = request.body.decode("utf-8", "replace")
+        fields = dict(parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        ref, sender, to = (fields.get(name, "") for name in ("id", "from", "to"))
+        if not _REF.fullmatch(ref) or not sender or not to:
+            raise ValueError("the request names no message, no sender or no receiver")
+        return Inbound(self.name, ref, sender, to, fields.get("message", ""))
+
+    def inbound_address(self) -> str | None:
+        """Return the address, with its secret, to set as `sms_url` of the clinic's number."""
+        if not self._setup.inbound_url:
+            return None
+        return f"{self._setup.inbound_url}?{urlencode({KEY: self._key(INBOUND)})}"
 
     async def probe(self) -> str | None:
         """Fetch the account; return a sentence on what is wrong, or None."""

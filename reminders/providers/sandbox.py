@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import quote
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
 from reminders.domain.contact import Channel
+from reminders.domain.inbound import Signal
 from reminders.domain.outcome import (
     Accepted,
     Ambiguous,
@@ -25,7 +27,7 @@ from reminders.domain.outcome import (
 )
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.providers.base import CallbackRequest, Setup
+from reminders.providers.base import CallbackRequest, Inbound, Setup
 from reminders.providers.settings import Settings, read_settings
 
 PHONE_WIDTH = 46
@@ -64,6 +66,15 @@ class SandboxSettings(Settings):
 
     show: Literal["phone", "none"] = "phone"
     fail: Mapping[str, Trouble] = TWILIO_TEST_NUMBERS
+
+
+class _InboundForm(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    ref: str = Field(min_length=1, max_length=255)
+    sender: str = Field(alias="from", min_length=1)
+    to: str = Field(min_length=1)
+    text: str = ""
+    signal: Signal | None = None
 
 
 class Sandbox:
@@ -119,6 +130,17 @@ class Sandbox:
     def parse_receipt(self, request: CallbackRequest) -> tuple[str | None, Receipt]:  # noqa: ARG002
         """Raise ValueError: the sandbox sends no reports."""
         raise ValueError("the sandbox sends no reports over HTTP")
+
+    def parse_inbound(self, request: CallbackRequest) -> Inbound:
+        """Return a text from JSON with `ref`, `from`, `to` and `text`: to try answers out.
+
+        Raise ValueError on anything else.
+        """
+        try:
+            said = _InboundForm.model_validate_json(request.body)
+        except ValidationError:
+            raise ValueError("it is not JSON with 'ref', 'from', 'to' and 'text'") from None
+        return Inbound(self.name, said.ref, said.sender, said.to, said.text, said.signal)
 
     async def probe(self) -> str | None:
         """Return None: there are no credentials to be wrong."""

@@ -28,7 +28,7 @@ from reminders.domain.outcome import (
     Sought,
 )
 from reminders.errors import ConfigError
-from reminders.providers.base import CallbackRequest, Setup
+from reminders.providers.base import CallbackRequest, Inbound, Setup
 from reminders.providers.settings import Settings, read_settings
 from reminders.providers.smtp_compose import Letterhead, ascii_address, compose, message_id
 
@@ -126,6 +126,10 @@ class SmtpEmail:
     def parse_receipt(self, request: CallbackRequest) -> tuple[str | None, Receipt]:  # noqa: ARG002
         """Raise ValueError: a mail server sends no reports."""
         raise ValueError("a mail server sends no reports over HTTP")
+
+    def parse_inbound(self, request: CallbackRequest) -> Inbound:  # noqa: ARG002 - the contract's
+        """Raise ValueError: answers to emails go to the clinic's own mailbox."""
+        raise ValueError("a mail server brings no texts over HTTP")
 
     async def probe(self) -> str | None:
         """Connect and log in; return a sentence on what is wrong, or None."""

@@ -14,6 +14,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from reminders.domain.contact import Channel
+from reminders.domain.inbound import Signal
 from reminders.domain.outcome import (
     Accepted,
     Ambiguous,
@@ -25,7 +26,7 @@ from reminders.domain.outcome import (
     Sought,
 )
 from reminders.errors import ConfigError
-from reminders.providers.base import CallbackRequest, Setup
+from reminders.providers.base import CallbackRequest, Inbound, Setup
 from reminders.providers.settings import Settings, read_settings, safe_url
 from reminders.providers.twilio_codes import receipt, refusal
 from reminders.providers.twilio_http import CURRENT, Exchange, Shared, Transport
@@ -42,6 +43,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "applicat
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
 """A trial account puts this before every text: without it, a lost text would look absent."""
 
+_SIGNALS: Mapping[str, Signal] = {signal.name: signal for signal in Signal}
 _NOT_SENT = frozenset({"failed", "canceled"})
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9 ]{1,11}|\d{5,6}")
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, TwilioException)
@@ -140,22 +142,27 @@ class TwilioSms:
     def parse_receipt(self, request: CallbackRequest) -> tuple[str | None, Receipt]:
         """Return the attempt's token and the report. Raise ValueError on a forged or broken one."""
         query = urlsplit(request.url).query
-        fields = dict(
-            parse_qsl(
-                request.body.decode("utf-8", "replace"),
-                keep_blank_values=True,
-                max_num_fields=MAX_FIELDS,
-            )
-        )
-        self._check_signature(query, fields, request.headers)
-        if fields.get("AccountSid") != self._settings.account_sid:
-            raise ValueError("the report is of another account")
+        fields = self._signed_fields(request, self._setup.callback_url)
         ref, status = fields.get("MessageSid"), fields.get("MessageStatus")
         if not ref or not status:
             raise ValueError("the report names no message or no status")
         code = fields.get("ErrorCode", "")
         token = parse_qs(query).get(TOKEN, [None])[0]
         return token, receipt(ref, status, int(code) if code.isdecimal() else None)
+
+    def parse_inbound(self, request: CallbackRequest) -> Inbound:
+        """Return a text that came in. Raise ValueError on a forged or broken one.
+
+        `OptOutType` is there where the account has Advanced Opt-Out. Without it Twilio blocks a
+        number that writes STOP or CANCEL all the same; then the next text is refused, with the
+        code that records the opt-out.
+        """
+        fields = self._signed_fields(request, self._setup.inbound_url)
+        ref, sender, to = (fields.get(name) for name in ("MessageSid", "From", "To"))
+        if not ref or not sender or not to:
+            raise ValueError("the request names no message, no sender or no receiver")
+        signal = _SIGNALS.get(fields.get("OptOutType", "").upper())
+        return Inbound(self.name, ref, sender, to, fields.get("Body", ""), signal)
 
     async def probe(self) -> str | None:
         """Fetch the account; return a sentence on what is wrong, or None."""
@@ -216,17 +223,30 @@ class TwilioSms:
         header = exchange.headers.get("Retry-After")
         return refusal(status, getattr(error, "code", None), header, self._setup.clock.now())
 
+    def _signed_fields(self, request: CallbackRequest, public_url: str | None) -> Mapping[str, str]:
+        """Return a request's form. Raise ValueError unless it is Twilio's, for this account."""
+        body = request.body.decode("utf-8", "replace")
+        fields = dict(parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        self._check_signature(public_url, urlsplit(request.url).query, fields, request.headers)
+        if fields.get("AccountSid") != self._settings.account_sid:
+            raise ValueError("the report is of another account")
+        return fields
+
     def _check_signature(
-        self, query: str, fields: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        public_url: str | None,
+        query: str,
+        fields: Mapping[str, str],
+        headers: Mapping[str, str],
     ) -> None:
-        if not self._setup.callback_url:
+        if not public_url:
             raise ValueError("no callback_url is configured, so no report can be genuine")
         names = {name.lower(): value for name, value in headers.items()}
         signature = names.get("x-twilio-signature")
         if not signature:
             raise ValueError("the report is not signed")
         # Behind a proxy the request's own address is not the one that Twilio signed.
-        url = urlunsplit(urlsplit(self._setup.callback_url)._replace(query=query))
+        url = urlunsplit(urlsplit(public_url)._replace(query=query))
         validator = RequestValidator(self._settings.auth_token.get_secret_value())
         if not validator.validate(url, fields, signature):
             raise ValueError("the report's signature is wrong")

@@ -13,9 +13,9 @@ from reminders.domain.lifecycle import TOLD
 from reminders.domain.outcome import Accepted, Outcome, OutgoingMessage, Receipt, Sought
 from reminders.domain.state import State
 from reminders.engine import desk, importing
-from reminders.engine.desk import Item
 from reminders.engine.importing import Difference, Options
-from reminders.providers.base import CallbackRequest, Provider, Setup
+from reminders.engine.items import Item
+from reminders.providers.base import CallbackRequest, Inbound, Provider, Setup
 from reminders.simulation.world import World
 from reminders.store import views
 from reminders.store.views import Line
@@ -95,7 +95,7 @@ def _added_up(
     with world.runtime.database.reading() as conn:
         lines = views.lines(conn, views.visits(conn, clinic))
         # Asked as of the outage's beginning: who had a visit then, or later, and was not told.
-        items = desk.worklist(conn, clinic, since)
+        items = desk.worklist(conn, world.runtime, clinic, since)
     sent = [line for line in lines if line.message.state in TOLD and line.sent_at is not None]
     sent.sort(key=lambda line: (line.sent_at or start, line.message.id))
     return Rehearsal(
@@ -138,6 +138,10 @@ class _Willing:
     def parse_receipt(self, request: CallbackRequest) -> tuple[str | None, Receipt]:  # noqa: ARG002
         """Raise ValueError: there are no reports over HTTP."""
         raise ValueError("a simulated provider sends no reports")
+
+    def parse_inbound(self, request: CallbackRequest) -> Inbound:  # noqa: ARG002
+        """Raise ValueError: nobody writes."""
+        raise ValueError("a simulated provider brings no texts")
 
     async def probe(self) -> str | None:
         """Return None: nothing can be wrong."""

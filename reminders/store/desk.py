@@ -27,12 +27,28 @@ def cancel_visits(conn: Connection, ids: Sequence[int], now: datetime) -> int:
     return done.rowcount
 
 
-def ask_to_send(conn: Connection, visit_id: int, rule: str, now: datetime, actor: str) -> int:
-    """Record that a person wants a rule's message sent now; return the request's id."""
+def ask_to_send(
+    conn: Connection,
+    visit_id: int,
+    rule: str,
+    now: datetime,
+    actor: str,
+    contact_id: int | None = None,
+) -> int:
+    """Record that somebody wants a rule's message sent now; return the request's id.
+
+    It is for all whom the rule is for, or for one contact alone.
+    """
     conn.execute(update(appointment).where(appointment.c.id == visit_id).values(needs_plan=True))
     request_id: int = conn.execute(
         insert(request)
-        .values(appointment_id=visit_id, rule=rule, requested_at=now, actor=actor)
+        .values(
+            appointment_id=visit_id,
+            rule=rule,
+            requested_at=now,
+            actor=actor,
+            contact_id=contact_id,
+        )
         .returning(request.c.id)
     ).scalar_one()
     return request_id

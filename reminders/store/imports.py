@@ -19,6 +19,7 @@ from reminders.domain.merge import (
     VisitChange,
 )
 from reminders.store.bulk import insert_rows, reserve, update_rows
+from reminders.store.consents import FROM_FILE, FROM_STAFF, Editions
 from reminders.store.schema import (
     appointment,
     consent,
@@ -28,12 +29,12 @@ from reminders.store.schema import (
     problem,
     staged_visit,
 )
+from reminders.store.wishes import WISHES, wish_values, wishes_of
 
-FROM_FILE = "import"
 WRITTEN = frozenset({Category.NEW, Category.MOVED, Category.CANCELLED, Category.UPDATED})
 
 _FACTS = ("birth_date", "protected", "own_login")
-_DETAILS = ("role", "phone", "email", "language", "removed_at")
+_DETAILS = ("role", "phone", "email", "language", "removed_at", *WISHES)
 _VISIT = ("patient_id", "kind", "status", "needs_plan", "changed_at", "clinician")
 
 
@@ -46,12 +47,15 @@ def known_patients(
     ).all()
     ids = [row.id for row in rows]
     wishes: dict[int, dict[Channel, Consent]] = defaultdict(dict)
+    refused: dict[int, set[Channel]] = defaultdict(set)
     for row in conn.execute(
         select(consent)
         .join(contact, contact.c.id == consent.c.contact_id)
         .where(contact.c.patient_id.in_(ids))
     ):
         wishes[row.contact_id][Channel(row.channel)] = Consent(row.status)
+        if row.status == Consent.REFUSED.value and row.source == FROM_STAFF:
+            refused[row.contact_id].add(Channel(row.channel))
     people: dict[int, list[KnownContact]] = defaultdict(list)
     for row in conn.execute(
         select(contact)
@@ -59,7 +63,16 @@ def known_patients(
         .order_by(contact.c.id)
     ):
         people[row.patient_id].append(
-            KnownContact(row.id, Role(row.role), row.phone, row.email, row.language, wishes[row.id])
+            KnownContact(
+                row.id,
+                Role(row.role),
+                row.phone,
+                row.email,
+                row.language,
+                wishes[row.id],
+                wishes_of(row),
+                frozenset(refused[row.id]),
+            )
         )
     return {
         row.external_key: KnownPatient(
@@ -94,6 +107,7 @@ def write_patients(
     conn: Connection,
     clinic_id: int,
     changes: Sequence[PatientChange],
+    editions: Editions,
     now: datetime,
     *,
     confirm: bool,
@@ -104,7 +118,7 @@ def write_patients(
     """
     written = [change for change in changes if change.id is not None or visits_to_write(change)]
     patients = _write_facts(conn, clinic_id, written)
-    _write_contacts(conn, list(zip(patients, written, strict=True)), now)
+    _write_contacts(conn, list(zip(patients, written, strict=True)), editions, now)
     visits = [
         (patient_id, visit)
         for patient_id, change in zip(patients, written, strict=True)
@@ -138,7 +152,10 @@ def _write_facts(conn: Connection, clinic_id: int, changes: Sequence[PatientChan
 
 
 def _write_contacts(
-    conn: Connection, changes: Sequence[tuple[int, PatientChange]], now: datetime
+    conn: Connection,
+    changes: Sequence[tuple[int, PatientChange]],
+    editions: Editions,
+    now: datetime,
 ) -> None:
     differing = [
         (patient_id, contact_change)
@@ -152,7 +169,10 @@ def _write_contacts(
     wishes: list[tuple[int, IncomingPerson]] = []
     for patient_id, contact_change in differing:
         person = contact_change.person
-        details = (person.role.value, person.phone, person.email, person.language, None)
+        details = (
+            *(person.role.value, person.phone, person.email, person.language, None),
+            *wish_values(person.wishes).values(),
+        )
         contact_id = contact_change.id
         if contact_id is None:
             contact_id = next(ids)
@@ -164,13 +184,15 @@ def _write_contacts(
     update_rows(conn, contact, _DETAILS, changed)
     gone = [contact_id for _, change in changes for contact_id in change.removed]
     update_rows(conn, contact, ("removed_at",), [(now, contact_id) for contact_id in gone])
-    _write_consents(conn, wishes, [change.id for _, change in differing if change.id], now)
+    known = [change.id for _, change in differing if change.id]
+    _write_consents(conn, wishes, known, editions, now)
 
 
 def _write_consents(
     conn: Connection,
     wishes: Sequence[tuple[int, IncomingPerson]],
     known: Sequence[int],
+    editions: Editions,
     now: datetime,
 ) -> None:
     """Record the wishes that are not recorded so already. `known` contacts may have some."""
@@ -187,8 +209,9 @@ def _write_consents(
                     continue
                 this = (consent.c.contact_id == contact_id) & (consent.c.channel == channel.value)
                 conn.execute(delete(consent).where(this))
-            new.append((*place, wish.value, FROM_FILE, now))
-    columns = ("contact_id", "channel", "status", "source", "recorded_at")
+            edition = editions.of(person.language, channel)
+            new.append((*place, wish.value, FROM_FILE, edition, now))
+    columns = ("contact_id", "channel", "status", "source", "template_version", "recorded_at")
     insert_rows(conn, consent, columns, new)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Time,
     UniqueConstraint,
     false,
     func,
@@ -72,6 +73,11 @@ contact = Table(
     Column("phone", String(32)),
     Column("email", String(320)),
     Column("language", String(16)),
+    # Wishes: the channel to try first, hours without SMS, and of a guardian the choice from 13.
+    Column("prefers", String(16)),
+    Column("no_sms_from", Time),
+    Column("no_sms_until", Time),
+    Column("guardian_from_13", Boolean),
     Column("removed_at", UtcDateTime),
     Index("ix_contact_patient_id", "patient_id"),
     Index("ix_contact_phone", "phone"),
@@ -86,6 +92,7 @@ consent = Table(
     Column("source", String(64), nullable=False),
     Column("template_version", String(64)),
     Column("recorded_at", UtcDateTime, nullable=False, server_default=func.current_timestamp()),
+    Column("informed_at", UtcDateTime),  # of a change in what the texts say, after consenting
 )
 
 opt_out = Table(
@@ -171,6 +178,10 @@ staged_contact = Table(
     Column("language", String(16)),
     Column("consent_sms", String(16)),
     Column("consent_email", String(16)),
+    Column("prefers", String(16)),
+    Column("no_sms_from", Time),
+    Column("no_sms_until", Time),
+    Column("guardian_from_13", Boolean),
     Column("contact_id", Id),
     Index("ix_staged_contact_import_run_id_patient_key", "import_run_id", "patient_key"),
 )
@@ -195,6 +206,9 @@ appointment = Table(
     Column("clinician", String(200)),  # for the staff: no message tells it
     Column("changed_at", UtcDateTime, nullable=False, server_default=func.current_timestamp()),
     Column("needs_plan", Boolean, nullable=False, server_default=true()),
+    Column("confirmed_at", UtcDateTime),  # somebody has answered that they come, to this time
+    Column("confirmed_by", Id),
+    Column("confirmed_starts_at", UtcDateTime),
     # The planner's own columns: nobody else writes them.
     Column("version", Integer, nullable=False, server_default="0"),
     Column("planned_starts_at", UtcDateTime),
@@ -221,6 +235,7 @@ request = Table(
     Column("rule", String(64), nullable=False),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("actor", String(100), nullable=False),
+    Column("contact_id", Id),  # the one person it is for; without: all whom the rule is for
     Index("ix_request_appointment_id", "appointment_id"),
 )
 
@@ -356,6 +371,7 @@ template_version = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     Column("approved_at", UtcDateTime),
     Column("approved_by", String(100)),
+    Column("changes_meaning", Boolean, nullable=False, server_default=false()),
 )
 
 channel_state = Table(

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
-from reminders.domain.contact import Channel, Consent, Role
+from reminders.domain.contact import NO_WISHES, Channel, Consent, Role
 from reminders.domain.merge import IncomingPatient, IncomingPerson, IncomingVisit
 from reminders.store.bulk import Values, insert_rows
 from reminders.store.schema import clinic, import_run, problem, staged_contact, staged_visit
+from reminders.store.wishes import WISHES, wishes_of
 
 _RUN_TABLES = (staged_contact, staged_visit)
 CLEARED_AT_ONCE = 10_000
@@ -48,7 +49,7 @@ VISIT = (
 )  # fmt: skip
 CONTACT = (
     "line", "ref", "patient_key", "role", "phone", "email",
-    "language", "consent_sms", "consent_email",
+    "language", "consent_sms", "consent_email", *WISHES,
 )  # fmt: skip
 
 
@@ -278,6 +279,7 @@ def _people(rows: Sequence[Row[tuple[object, ...]]]) -> tuple[IncomingPerson, ..
             row.email,
             row.language or (before.language if before else None),
             consents,
+            wishes_of(row).over(before.wishes if before else NO_WISHES),
         )
     return tuple(merged.values())
 

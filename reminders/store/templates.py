@@ -44,8 +44,10 @@ def of_version(conn: Connection, channel: str, version: str) -> list[Source]:
     return [Source(r.language, r.name, Channel(r.channel), r.source, r.version) for r in rows]
 
 
-def approve(conn: Connection, source: Source, actor: str, now: datetime) -> None:
-    """Make this version the one that is sent."""
+def approve(
+    conn: Connection, source: Source, actor: str, now: datetime, *, changes_meaning: bool = False
+) -> None:
+    """Make this version the one that is sent; it may say something else than the last one."""
     this = (
         (_T.language == source.language)
         & (_T.name == source.name)
@@ -53,7 +55,9 @@ def approve(conn: Connection, source: Source, actor: str, now: datetime) -> None
         & (_T.version == source.version)
     )
     done = conn.execute(
-        update(template_version).where(this).values(approved_at=now, approved_by=actor)
+        update(template_version)
+        .where(this)
+        .values(approved_at=now, approved_by=actor, changes_meaning=changes_meaning)
     )
     if done.rowcount:
         return
@@ -67,6 +71,7 @@ def approve(conn: Connection, source: Source, actor: str, now: datetime) -> None
             seen_at=now,
             approved_at=now,
             approved_by=actor,
+            changes_meaning=changes_meaning,
         )
     )
 

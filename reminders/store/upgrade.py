@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from reminders.errors import DatabaseError
 from reminders.resources import migrations
 from reminders.store.database import Database
-from reminders.store.schema_desk import metadata
+from reminders.store.schema_inbound import metadata
 
 
 def _alembic() -> AlembicConfig:

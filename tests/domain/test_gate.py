@@ -8,8 +8,8 @@ import pytest
 
 from reminders.domain.contact import Channel, Consent
 from reminders.domain.gate import Go, Replan, Stop, Verdict, Wait, gate
+from reminders.domain.quiet import QuietHours
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import QuietHours
 from reminders.domain.state import State
 from tests.domain.world import World, clinic, local
 

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reminders.domain.appointment import age_at
 from reminders.domain.contact import Channel, Consent
 from reminders.domain.decision import Kept, Send
 from reminders.domain.gate import Go, gate
@@ -18,9 +19,11 @@ from reminders.domain.outbox import difference
 from reminders.domain.outcome import Ambiguous, Outcome, Refusal, Rejected
 from reminders.domain.plan import plan
 from reminders.domain.reasons import Reason
+from reminders.domain.replies import REPLIES, REPLY_KEYS
 from reminders.domain.rules import Deliver, Event, QuietPolicy
 from reminders.domain.state import State
-from reminders.domain.when import is_quiet
+from reminders.domain.timing import nights
+from reminders.domain.when import is_quiet, is_quiet_in
 from tests.domain.world import BAD_NUMBER, BUSY, STOCKHOLM, World, clinic, local
 
 POOL: Mapping[str, Mapping[str, Any]] = {
@@ -81,7 +84,17 @@ def happens(world: World, event: Happening) -> None:  # noqa: C901, PLR0912 - a 
             world.switch(on=rule)
         case ("ask", rule):
             world.ask(rule)
-        case ("answer", address, outcome):
+        case ("answer to", rule, who) if who in world.people:
+            world.ask(rule, who=who)
+        case ("prefer", who, channel) if who in world.people:
+            world.wants(who, prefers=Channel(channel) if channel else None)
+        case ("no sms", who, hours) if who in world.people:
+            world.wants(who, no_sms=hours or None)
+        case ("from 13", who, choice) if who in world.people:
+            world.wants(who, from_13=CHOICES[choice])
+        case ("born", day):
+            world.fact(birth_date=date.fromisoformat(day) if day else None)
+        case ("outcome", address, outcome):
             world.answers.setdefault(address, []).append(OUTCOMES[outcome])
         case ("delivered", rule) if _tried(world, rule):
             world.deliver(rule)
@@ -107,6 +120,8 @@ RULE = st.sampled_from(sorted(POOL))
 MINUTES = st.sampled_from(["1", "20", "300", "700", "1440", "4000"])
 PHONE = st.sampled_from(["", "phone-1", "phone-2", "shared"])
 MAIL = st.sampled_from(["", "mail-1", "family"])
+HOURS = st.sampled_from(["", "08:00-15:00", "12:00-23:30", "07:00-22:00", "21:00-08:00"])
+CHOICES = {"yes": True, "no": False, "unknown": None}
 ADDRESS = st.sampled_from(["phone-1", "phone-2", "shared", "mail-1", "family"])
 
 
@@ -128,7 +143,12 @@ EVENTS = st.one_of(
     event("off", RULE),
     event("on", RULE),
     event("ask", RULE),
-    event("answer", ADDRESS, st.sampled_from(sorted(OUTCOMES))),
+    event("answer to", st.sampled_from(sorted([*REPLY_KEYS, "help"])), WHO),
+    event("prefer", WHO, st.sampled_from(["", *Channel])),
+    event("no sms", WHO, HOURS),
+    event("from 13", WHO, st.sampled_from(sorted(CHOICES))),
+    event("born", st.sampled_from(["", "2013-05-08", "2018-01-01", "2010-01-01"])),
+    event("outcome", ADDRESS, st.sampled_from(sorted(OUTCOMES))),
     event("delivered", RULE),
     event("undelivered", RULE, st.sampled_from(["unreachable", "blocked"])),
 )
@@ -158,8 +178,9 @@ BEGINNINGS = st.builds(
 
 def begin(beginning: Beginning) -> World:
     """Return the world as the story finds it."""
-    world = World(clinic(**{key: POOL[key] for key in POOL if key in beginning.rules}))
-    world.all_rules = clinic(**POOL).rules
+    practice = clinic(**{key: POOL[key] for key in POOL if key in beginning.rules})
+    world = World(replace(practice, rules=(*practice.rules, *REPLIES)))
+    world.all_rules = (*clinic(**POOL).rules, *REPLIES)
     world.now = local(beginning.booked_at)
     for who, addresses in (("mother", beginning.mother), ("father", beginning.father)):
         if addresses is not None:
@@ -175,6 +196,8 @@ def look(world: World) -> None:
     planning_again_changes_nothing(world)
     nobody_gets_it_twice(world)
     nights_are_quiet(world)
+    answers_go_to_one(world)
+    guardians_are_chosen(world)
 
 
 @settings(max_examples=300, deadline=None)
@@ -242,15 +265,36 @@ def nobody_gets_it_twice(world: World) -> None:
 
 
 def nights_are_quiet(world: World) -> None:
-    """Nothing is due or has gone at night but what ignores the night or was asked for."""
+    """Nothing is due or has gone at night, or in a person's own hours, but what ignores them."""
 
     def minds(row: Message) -> bool:
         rule = next(r for r in world.all_rules if r.key == row.key.rule)
         return row.request_id is None and rule.quiet is not QuietPolicy.IGNORE
 
-    quiet = world.practice.quiet
+    people = {contact.id: contact for contact in world.people.values()}
     for row in filter(minds, world.rows):
         if row.state is State.PLANNED:
-            assert not is_quiet(row.due_at, quiet, STOCKHOLM)
+            spans = nights(world.practice, people[row.key.contact], row.key.channel)
+            assert not is_quiet_in(row.due_at, spans, STOCKHOLM)
         elif row.sent_at is not None:
-            assert not is_quiet(row.sent_at, quiet, STOCKHOLM)
+            assert not is_quiet(row.sent_at, world.practice.quiet, STOCKHOLM)
+
+
+def answers_go_to_one(world: World) -> None:
+    """Send an answer to nobody but the one who wrote, and none without a request."""
+    asked = {request.id: request.contact for request in world.requests}
+    for row in world.rows:
+        if row.request_id is not None and asked[row.request_id] is not None:
+            assert row.key.contact == asked[row.request_id]
+        if row.key.rule in REPLY_KEYS:
+            assert row.request_id is not None
+
+
+def guardians_are_chosen(world: World) -> None:
+    """Nothing waits for a guardian of somebody of age who is not known to want it so."""
+    age = age_at(world.booked.birth_date, world.booked.truth.starts_at, STOCKHOLM)
+    of_age = age is not None and age >= world.practice.own_from_age
+    chosen = {c.id for c in world.people.values() if c.wishes.from_13}
+    for row in world.rows:
+        if row.state is State.PLANNED and of_age:
+            assert row.key.contact in chosen

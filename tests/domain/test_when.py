@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from reminders.domain.appointment import age_at
-from reminders.domain.rules import After, Before, DaysBefore, QuietHours
+from reminders.domain.quiet import QuietHours
+from reminders.domain.rules import After, Before, DaysBefore
 from reminders.domain.when import (
     before_quiet,
     due_time,

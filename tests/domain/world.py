@@ -12,9 +12,9 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from reminders.config import Config
-from reminders.config_rules import RuleConfig
+from reminders.config_rules import RuleConfig, parse_quiet
 from reminders.domain.appointment import Appointment, Truth, VisitStatus
-from reminders.domain.contact import Channel, Consent, Contact, Reach, Role
+from reminders.domain.contact import NO_WISHES, Channel, Consent, Contact, Reach, Role, Wishes
 from reminders.domain.decision import Suppress
 from reminders.domain.gate import Go, Replan, Stop, Wait, gate
 from reminders.domain.lifecycle import Step, after_outcome, after_receipt, check
@@ -126,11 +126,18 @@ class World:
         email: str | None = None,
         role: Role = Role.GUARDIAN,
         refused: Iterable[Channel] = (),
+        wishes: Wishes = NO_WISHES,
     ) -> Self:
         """Add a person, with consent for each address unless it is refused."""
-        return self._put(
-            Contact(len(self.people) + 1, role, _reach(phone, email, frozenset(refused))), who
-        )
+        reach = _reach(phone, email, frozenset(refused))
+        return self._put(Contact(len(self.people) + 1, role, reach, None, wishes), who)
+
+    def wants(self, who: str, **wishes: Any) -> Self:
+        """Change a person's wishes; hours without SMS are written like '08:00-15:00'."""
+        known = self.people[who]
+        if isinstance(wishes.get("no_sms"), str):
+            wishes["no_sms"] = parse_quiet(wishes["no_sms"])
+        return self._put(replace(known, wishes=replace(known.wishes, **wishes)), who)
 
     def correct(self, who: str, phone: str | None = None, email: str | None = None) -> Self:
         """Replace a person's addresses, and keep what they have wished."""
@@ -165,10 +172,11 @@ class World:
 
     # ------------------------------------------------------------------ the clinic
 
-    def ask(self, rule: str, at: str | None = None) -> Self:
-        """Have staff ask for a rule's text now; it is planned at once, as the desk does."""
+    def ask(self, rule: str, at: str | None = None, who: str | None = None) -> Self:
+        """Have staff ask for a rule's text now, or answer one person; it is planned at once."""
         self._clock(at)
-        self.requests.append(Request(len(self.requests) + 1, rule, self.now))
+        contact = self.people[who].id if who else None
+        self.requests.append(Request(len(self.requests) + 1, rule, self.now, contact))
         return self._changed().plan()
 
     def switch(self, *, off: str = "", on: str = "") -> Self:

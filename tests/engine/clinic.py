@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from reminders.config import Config, load_config
 from reminders.engine import approval, desk, importing
 from reminders.engine.dispatch import Dispatcher, Report
+from reminders.engine.items import Item
 from reminders.engine.planning import check_rules, plan_pending
 from reminders.engine.runtime import Runtime
 from reminders.simulation import loop
@@ -180,10 +181,10 @@ class Clinic:
             for line in lines
         ]
 
-    def worklist(self) -> Sequence[desk.Item]:
+    def worklist(self) -> Sequence[Item]:
         """Return what staff have to do."""
         with self.runtime.database.reading() as conn:
-            return desk.worklist(conn, "internet", self.clock.now())
+            return desk.worklist(conn, self.runtime, "internet", self.clock.now())
 
     def end(self) -> None:
         """Close what is open."""

@@ -274,6 +274,23 @@ class Contract:
 
         run(story())
 
+    def test_a_forged_text_is_refused(self, bench: OpenBench) -> None:
+        """A text that the provider has not signed, or cannot bring at all, raises ValueError."""
+        forged = CallbackRequest(
+            "https://reminders.example.org/inbound",
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            b"MessageSid=SM1&From=%2B46701740605&To=%2B46701740699&Body=STOP",
+        )
+
+        async def story() -> None:
+            async with bench as on:
+                with pytest.raises(ValueError) as caught:
+                    on.provider.parse_inbound(forged)
+                assert "46701740605" not in repr(caught.value)
+                assert caught.value.__cause__ is None
+
+        run(story())
+
     def test_a_probe_finds_nothing_wrong(self, bench: OpenBench) -> None:
         """With right settings the probe returns None, and no message goes out."""
 

@@ -12,6 +12,7 @@ from tests.fakes.twilio_server import FakeTwilio
 from tests.providers.contract import NOW, make_message, make_setup
 
 CALLBACK = "https://reminders.example.org/receipts/twilio"
+INBOUND = "https://reminders.example.org/inbound/twilio"
 
 
 def text(**more: Any) -> OutgoingMessage:
@@ -24,7 +25,15 @@ async def provider_at(
     settings: dict[str, Any], callback_url: str | None = CALLBACK, sender: str = "Videobesok"
 ) -> AsyncIterator[TwilioSms]:
     """Open a provider with these settings, and close it."""
-    setup = make_setup(settings, Channel.SMS, Path(), NOW, callback_url=callback_url, sender=sender)
+    setup = make_setup(
+        settings,
+        Channel.SMS,
+        Path(),
+        NOW,
+        callback_url=callback_url,
+        inbound_url=INBOUND if callback_url else None,
+        sender=sender,
+    )
     provider = TwilioSms(setup)
     try:
         yield provider

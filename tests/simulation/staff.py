@@ -72,7 +72,7 @@ class Staff:
             shown = {
                 ref: desk.show(conn, runtime, CLINIC, ref, now) for ref in self.world.book.bookings
             }
-            desk.worklist(conn, CLINIC, now)
+            desk.worklist(conn, runtime, CLINIC, now)
         for ref, booking in self.world.book.bookings.items():
             yield from self._accounted(booking, shown[ref])
             yield from self._log_agrees(booking, shown[ref])

@@ -1,0 +1,171 @@
+"""What people have written to us."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reminders.cli.screen import indented, iso, local, plural, print_json, say
+from reminders.cli.session import (
+    AsJson,
+    Clinic,
+    any_clinic,
+    config_of,
+    examples,
+    family,
+    opened,
+    zone_of,
+)
+from reminders.cli.visits import told
+from reminders.config import Config
+from reminders.domain.reasons import Reason
+from reminders.engine import attention, inbound
+from reminders.errors import NotFoundError, UsageError
+from reminders.providers.base import Inbound
+from reminders.store import inbound as store
+from reminders.store.inbound import Answer
+from reminders.store.views import masked
+
+BY_HAND = "command line"
+
+commands = family()
+
+
+@commands.command(
+    "list", epilog=examples("reminders inbound list", "reminders inbound list --days 7")
+)
+def list_all(
+    ctx: typer.Context,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=366, help="All of so many days, the done ones too.")
+    ] = None,
+    clinic: Clinic = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what people have written that a person has to read. The words stand here alone."""
+    config = config_of(ctx)
+    key = any_clinic(config, clinic)
+    with opened(config) as runtime:
+        since = runtime.clock.now() - timedelta(days=days) if days else None
+        with runtime.database.reading() as conn:
+            found = store.answers(conn, key, since=since)
+        read = [(answer, *attention.written(runtime, answer)) for answer in found]
+    if as_json:
+        listed = [_json(config, *one) for one in read]
+        print_json({"count": len(listed), "answers": listed})
+        return
+    say("\n".join([*(_text(config, *one) for one in read), f"{plural(len(read), 'answer')}."]))
+
+
+def _json(config: Config, answer: Answer, number: str, words: str) -> dict[str, Any]:
+    zone = zone_of(config, answer.clinic)
+    return {
+        "id": answer.id,
+        "clinic": answer.clinic,
+        "received_at": iso(answer.received_at, zone),
+        "keyword": answer.keyword,
+        "contact": masked(answer.role, answer.phone) if answer.role else None,
+        "from": number or None,
+        "ref": answer.ref,
+        "starts_at": iso(answer.starts_at, zone),
+        "text": words or None,
+        "reply": answer.reply,
+        "reason": answer.reason,
+        "handled_at": iso(answer.handled_at, zone),
+        "handled_by": answer.handled_by,
+    }
+
+
+def _text(config: Config, answer: Answer, number: str, words: str) -> str:
+    zone = zone_of(config, answer.clinic)
+    who = masked(answer.role, answer.phone) if answer.role else number or "unknown number"
+    parts = [str(answer.id), local(answer.received_at, zone), answer.keyword.upper(), who]
+    lines = [indented("  ".join([*parts, *([answer.ref] if answer.ref else [])]), 0)]
+    if words:
+        lines.append(indented(words, 4))
+    if answer.reason and answer.handled_at is None:
+        lines.append(indented(told(Reason(answer.reason)), 4))
+    return "\n".join(lines)
+
+
+@commands.command(
+    epilog=examples(
+        "echo 'Stopp!' | reminders inbound add --from +46701740605 --text-file -",
+    )
+)
+def add(
+    ctx: typer.Context,
+    sender: Annotated[
+        str, typer.Option("--from", metavar="NUMBER", help="Who wrote, like +46701740605.")
+    ],
+    text_file: Annotated[str, typer.Option(metavar="FILE", help="The words; - is standard input.")],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="Our number. Not needed where there is one."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in a text by hand, as if the provider had brought it. Ends with 1 if it is not kept."""
+    config = config_of(ctx)
+    ours = to or _only_number(config)
+    words = _words(text_file)
+    with opened(config) as runtime:
+        text = Inbound(BY_HAND, runtime.token(), sender, ours, words)
+        now = runtime.clock.now()
+        taken = runtime.in_transaction(inbound.receive, runtime, text, now)
+    if as_json:
+        print_json({"outcome": taken.value})
+    else:
+        say(_OUTCOMES[taken])
+    if taken is not inbound.Taken.TAKEN:
+        raise typer.Exit(1)
+
+
+_OUTCOMES = {
+    inbound.Taken.TAKEN: "Taken in.",
+    inbound.Taken.REPEATED: "It was taken in before.",
+    inbound.Taken.NOT_OURS: "No clinic with sms.two_way = true has this number as its sender.",
+    inbound.Taken.OWN_NUMBER: "It comes from a number of ours, so it is left alone.",
+    inbound.Taken.TOO_MANY: "The number has written so much today that no more is kept.",
+}
+
+
+def _only_number(config: Config) -> str:
+    numbers = {clinic.sms.sender for clinic in config.clinics.values() if clinic.can_reply}
+    if len(numbers) != 1:
+        raise UsageError("Say with --to which of our numbers it came to; sms.two_way must be on.")
+    return numbers.pop()
+
+
+def _words(text_file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if text_file == "-" else Path(text_file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{text_file}: cannot be read ({error.strerror}).") from None
+    return data.decode("utf-8", "replace").removesuffix("\n")
+
+
+@commands.command(epilog=examples("reminders inbound done 12"))
+def done(
+    ctx: typer.Context,
+    answers: Annotated[
+        list[int], typer.Argument(metavar="ANSWER...", help="The numbers that the lists show.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tick answers off: they leave the worklist, and the words are deleted.
+
+    Ends with 4 if one of them does not wait; then none is ticked off.
+    """
+    with opened(config_of(ctx)) as runtime:
+        now = runtime.clock.now()
+        with runtime.database.transaction() as conn:
+            for answer in answers:
+                if not store.finish(conn, answer, runtime.actor, now):
+                    raise NotFoundError(f"There is no answer {answer} that waits.")
+    if as_json:
+        print_json({"done": answers})
+    else:
+        say(f"Ticked off {plural(len(answers), 'answer')}.")

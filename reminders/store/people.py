@@ -1,0 +1,134 @@
+"""The people of a visit as staff see and change them: addresses masked by whoever shows them."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, select, update
+
+from reminders.domain.appointment import OwnLogin
+from reminders.domain.contact import Channel, Role, Wishes
+from reminders.store.schema import appointment, consent, contact, patient
+from reminders.store.views import Visit, visits
+from reminders.store.wishes import wish_values, wishes_of
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a person has said of one channel, to which edition of the texts."""
+
+    status: str
+    source: str
+    edition: str | None
+    recorded_at: datetime
+    informed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One contact of a patient's."""
+
+    id: int
+    role: Role
+    phone: str | None
+    email: str | None
+    language: str | None
+    wishes: Wishes
+    words: Mapping[Channel, Word]
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Whose visit it is, as far as staff have to know here."""
+
+    id: int
+    own_login: OwnLogin
+    confirmed_at: datetime | None
+    confirmed_by: int | None
+    people: tuple[Person, ...]
+
+
+def patient_of(conn: Connection, visit_id: int) -> Patient:
+    """Return the patient of a visit, with their contacts and who has confirmed the visit.
+
+    A confirmation of another time than the visit's is none.
+    """
+    row = conn.execute(
+        select(
+            patient.c.id,
+            patient.c.own_login,
+            appointment.c.starts_at,
+            appointment.c.confirmed_at,
+            appointment.c.confirmed_by,
+            appointment.c.confirmed_starts_at,
+        )
+        .join(appointment, appointment.c.patient_id == patient.c.id)
+        .where(appointment.c.id == visit_id)
+    ).one()
+    holds = row.confirmed_starts_at == row.starts_at
+    return Patient(
+        row.id,
+        OwnLogin(row.own_login),
+        row.confirmed_at if holds else None,
+        row.confirmed_by if holds else None,
+        _people(conn, row.id),
+    )
+
+
+def _people(conn: Connection, patient_id: int) -> tuple[Person, ...]:
+    chosen = and_(contact.c.patient_id == patient_id, contact.c.removed_at.is_(None))
+    words: dict[int, dict[Channel, Word]] = defaultdict(dict)
+    for row in conn.execute(
+        select(consent).join(contact, contact.c.id == consent.c.contact_id).where(chosen)
+    ):
+        words[row.contact_id][Channel(row.channel)] = Word(
+            row.status, row.source, row.template_version, row.recorded_at, row.informed_at
+        )
+    return tuple(
+        Person(
+            row.id,
+            Role(row.role),
+            row.phone,
+            row.email,
+            row.language,
+            wishes_of(row),
+            words[row.id],
+        )
+        for row in conn.execute(select(contact).where(chosen).order_by(contact.c.id))
+    )
+
+
+def set_wishes(conn: Connection, contact_id: int, wishes: Wishes) -> None:
+    """Give a contact these wishes."""
+    conn.execute(update(contact).where(contact.c.id == contact_id).values(**wish_values(wishes)))
+
+
+def set_own_login(conn: Connection, patient_id: int, own_login: OwnLogin) -> None:
+    """Write down whether a patient has a login of their own."""
+    conn.execute(
+        update(patient).where(patient.c.id == patient_id).values(own_login=own_login.value)
+    )
+
+
+def replan(conn: Connection, patient_id: int, now: datetime) -> list[int]:
+    """Have a patient's coming visits planned again; return their ids."""
+    marked = conn.execute(
+        update(appointment)
+        .where(appointment.c.patient_id == patient_id, appointment.c.starts_at >= now)
+        .values(needs_plan=True)
+        .returning(appointment.c.id)
+    )
+    return list(marked.scalars())
+
+
+def visits_without_login(
+    conn: Connection, clinic_key: str, now: datetime, until: datetime
+) -> list[Visit]:
+    """Return booked visits of patients whose age is known and whose own login is not confirmed."""
+    among = and_(
+        appointment.c.status == "booked",
+        patient.c.own_login != OwnLogin.CONFIRMED.value,
+        patient.c.birth_date.is_not(None),
+    )
+    return visits(conn, clinic_key, since=now, until=until, among=among)

@@ -1,0 +1,362 @@
+"""What people write back: stopped, confirmed, helped, shown to staff, and never more than that."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import func, select
+
+from reminders.config import Config, load_config
+from reminders.domain.inbound import Signal
+from reminders.engine import inbound
+from reminders.engine.inbound import Taken
+from reminders.providers.base import Inbound
+from reminders.store import clinics, schema, schema_inbound
+from reminders.store import inbound as store
+from tests.engine.clinic import Clinic, row
+
+OURS = "+46701740699"
+MOTHER = "+46701740605"
+STRANGER = "+46701740690"
+TWO_WAY = {"provider": "sandbox", "sender": OURS, "two_way": True}
+
+
+@pytest.fixture
+def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
+    """Return the example clinic, whose sender is a number that can receive."""
+    return open_clinic(clinics__internet__sms=TWO_WAY)
+
+
+def wrote(
+    clinic: Clinic, text: str, sender: str = MOTHER, signal: Signal | None = None, ref: str = ""
+) -> Taken:
+    """Let somebody write to the clinic."""
+    came = Inbound("sandbox", ref or clinic.runtime.token(), sender, OURS, text, signal)
+    now = clinic.clock.now()
+    return clinic.runtime.in_transaction(inbound.receive, clinic.runtime, came, now)
+
+
+def bodies(clinic: Clinic) -> list[str]:
+    """Return the texts that went out."""
+    return [text.body for text in clinic.texts()]
+
+
+def items(clinic: Clinic, kind: str = "answer") -> list[tuple[str | None, str]]:
+    """Return what stands on the worklist of this kind: which booking, and why."""
+    return [(item.ref, item.reason) for item in clinic.worklist() if item.kind == kind]
+
+
+def opted_out(clinic: Clinic) -> list[str]:
+    """Return the addresses that get nothing more."""
+    with clinic.runtime.database.reading() as conn:
+        clinic_id = clinics.find_clinic_id(conn, "internet")
+        assert clinic_id is not None
+        return [address for address, _, _ in clinics.opt_outs(conn, clinic_id)]
+
+
+def siblings() -> tuple[str, str]:
+    """Return rows of two children on one phone."""
+    return row("B1"), row("B2", "2026-12-03 09:00", born="2018-03-03")
+
+
+def test_stop_stops_the_number_for_all_siblings(clinic: Clinic) -> None:
+    """STOP stops every text to the number, for each child, tells staff once, and says so."""
+    clinic.read(*siblings())
+    clinic.plan()
+    assert wrote(clinic, "Stopp!") is Taken.TAKEN
+    clinic.until("2026-12-03 10:00")
+    assert len(bodies(clinic)) == 1
+    assert "inga fler SMS" in bodies(clinic)[0]
+    assert opted_out(clinic) == [MOTHER]
+    assert items(clinic) == [("B1", "wrote_stop")]
+    assert {reason for *_, state, reason in clinic.states("B2") if state == "suppressed"} >= {
+        "opted_out"
+    }
+
+
+def test_stop_leaves_email_alone(clinic: Clinic) -> None:
+    """Who stops the texts and has an email address is reminded there."""
+    clinic.read(row(email="hemma@example.org"))
+    clinic.plan()
+    wrote(clinic, "STOPP")
+    clinic.until("2026-12-01 11:00")
+    assert [text.channel for text in clinic.texts()] == ["email", "sms"] or [
+        text.channel for text in clinic.texts()
+    ] == ["sms", "email"]
+
+
+def test_start_takes_a_stop_back(clinic: Clinic) -> None:
+    """START brings the texts back, takes the STOP off the worklist, and says so."""
+    clinic.read(*siblings())
+    clinic.plan()
+    wrote(clinic, "STOPP")
+    clinic.until("2026-11-30 12:30")
+    wrote(clinic, "start")
+    clinic.until("2026-12-01 11:00")
+    assert opted_out(clinic) == []
+    assert items(clinic) == []
+    assert "igen" in bodies(clinic)[1]
+    assert "i morgon" in bodies(clinic)[2]
+
+
+def test_start_leaves_what_staff_have_recorded(clinic: Clinic) -> None:
+    """An opt-out that staff recorded is not lifted by a text: staff are asked."""
+    clinic.read(row())
+    with clinic.runtime.database.transaction() as conn:
+        clinic_id = clinics.clinic_id(conn, "internet")
+        clinics.add_opt_out(conn, clinic_id, MOTHER, "staff", clinic.clock.now())
+    wrote(clinic, "START")
+    clinic.until("2026-11-30 13:00")
+    assert opted_out(clinic) == [MOTHER]
+    assert bodies(clinic) == []
+    assert items(clinic) == [("B1", "wrote_start")]
+
+
+@pytest.mark.parametrize("signal", [Signal.STOP, Signal.START])
+def test_what_the_provider_answers_we_do_not(clinic: Clinic, signal: Signal) -> None:
+    """Where the provider has acted and answered itself, the state follows and no text goes."""
+    clinic.read(row())
+    clinic.plan()
+    wrote(clinic, "adjö", signal=Signal.STOP)
+    if signal is Signal.START:
+        wrote(clinic, "hej igen", signal=Signal.START)
+    clinic.until("2026-11-30 13:00")
+    assert bodies(clinic) == []
+    assert opted_out(clinic) == ([MOTHER] if signal is Signal.STOP else [])
+
+
+def test_help_is_sent_to_the_one_who_asks(clinic: Clinic) -> None:
+    """HJÄLP sends the help for the nearest visit to that phone alone, also at night."""
+    clinic.read(
+        row("B2", "2026-12-03 09:00", phone="070-174 06 05", born="2018-03-03"),
+        row("B1", phone="070-174 06 05"),
+        row("B1", phone="070-174 06 06"),
+    )
+    clinic.until("2026-11-30 23:00")
+    wrote(clinic, "Hjälp")
+    clinic.until("2026-11-30 23:10")
+    [text] = clinic.texts()
+    assert text.to.endswith("605")
+    assert "kl 10:00" in text.body
+    assert items(clinic) == []
+
+
+def test_help_is_not_sent_without_end(clinic: Clinic) -> None:
+    """After three helps in a day the next HJÄLP is for a person."""
+    clinic.read(row())
+    for minute in range(5):
+        clinic.until(f"2026-11-30 12:{10 + minute}")
+        wrote(clinic, "HJÄLP")
+    clinic.until("2026-11-30 13:00")
+    assert len(bodies(clinic)) == 3
+    assert items(clinic) == [("B1", "wrote_help")] * 2
+
+
+def test_yes_confirms_the_visit(clinic: Clinic) -> None:
+    """JA is kept with who and when, staff see it, and nothing is answered."""
+    clinic.read(row())
+    clinic.until("2026-12-01 11:00")
+    wrote(clinic, "Ja tack!")
+    clinic.until("2026-12-01 12:00")
+    shown = clinic.show("B1")
+    assert shown.patient.confirmed_at is not None
+    assert shown.patient.confirmed_by == shown.patient.people[0].id
+    assert len(bodies(clinic)) == 1
+    assert items(clinic) == []
+
+
+def test_a_confirmation_is_of_one_time(clinic: Clinic) -> None:
+    """A visit that is moved after a JA is not confirmed any more."""
+    clinic.read(row())
+    wrote(clinic, "JA")
+    clinic.read(row(start="2026-12-03 14:00"))
+    assert clinic.show("B1").patient.confirmed_at is None
+
+
+def test_yes_is_to_the_text_that_went(clinic: Clinic) -> None:
+    """With two visits to come, JA is to the one that the number was texted of."""
+    clinic.read(row("B1", "2026-12-02 10:00"), row("B2", "2026-12-20 10:00", born="2018-03-03"))
+    clinic.until("2026-12-01 11:00")
+    wrote(clinic, "ja")
+    assert clinic.show("B1").patient.confirmed_at is not None
+    assert clinic.show("B2").patient.confirmed_at is None
+
+
+def test_an_unclear_yes_is_for_a_person(clinic: Clinic) -> None:
+    """Where JA may be to either of two visits, neither is confirmed, and staff are asked."""
+    clinic.read(*siblings())
+    wrote(clinic, "JA")
+    assert clinic.show("B1").patient.confirmed_at is None
+    assert clinic.show("B2").patient.confirmed_at is None
+    assert items(clinic) == [("B1", "wrote_yes")]
+
+
+def test_no_cancels_nothing(clinic: Clinic) -> None:
+    """NEJ leaves the visit booked, stands on the worklist at once, and says what happens next."""
+    clinic.read(row())
+    clinic.plan()
+    wrote(clinic, "NEJ")
+    assert items(clinic) == [("B1", "wrote_no")]
+    clinic.until("2026-12-01 11:00")
+    assert clinic.show("B1").visit.status == "booked"
+    assert "Inget är avbokat" in bodies(clinic)[0]
+    assert "i morgon" in bodies(clinic)[1]
+
+
+def test_anything_else_is_read_and_answered_once(clinic: Clinic) -> None:
+    """Free words go to staff each time, and are answered once a day with the phone number."""
+    clinic.read(row())
+    for text in ("Kan vi byta tid?", "Hallå?", "Svara då"):
+        wrote(clinic, text)
+    clinic.until("2026-11-30 13:00")
+    assert len(bodies(clinic)) == 1
+    assert clinic.config.clinics["internet"].phone in bodies(clinic)[0]
+    assert items(clinic) == [("B1", "wrote_other")] * 3
+    clinic.until("2026-12-01 12:01")
+    wrote(clinic, "Hallå igen")
+    clinic.until("2026-12-01 12:10")
+    assert len([b for b in bodies(clinic) if "fått ditt svar" in b]) == 2
+
+
+def test_a_stranger_is_told_nothing(clinic: Clinic) -> None:
+    """A number that no patient has gets no answer to anything, and staff see that it wrote."""
+    clinic.read(row())
+    for text in ("HJÄLP", "JA", "NEJ", "Vem är det här?", "START"):
+        wrote(clinic, text, sender=STRANGER)
+    clinic.until("2026-11-30 13:00")
+    assert bodies(clinic) == []
+    assert items(clinic) == [(None, "wrote_unknown")] * 4
+
+
+def test_a_strangers_stop_holds_when_they_become_known(clinic: Clinic) -> None:
+    """A STOP counts for the number although no patient has it yet."""
+    wrote(clinic, "STOP", sender=MOTHER)
+    clinic.read(row())
+    clinic.until("2026-12-02 11:00")
+    assert bodies(clinic) == []
+
+
+def test_a_protected_patient_is_not_answered(clinic: Clinic) -> None:
+    """Whose identity is protected gets no text, not even an answer; staff see what was written."""
+    clinic.read(
+        "B1;2026-12-02 10:00;Videobesök;070-174 06 05;;vårdnadshavare;2016-05-01;bokad;ja\n",
+        head="boknings-id;starttid;besökstyp;mobil;e-post;roll;födelsedatum;status;skyddad\n",
+    )
+    for text in ("HJÄLP", "Hej", "STOPP", "NEJ"):
+        wrote(clinic, text)
+    clinic.until("2026-11-30 13:00")
+    assert bodies(clinic) == []
+    reasons = [reason for _, reason in items(clinic)]
+    assert reasons == ["wrote_help", "wrote_other", "wrote_stop", "wrote_no"]
+
+
+def test_a_repeated_request_is_harmless(clinic: Clinic) -> None:
+    """The same text reported again by the provider changes nothing."""
+    clinic.read(row())
+    assert wrote(clinic, "Hej", ref="SM1") is Taken.TAKEN
+    assert wrote(clinic, "Hej", ref="SM1") is Taken.REPEATED
+    assert items(clinic) == [("B1", "wrote_other")]
+
+
+def test_a_number_of_our_own_is_left_alone(clinic: Clinic) -> None:
+    """What comes from a sender of ours, or to a number that is not ours, is not taken in."""
+    assert wrote(clinic, "Hej", sender=OURS) is Taken.OWN_NUMBER
+    came = Inbound("sandbox", "x", MOTHER, "+46701740698", "Hej")
+    now = clinic.clock.now()
+    assert (
+        clinic.runtime.in_transaction(inbound.receive, clinic.runtime, came, now) is Taken.NOT_OURS
+    )
+    with clinic.runtime.database.reading() as conn:
+        assert (
+            conn.execute(select(func.count()).select_from(schema_inbound.inbound)).scalar_one() == 0
+        )
+
+
+def test_one_who_never_stops_writing(clinic: Clinic) -> None:
+    """A machine that answers each of our texts gets one answer a day, and fills no table."""
+    clinic.read(row())
+    outcomes = [wrote(clinic, f"Automatiskt svar {n}") for n in range(50)]
+    clinic.until("2026-11-30 13:00")
+    assert len(bodies(clinic)) == 1
+    assert outcomes.count(Taken.TAKEN) == inbound.MOST_KEPT
+    assert wrote(clinic, "STOPP") is Taken.TAKEN
+    assert opted_out(clinic) == [MOTHER]
+    assert ("B1", "wrote_stop") in items(clinic)
+
+
+def test_words_are_sealed_and_gone_when_done(clinic: Clinic) -> None:
+    """What was written stands unreadable in the database, and is gone once staff are done."""
+    clinic.read(row())
+    wrote(clinic, "Kan vi byta tid?")
+    with clinic.runtime.database.transaction() as conn:
+        [answer] = store.answers(conn, "internet")
+        assert answer.sealed is not None
+        assert b"byta" not in answer.sealed
+        assert store.finish(conn, answer.id, "anna", clinic.clock.now())
+        assert not store.finish(conn, answer.id, "anna", clinic.clock.now())
+        assert conn.execute(select(schema_inbound.inbound.c.sealed)).scalar() is None
+    assert items(clinic) == []
+
+
+def test_two_clinics_on_one_number(open_clinic: Callable[..., Clinic]) -> None:
+    """Where two clinics share a number, staff of those that know the sender are told, each once."""
+    second = {"phone": "08-465 004 00", "sms": TWO_WAY}
+    clinic = open_clinic(clinics__internet__sms=TWO_WAY, clinics__second=second)
+    clinic.read(row())
+    wrote(clinic, "Hej")
+    wrote(clinic, "Hej", sender=STRANGER)
+    with clinic.runtime.database.reading() as conn:
+        found = [(a.clinic, a.reason) for a in store.answers(conn, None)]
+    assert found == [
+        ("internet", "wrote_other"),
+        ("internet", "wrote_unknown"),
+        ("second", "wrote_unknown"),
+    ]
+    wrote(clinic, "STOPP")
+    with clinic.runtime.database.reading() as conn:
+        rows = conn.execute(select(schema.opt_out.c.address)).scalars().all()
+    assert rows == [MOTHER, MOTHER]
+
+
+def test_nothing_private_is_logged(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither a number nor a word of what was written stands in a log or in the ledger."""
+    clinic.read(row())
+    wrote(clinic, "Hemlig fråga")
+    wrote(clinic, "Hemlig fråga", sender=STRANGER)
+    out = "".join(capsys.readouterr())
+    with clinic.runtime.database.reading() as conn:
+        facts = conn.execute(select(schema.ledger.c.detail)).scalars().all()
+    assert "1740605" not in out + repr(facts)
+    assert "1740690" not in out + repr(facts)
+    assert "Hemlig" not in out + repr(facts)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"sms": {"sender": "Videobesok", "two_way": True}}, "nobody can answer"),
+        ({"sms": {"sender": "", "two_way": True}}, "nobody can answer"),
+        ({"email": {"sender": "a@example.org", "two_way": True}}, "reply_to"),
+    ],
+)
+def test_two_way_needs_a_number(section: dict[str, Any], words: str) -> None:
+    """Only a sender that can receive may be switched to two-way."""
+    data = load_config(environ={}).model_dump(by_alias=True)
+    data["clinics"]["internet"].update(section)
+    with pytest.raises(ValidationError, match=words):
+        Config.model_validate(data)
+
+
+def test_a_rule_cannot_be_called_like_an_answer() -> None:
+    """The names of our answers are taken."""
+    data = load_config(environ={}).model_dump(by_alias=True)
+    data["rules"]["reply_stop"] = {"before": "24h"}
+    with pytest.raises(ValidationError, match="program's own"):
+        Config.model_validate(data)
+
+
+def test_without_two_way_there_are_no_answers() -> None:
+    """A clinic with a name for a sender has no rules for answers."""
+    practice = load_config(environ={}).practice("internet")
+    assert not [rule for rule in practice.rules if rule.key.startswith("reply_")]
