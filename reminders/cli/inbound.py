@@ -92,6 +92,7 @@ def _text(config: Config, answer: Answer, number: str, words: str) -> str:
 
 @commands.command(
     epilog=examples(
+        "reminders inbound add --from +46701740605 --text-file answer.txt",
         "echo 'Stopp!' | reminders inbound add --from +46701740605 --text-file -",
     )
 )
