@@ -78,7 +78,8 @@ def _named(patient: Patient, contact_id: int, ref: str) -> Person:
 
 def _detail(changes: Changes) -> Mapping[str, object]:
     """Return what was changed, by name alone where the value could tell of a person's life."""
-    said: dict[str, object] = {"wishes": sorted(changes.wishes)} if changes.wishes else {}
+    names = ", ".join(sorted(changes.wishes))
+    said: dict[str, object] = {"wishes": names} if names else {}
     said |= {f"consent_{channel.value}": wish.value for channel, wish in changes.consent.items()}
     return said | ({"informed": True} if changes.informed else {})
 

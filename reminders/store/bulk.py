@@ -5,11 +5,11 @@ Row by row through SQLAlchemy a large import would spend its time on everything 
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Connection, Date, Table, text
+from sqlalchemy import JSON, Boolean, Connection, Date, Table, Time, text
 
 from reminders.store.types import UtcDateTime
 
@@ -88,6 +88,8 @@ def _maker(table: Table, name: str, *, sqlite: bool) -> Convert | None:
         return sqlite_instant
     if isinstance(kind, Date):
         return date.isoformat
+    if isinstance(kind, Time):
+        return sqlite_time
     return int if isinstance(kind, Boolean) else None
 
 
@@ -101,3 +103,8 @@ def sqlite_instant(instant: datetime) -> str:
     if instant.tzinfo is None:
         raise ValueError("an instant must be aware")
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def sqlite_time(at: time) -> str:
+    """Return a time of day as SQLAlchemy keeps it in SQLite."""
+    return at.strftime("%H:%M:%S.%f")
