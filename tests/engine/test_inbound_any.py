@@ -82,8 +82,8 @@ def write_all(clinic: Clinic, messages: list[tuple[str, str, Signal | None, str]
             asked.add(inbound._plain(sender))
     all_is_well(clinic, asked)
     clinic.until("2026-11-30 12:30")
-    for text in clinic.texts():
-        assert text.to[-3:] in {"605", "606"}
+    for sent in clinic.texts():
+        assert sent.to[-3:] in {"605", "606"}
 
 
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
