@@ -8,7 +8,7 @@ SEEDS  ?= 200
 FIRST  ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate test-long format lock picture clean
+.PHONY: help demo test check simulate test-long bench format lock picture clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,15 @@ simulate: $(VENV)/dev.stamp ## live through years of faults in minutes: make sim
 
 test-long: $(VENV)/dev.stamp ## the heavy figures
 	$(BIN)/python -m pytest -m long --hypothesis-profile=long
+
+# The peers live in an environment of their own: none of them is a dependency of ours.
+bench: $(VENV)/dev.stamp bench/.venv/stamp ## compare with other engines (QUICK=1: five minutes)
+	$(BIN)/python bench/run.py $(if $(QUICK),--quick)
+
+bench/.venv/stamp: bench/requirements.txt
+	$(PYTHON) -m venv bench/.venv
+	bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@touch $@
 
 format: $(VENV)/dev.stamp ## put the code in its form
 	$(BIN)/ruff check --fix --quiet .

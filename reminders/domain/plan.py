@@ -304,6 +304,8 @@ class Planner:
         self, rule: Rule, contact: Contact, channel: Channel, request_id: int | None
     ) -> list[Message]:
         """Return earlier messages of this slot that told, or tried to tell, what is now true."""
+        if not self.history:
+            return []
 
         def counts(message: Message) -> bool:
             if message.key.rule != rule.key or message.key.channel is not channel:
@@ -335,6 +337,8 @@ class Planner:
         return Suppress(self._key(rule, contact, channel, request_id), reason, request_id)
 
     def _rows(self, rule: Rule, contact: Contact, channel: Channel) -> list[Message]:
+        if not self.history:
+            return []
         version = self.appointment.version
         slot = (version, rule.key, contact.id, channel)
         return sorted((m for m in self.history if m.key[:4] == slot), key=lambda m: m.key)
