@@ -36,7 +36,7 @@ _HISTORY = """
 """
 
 
-class Undone(Exception):
+class UndoneError(Exception):
     """Rolls a claim back."""
 
 
@@ -62,8 +62,8 @@ def main() -> None:
                     batch = claim(conn, runtime, shelf, SystemClock().now(), LIMIT)
                     took.append((time.perf_counter() - began) * 1000)
                     assert len(batch.claimed) == LIMIT, len(batch.claimed)
-                    raise Undone
-            except Undone:
+                    raise UndoneError  # noqa: TRY301 - a rollback is wanted
+            except UndoneError:
                 pass
         asyncio.run(close(runtime))
     row = {

@@ -35,6 +35,7 @@ def _lines(result, median):
     kind = "`make bench QUICK=1`" if result["quick"] else "`make bench`"
     machine = result["machine"]
     yield f"Made by {kind} on {machine['cores']} cores, Python {machine['python']}, at {result['made_at']}."
+    yield f"{result['due']} texts a case, {result['rounds']} rounds, interleaved; medians."
     yield f"Load of the machine meanwhile: {result['load_before']:.1f} (more than its cores: other work disturbed it)."
     yield ""
     yield "| ratio | measured |"

@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from bench import measure, report  # noqa: E402
+from bench import measure, report  # noqa: E402 - the path first
 
 PEERS_PYTHON = HERE / ".venv/bin/python"
 ON_POSTGRESQL = ("pgqueuer", "awa", "procrastinate")
@@ -38,16 +38,11 @@ class Bench:
 
     quick: bool
     server: str
+    due: int
+    rounds: int
+    file_rows: int
     rows: list = field(default_factory=list)
     made: int = 0
-
-    @property
-    def due(self) -> int:
-        return 2_000 if self.quick else 10_000
-
-    @property
-    def rounds(self) -> int:
-        return 3
 
     def postgresql(self) -> str:
         """Return the URL of a new, empty database."""
@@ -158,7 +153,7 @@ def run(bench: Bench) -> None:
         bench.ours("latency_50ms", "postgresql", "--delay-ms", "50", "--in-flight", "200")
     for kind in ("sqlite", "postgresql"):
         for _ in range(1 if bench.quick else bench.rounds):
-            bench.imports(kind, 20_000 if bench.quick else 100_000)
+            bench.imports(kind, bench.file_rows)
     bench.rows.append(idle())
     if not bench.quick:
         long_run(bench)
@@ -263,13 +258,20 @@ def ratios(rows) -> dict[str, float | None]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--due", type=int, help="texts a case; else 2,000 or 10,000")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, help="rows of the file; else 20,000 or 100,000")
     given = parser.parse_args()
+    due = given.due or (2_000 if given.quick else 10_000)
+    file_rows = given.rows or (20_000 if given.quick else 100_000)
     with measure.postgresql() as server:
-        bench = Bench(given.quick, server)
+        bench = Bench(given.quick, server, due, given.rounds, file_rows)
         run(bench)
     result = {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": given.quick,
+        "due": due,
+        "rounds": given.rounds,
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
         "load_before": os.getloadavg()[2],
         "ratios": ratios(bench.rows),

@@ -23,6 +23,7 @@ async def main():
     url = plain_url(given.url).replace(":@/", "@localhost/")
     await awa.migrate(url)
     client = awa.AsyncClient(url)
+    await client.install_queue_storage(schema="awa")
     sender, clock = Sender(given), Clock("awa", given)
 
     @client.task(Text, queue="texts")

@@ -4,12 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 
 from reminders.domain.message import Message
 from reminders.domain.state import State
 from reminders.store.cases import to_message
 from reminders.store.schema import (
+    WENT,
     appointment,
     clinic,
     contact,
@@ -170,7 +181,9 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
     people = select(contact.c.id).where(
         contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
     )
-    among = and_(appointment.c.status == "booked", or_(troubled.exists(), ~people.exists()))
+    # One look by index for each visit: EXISTS beside OR may be answered by reading all of it.
+    first = troubled.limit(1).scalar_subquery()
+    among = and_(appointment.c.status == "booked", or_(first.is_not(None), ~people.exists()))
     return visits(conn, clinic_key, since=now, until=now + CALL_AHEAD, among=among)
 
 
@@ -224,8 +237,14 @@ def health(conn: Connection, now: datetime) -> Health:
         query = select(func.count()).select_from(message)
         return conn.execute(query.where(*conditions)).scalar_one()
 
-    day = now - timedelta(hours=24)
-    planned = message.c.state == State.PLANNED.value
+    # States as literals, so that each count reads its partial index and never all of history.
+    planned, sending, unknown, delivered = (
+        message.c.state == literal_column(f"'{state.value}'")
+        for state in (State.PLANNED, State.SENDING, State.UNKNOWN, State.DELIVERED)
+    )
+    ended_badly = (State.FAILED.value, State.UNDELIVERED.value)
+    failed = message.c.state.in_(ended_badly)
+    lately = and_(text(WENT), message.c.changed_at >= now - timedelta(hours=24))
     oldest = conn.execute(
         select(func.min(message.c.next_at, type_=message.c.next_at.type)).where(
             planned, message.c.next_at <= now
@@ -234,12 +253,9 @@ def health(conn: Connection, now: datetime) -> Health:
     return Health(
         due=count(planned, message.c.next_at <= now),
         overdue=count(planned, message.c.next_at <= now - OVERDUE_AFTER),
-        sending=count(message.c.state == State.SENDING.value),
-        unknown=count(message.c.state == State.UNKNOWN.value),
-        failed_24h=count(
-            message.c.state.in_([State.FAILED.value, State.UNDELIVERED.value]),
-            message.c.changed_at >= day,
-        ),
-        delivered_24h=count(message.c.state == State.DELIVERED.value, message.c.changed_at >= day),
+        sending=count(sending),
+        unknown=count(unknown),
+        failed_24h=count(lately, failed),
+        delivered_24h=count(lately, delivered),
         oldest_due_seconds=int((now - oldest).total_seconds()) if oldest else 0,
     )

@@ -1,0 +1,68 @@
+"""What the daemon and the pages ask all day never reads the whole outbox, however long its history."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import event
+
+from reminders.engine import desk
+from reminders.engine.housekeeping import purge_some
+from reminders.store import views
+from tests.engine.clinic import Clinic, row
+
+Statement = tuple[str, object]
+
+
+@contextmanager
+def overheard(clinic: Clinic) -> Iterator[list[Statement]]:
+    """Give the statements on messages that are run meanwhile."""
+    heard: list[Statement] = []
+    engine = clinic.runtime.database.engine
+
+    def hear(conn, cursor, statement, parameters, context, executemany) -> None:
+        asks = statement.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE"))
+        if asks and re.search(r"\bmessage\b", statement) and not executemany:
+            heard.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield heard
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+
+
+def plans(clinic: Clinic, heard: list[Statement]) -> Iterator[tuple[str, str]]:
+    """Yield each statement with the database's plan of it."""
+    sqlite = clinic.runtime.database.is_sqlite
+    explain = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
+    with clinic.runtime.database.transaction() as conn:
+        if not sqlite:
+            # In a table of a few rows a scan is always cheapest: only ask whether it can be helped.
+            conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for statement, parameters in heard:
+            rows = conn.exec_driver_sql(explain + statement, parameters)
+            yield statement, "\n".join(str(found[-1]) for found in rows)
+
+
+SCANS = re.compile(r"SCAN message$|SCAN message\n|Seq Scan on message\b|SCAN m$", re.MULTILINE)
+
+
+def test_no_question_of_the_day_reads_all_of_history(clinic: Clinic) -> None:
+    """Claiming, waking, ending what is late, the status and the worklist go by an index."""
+    clinic.read(row(), row("B2", "2026-12-03 10:00", phone="070-174 06 06"))
+    clinic.until("2026-12-02 09:00")
+    clinic.clock.set(clinic.clock.now() + timedelta(hours=1))
+    now = clinic.clock.now()
+    with overheard(clinic) as heard:
+        asyncio.run(clinic.dispatcher.run_once())
+        asyncio.run(clinic.dispatcher.next_wake())
+        with clinic.runtime.database.reading() as conn:
+            views.health(conn, now)
+            desk.worklist(conn, "internet", now)
+        clinic.runtime.in_transaction(purge_some, clinic.runtime, "internet", now)
+    assert len(heard) > 8
+    scanned = [(sql, plan) for sql, plan in plans(clinic, heard) if SCANS.search(plan)]
+    assert scanned == []
