@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import event
 
@@ -13,7 +14,7 @@ from reminders.engine.housekeeping import purge_some
 from reminders.store import views
 from tests.engine.clinic import Clinic, row
 
-Statement = tuple[str, object]
+Statement = tuple[str, Any]
 
 
 @contextmanager
