@@ -20,9 +20,12 @@ from reminders.domain.rules import Practice
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The appointment as now known, and what has to change in the outbox."""
+    """What is now known of the visit, and what has to change in the outbox."""
 
-    appointment: Appointment
+    visit: Appointment
+    version: int
+    known_at: datetime | None
+    planned_at: datetime | None
     changes: Sequence[Change]
 
 
@@ -65,7 +68,14 @@ class Planner:
 
     def _work_out(self, case: Case) -> Outcome:
         result = plan(case, self.practice, self.now)
-        return Outcome(result.appointment, difference(case, result, self.practice))
+        now_known = result.appointment
+        return Outcome(
+            case.appointment,
+            now_known.version,
+            now_known.known_at,
+            now_known.planned_at,
+            difference(case, result, self.practice),
+        )
 
     def shape(self, case: Case, names: Names) -> Hashable:
         """Return all that planning the visit looks at, requests aside."""
@@ -157,7 +167,7 @@ def _numbered(outcome: Outcome, names: Names) -> Outcome:
         )
         for change in outcome.changes
     ]
-    return Outcome(outcome.appointment, changes)
+    return replace(outcome, changes=changes)
 
 
 def _named(known: Outcome, visit: Appointment, names: Names) -> Outcome:
@@ -178,12 +188,4 @@ def _named(known: Outcome, visit: Appointment, names: Names) -> Outcome:
         )
         for change in known.changes
     ]
-    now_known = known.appointment
-    appointment = replace(
-        visit,
-        version=now_known.version,
-        planned=now_known.planned,
-        known_at=now_known.known_at,
-        planned_at=now_known.planned_at,
-    )
-    return Outcome(appointment, changes)
+    return Outcome(visit, known.version, known.known_at, known.planned_at, changes)

@@ -36,13 +36,11 @@ def plan_visits(conn: Connection, runtime: Runtime, ids: Sequence[int], now: dat
     """Plan these visits now; return how many messages were planned."""
     planners = {key: Planner(practice, now) for key, practice in runtime.practices.items()}
     outcomes = [
-        (case.appointment.version, planners[case.appointment.clinic].outcome(case))
+        planners[case.appointment.clinic].outcome(case)
         for case in cases.load_cases(conn, ids, runtime.digest)
     ]
     plans.write_plans(conn, outcomes, now, PLANNER)
-    return sum(
-        change.state is State.PLANNED for _, outcome in outcomes for change in outcome.changes
-    )
+    return sum(change.state is State.PLANNED for outcome in outcomes for change in outcome.changes)
 
 
 def check_rules(conn: Connection, runtime: Runtime, now: datetime) -> int:

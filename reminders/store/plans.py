@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import Connection, update
 
 from reminders.domain.alike import Outcome
-from reminders.domain.appointment import Appointment
 from reminders.domain.outbox import Change
 from reminders.domain.state import State
 from reminders.store import ledger
@@ -40,24 +39,17 @@ _DECIDED = (
 _NEW = ("id", "appointment_id", "clinic_id", *_DECIDED)
 
 
-def write_plans(
-    conn: Connection, outcomes: Sequence[tuple[int, Outcome]], now: datetime, actor: str
-) -> None:
-    """Make the outbox say what the plans say. Each outcome comes with the version before it."""
-    made = [
-        (outcome.appointment.id, change)
-        for _, outcome in outcomes
-        for change in outcome.changes
-        if change.id is None
-    ]
-    ids = iter(reserve(conn, message, len(made)) if made else ())
+def write_plans(conn: Connection, outcomes: Sequence[Outcome], now: datetime, actor: str) -> None:
+    """Make the outbox, the ledger and the visits say what the plans say."""
+    made = sum(change.id is None for outcome in outcomes for change in outcome.changes)
+    ids = iter(reserve(conn, message, made) if made else ())
     new: list[tuple[object, ...]] = []
     changed: list[tuple[object, ...]] = []
     facts: list[Fact] = []
-    for version_before, outcome in outcomes:
-        visit = outcome.appointment
-        if visit.version != version_before:
-            facts.append(_version(visit))
+    for outcome in outcomes:
+        visit = outcome.visit
+        if visit.version != outcome.version:
+            facts.append(_version(outcome))
         for change in outcome.changes:
             if change.id is None:
                 row_id = next(ids)
@@ -69,16 +61,17 @@ def write_plans(
     insert_rows(conn, message, _NEW, new)
     update_rows(conn, message, _DECIDED, changed)
     ledger.write(conn, now, actor, facts)
-    _save_planned(conn, [outcome.appointment for _, outcome in outcomes])
+    _save_planned(conn, outcomes)
 
 
-def _version(visit: Appointment) -> Fact:
+def _version(outcome: Outcome) -> Fact:
+    truth = outcome.visit.truth
     detail = {
-        "version": visit.version,
-        "starts_at": visit.truth.starts_at.isoformat(),
-        "status": visit.truth.status.value,
+        "version": outcome.version,
+        "starts_at": truth.starts_at.isoformat(),
+        "status": truth.status.value,
     }
-    return Fact("version", visit.id, None, detail)
+    return Fact("version", outcome.visit.id, None, detail)
 
 
 def _fact(visit_id: int, row_id: int, change: Change) -> Fact:
@@ -114,15 +107,16 @@ def _values(change: Change, now: datetime) -> tuple[object, ...]:
     )
 
 
-def _save_planned(conn: Connection, visits: Sequence[Appointment]) -> None:
+def _save_planned(conn: Connection, outcomes: Sequence[Outcome]) -> None:
     """Write what the planner now knows of visits.
 
     The snapshot is copied from the row itself, so that it equals the row in every notation that
     another system may have written it in.
     """
     alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for visit in visits:
-        alike[visit.version, visit.known_at, visit.planned_at].append(visit.id)
+    for outcome in outcomes:
+        known = (outcome.version, outcome.known_at, outcome.planned_at)
+        alike[known].append(outcome.visit.id)
     for (version, known_at, planned_at), ids in alike.items():
         conn.execute(
             update(appointment)
