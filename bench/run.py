@@ -91,12 +91,13 @@ class Bench:
         self.rows.append(row)
         rate = row.get("per_second") or row.get("rows_per_second") or row.get("failed")
         took = time.monotonic() - began
-        print(f"{case:22} {row.get('engine', facts):16} {rate!s:>8}  ({took:.0f} s)", flush=True)
+        print(f"{case:22} {row.get('engine', ''):16} {rate!s:>8}  ({took:.0f} s)", flush=True)
 
     def ours(self, case: str, kind: str, *more: str, due: int | None = None) -> None:
         with self.database(kind) as url:
             size = ["--due", str(due or self.due)]
-            self.add(case, [sys.executable, str(HERE / "ours.py"), "--url", url, *size, *more])
+            command = [sys.executable, str(HERE / "ours.py"), "--url", url, *size, *more]
+            self.add(case, command, engine="reminders")
 
     def peer(self, case: str, name: str, kind: str, *more: str) -> None:
         due = self.due // 4 if name in {"procrastinate", "apscheduler"} else self.due
