@@ -8,7 +8,7 @@ SEEDS  ?= 200
 FIRST  ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate test-long bench format lock picture clean
+.PHONY: help demo test check simulate test-long bench format lock picture pictures messages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,12 @@ lock: $(VENV)/dev.stamp ## write requirements.lock anew from pyproject.toml
 
 picture: $(VENV)/dev.stamp ## draw docs/picture.svg anew
 	$(BIN)/python -m tests.house.picture
+
+pictures: $(VENV)/dev.stamp ## draw the pictures of the emails anew
+	$(BIN)/python -m tests.house.pictures
+
+messages: $(VENV)/dev.stamp ## write docs/messages.*.md anew from the texts
+	$(BIN)/python -m tests.house.messages
 
 clean: ## remove what make has made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

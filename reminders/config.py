@@ -64,6 +64,8 @@ class AppConfig(Model):
     cases: str = "Mina ärenden"
     meeting: str = "Videomöte"
     start: str = "Starta video"
+    proxy: str = "Agera ombud"
+    proxy_first: str = "Agera ombud för ditt barn"
 
 
 class EidConfig(Model):
@@ -83,6 +85,11 @@ class ChannelConfig(Model):
     reply_to: str | None = None
     messages_per_second: float | None = Field(default=None, gt=0, le=10_000)
     two_way: bool = False
+
+    @property
+    def can_reply(self) -> bool:
+        """Tell whether an answer arrives: the sender is a number, and answers are read."""
+        return self.two_way and self.sender.startswith("+")
 
 
 class ImportConfig(Model):
@@ -108,6 +115,7 @@ class ClinicConfig(Model):
     names: Mapping[Channel, str] = {}
     faq_url: str = ""
     cancel_deadline: Duration = "24h"
+    visit_length: Duration = "45m"
     quiet_hours: Annotated[str, AfterValidator(_quiet)] = "21:00-08:00"
     confirm_within: Duration = "3d"
     check_login_before: Duration = "7d"

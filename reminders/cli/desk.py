@@ -1,6 +1,7 @@
 """The desk: cancelling, moving, sending again, sending help."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -180,8 +181,18 @@ def resend(
     _tell_asked(ref, lines, zone_of(config, key), as_json=as_json)
 
 
-@commands.command("help", epilog=examples("reminders help B-2041"))
-def send_help(ctx: typer.Context, ref: Ref, clinic: Clinic = None, as_json: AsJson = False) -> None:
+@commands.command(
+    "help", epilog=examples("reminders help B-2041", "reminders help B-2041 --not-come")
+)
+def send_help(
+    ctx: typer.Context,
+    ref: Ref,
+    not_come: Annotated[
+        bool, typer.Option("--not-come", help="You wait for the patient, who has not come.")
+    ] = False,
+    clinic: Clinic = None,
+    as_json: AsJson = False,
+) -> None:
     """Send the help with connecting: the patient cannot get in. For --help, add two dashes.
 
     Ends with 1 if nobody can get it.
@@ -190,7 +201,8 @@ def send_help(ctx: typer.Context, ref: Ref, clinic: Clinic = None, as_json: AsJs
     key = one_clinic(config, clinic)
     with opened(config) as runtime:
         now = runtime.clock.now()
-        lines = runtime.in_transaction(desk.send_help, runtime, key, ref, now)
+        send = partial(desk.send_help, not_come=not_come)
+        lines = runtime.in_transaction(send, runtime, key, ref, now)
     _tell_asked(ref, lines, zone_of(config, key), as_json=as_json)
 
 

@@ -38,7 +38,7 @@ commands = family()
 
 
 @commands.command(
-    epilog=examples("reminders templates approve", "reminders templates approve --yes")
+    epilog=examples("reminders templates approve", "reminders templates approve --language ar")
 )
 def approve(
     ctx: typer.Context,
@@ -50,23 +50,29 @@ def approve(
             " stand on the worklist until they are told.",
         ),
     ] = False,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these languages, like ar; so a draft is approved."),
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Show how each edited text differs from the approved one, ask, and approve them.
 
-    Until then the last approved text is sent. Ends with 1 if nobody said yes.
+    Until then the last approved text is sent. A draft in another language is approved only by name.
+    Ends with 1 if nobody said yes.
     """
+    languages = frozenset(language) if language else None
     with opened(config_of(ctx)) as runtime:
         now = runtime.clock.now()
         with runtime.database.reading() as conn:
-            found = approval.waiting(conn, runtime)
+            found = approval.choose(conn, runtime, languages)
         if not as_json:
             say("\n\n".join(_difference(item) for item in found) or "Every text is approved.")
         agreed = bool(found) and ask(f"Approve {plural(len(found), 'text')}?", yes=yes)
         done: list[Source] = []
         if agreed:
-            agree = partial(approval.approve, changes_meaning=changes_meaning)
+            agree = partial(approval.approve, languages=languages, changes_meaning=changes_meaning)
             done = runtime.in_transaction(agree, runtime, runtime.actor, now)
     left = [] if agreed else [item.source for item in found]
     if as_json:

@@ -60,6 +60,16 @@ class Receipt:
     opt_out: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with an email. The text shows an `inline` picture, by its name."""
+
+    name: str
+    kind: str
+    content: bytes = field(repr=False)
+    inline: bool = False
+
+
 class LeaseLostError(Exception):
     """The right to send has run out or gone to another worker: nothing may be written."""
 
@@ -71,6 +81,7 @@ class OutgoingMessage:
     `token` names this attempt and comes back in callbacks; `message_key` names the message in all
     its attempts. `before_write` is awaited directly before the first byte that could make the
     provider accept; it raises LeaseLostError if nothing may be sent any more.
+    `unsubscribe_url` is an address that takes a recipient off at one request, if one answers.
     """
 
     channel: Channel
@@ -84,6 +95,8 @@ class OutgoingMessage:
     before_write: Callable[[], Awaitable[None]]
     subject: str | None = field(default=None, repr=False)
     html: str | None = field(default=None, repr=False)
+    attachments: tuple[Attachment, ...] = field(default=(), repr=False)
+    unsubscribe_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

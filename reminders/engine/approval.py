@@ -1,5 +1,6 @@
 """Templates and their approval: the engine sends the last approved version of each."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +39,16 @@ class Waiting:
 
 
 def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
-    """Return the templates on disk that differ from their last approved version."""
+    """Return the templates on disk that differ from their last approved version.
+
+    Drafts are left out: languages that no clinic has chosen and nobody has ever approved.
+    """
+    found = unapproved(conn, runtime)
+    return [item for item in found if item.source.language not in draft_languages(conn, runtime)]
+
+
+def unapproved(conn: Connection, runtime: Runtime) -> list[Waiting]:
+    """Return the templates on disk that differ from their last approved version, drafts too."""
     approved = {(s.language, s.name, s.channel): s for s in store.approved(conn)}
     return [
         Waiting(source, approved.get(name))
@@ -47,26 +57,31 @@ def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
     ]
 
 
+def draft_languages(conn: Connection, runtime: Runtime) -> frozenset[str]:
+    """Return the languages whose texts are drafts: never sent until a person approves them."""
+    chosen = {code for clinic in runtime.config.clinics.values() for code in clinic.languages}
+    approved = {language for language, _, _, _ in store.approved_versions(conn)}
+    written = {language for language, _, _ in on_disk(runtime)}
+    return frozenset(written - chosen - approved)
+
+
 def approve(
     conn: Connection,
     runtime: Runtime,
     actor: str,
     now: datetime,
-    languages: set[str] | None = None,
+    languages: AbstractSet[str] | None = None,
     *,
     changes_meaning: bool = False,
 ) -> list[Source]:
-    """Approve the present text of every waiting template; return them.
+    """Approve the present text of every waiting template, or of these languages; return them.
 
+    A draft is approved only where its language is named.
     `changes_meaning`: they say something else than what people have consented to, who then have to
     be told. It counts for a text that has been approved before; a new one changes nothing.
     Messages held back because a template could not be filled in are planned again.
     """
-    items = [
-        item
-        for item in waiting(conn, runtime)
-        if languages is None or item.source.language in languages
-    ]
+    items = choose(conn, runtime, languages)
     chosen = [item.source for item in items]
     for item in items:
         again = item.approved is not None
@@ -92,6 +107,13 @@ def approve(
     if chosen:
         store.replan_render_failures(conn, now)
     return chosen
+
+
+def choose(conn: Connection, runtime: Runtime, languages: AbstractSet[str] | None) -> list[Waiting]:
+    """Return what an approval would be of: all that waits, or these languages with their drafts."""
+    if languages is None:
+        return waiting(conn, runtime)
+    return [item for item in unapproved(conn, runtime) if item.source.language in languages]
 
 
 class Shelf:

@@ -221,7 +221,9 @@ class _Claiming:
     def _composer(self, practice: Practice) -> Composer:
         if practice.clinic not in self.composers:
             clinic = self.runtime.clinic(practice.clinic)
-            self.composers[practice.clinic] = Composer(self.library, clinic, practice)
+            self.composers[practice.clinic] = Composer(
+                self.library, clinic, practice, self.runtime.digest
+            )
         return self.composers[practice.clinic]
 
     def begin(self) -> tuple[Claimed, ...]:
@@ -276,6 +278,8 @@ def _fact(one: _Ready) -> Fact:
         "template": one.rendered.version,
         "language": one.rendered.language,
     }
+    if one.rendered.instead_of:
+        detail["instead_of"] = one.rendered.instead_of
     return Fact(State.SENDING.value, one.due.appointment_id, one.message.id, detail)
 
 

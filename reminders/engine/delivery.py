@@ -86,6 +86,7 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
         before_write=before_write,
         subject=rendered.subject,
         html=rendered.html,
+        attachments=rendered.attachments,
     )
     try:
         return await provider.send(message)

@@ -37,6 +37,10 @@ CALL_FOR = frozenset(
 """Suppressions after which somebody should phone, if nobody else of the visit is told."""
 
 
+NOT_COME = "not_come"
+"""The template for a patient whom staff are waiting for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """All that is known of one visit."""
@@ -110,13 +114,20 @@ def resend(
 
 
 def send_help(
-    conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetime
+    conn: Connection,
+    runtime: Runtime,
+    clinic: str,
+    ref: str,
+    now: datetime,
+    *,
+    not_come: bool = False,
 ) -> list[Line]:
     """Send the connection help: the patient cannot get in, or has not come."""
-    rules = [rule.key for rule in runtime.practices[clinic].rules if rule.when is Event.REQUEST]
-    if not rules:
+    rules = [rule for rule in runtime.practices[clinic].rules if rule.when is Event.REQUEST]
+    fitting = [rule for rule in rules if (rule.template == NOT_COME) == not_come] or rules
+    if not fitting:
         raise UsageError('No rule has on = "request": add one like [rules.help] of the example.')
-    return resend(conn, runtime, clinic, ref, rules[0], now)
+    return resend(conn, runtime, clinic, ref, fitting[0].key, now)
 
 
 def _plan(conn: Connection, runtime: Runtime, found: Sequence[Visit], now: datetime) -> list[Line]:

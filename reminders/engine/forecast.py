@@ -45,7 +45,7 @@ class Forecaster:
         self._clinic = runtime.clinic(clinic_key)
         self._practice = runtime.practices[clinic_key]
         library = Shelf().library(conn)
-        self._composer = Composer(library, self._clinic, self._practice)
+        self._composer = Composer(library, self._clinic, self._practice, runtime.digest)
         self._tells_age = library.mentions("age")
         self._now = now
         clinic_id = clinics.find_clinic_id(conn, clinic_key)

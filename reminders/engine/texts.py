@@ -1,6 +1,7 @@
 """The text of one message, from what is true at the moment it is for."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reminders.config import ClinicConfig
@@ -16,11 +17,12 @@ REF_TAIL = 4
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """Fills in the approved templates for one clinic."""
+    """Fills in the approved templates for one clinic. `digest` makes names that tell nothing."""
 
     library: Library
     clinic: ClinicConfig
     practice: Practice
+    digest: Callable[[str], str]
 
     def compose(
         self,
@@ -51,5 +53,10 @@ class Composer:
             role=contact.role,
             short=short,
             ref_tail=visit.ref[-REF_TAIL:] if shows_ref else None,
+            visit_key=self.digest(f"visit {visit.id}"),
+            version=visit.version,
         )
-        return self.library.render(source, facts, self.clinic)
+        rendered = self.library.render(source, facts, self.clinic)
+        if contact.language in {None, rendered.language}:
+            return rendered
+        return replace(rendered, instead_of=contact.language)

@@ -72,7 +72,8 @@ def _words(
     person = next((c for c in case.contacts if c.id == message.key.contact), None)
     if rule is None or person is None:
         return None
-    composer = Composer(library, runtime.clinic(line.visit.clinic), practice)
+    clinic = runtime.clinic(line.visit.clinic)
+    composer = Composer(library, clinic, practice, runtime.digest)
     visit = replace(case.appointment, truth=message.truth)
     at = attempt.started_at if attempt else max(message.due_at, now)
     try:

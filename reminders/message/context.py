@@ -3,31 +3,37 @@
 import functools
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
-
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
-from babel.lists import format_list
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from reminders.config import AppConfig, ClinicConfig
 from reminders.config_rules import parse_duration
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Channel, Role
-from reminders.errors import TemplateError
+from reminders.message.languages import Language, language_of
 
 SOON = timedelta(hours=2)
 """A visit that starts within this time is prepared for now, not later."""
 
-CANCEL_MARGIN = timedelta(hours=12)
+NEAR = timedelta(hours=24)
+"""A text about a visit this near also says what the reminder of the day before would have said."""
+
+CANCEL_MARGIN = timedelta(hours=2)
 """The deadline for cancelling is mentioned only if there is at least this long to phone before."""
 
-_RELATIVE = {"sv": ("i dag", "i morgon"), "en": ("today", "tomorrow")}
-_LANGUAGE_OF = {"prs": "fa_AF"}  # Dari is Persian as it is written in Afghanistan
+_OFFICE = (time(9), time(16))
+"""When somebody answers, at the least: a deadline on a Sunday has to be kept on the Friday."""
+
+_WEEKEND = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a text may say, all of it true at `now`. Instants are in UTC; `age` is at the visit."""
+    """What a text may say, all of it true at `now`. Instants are in UTC; `age` is at the visit.
+
+    `visit_key` names the visit in a calendar without telling anything, and `version` rises with
+    each change of it.
+    """
 
     starts_at: datetime
     now: datetime
@@ -36,6 +42,8 @@ class Facts:
     role: Role
     short: bool = False
     ref_tail: str | None = None
+    visit_key: str = "sample"
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,11 @@ class VisitWords:
     time: str
     days_away: int
     soon: bool
+    near: bool
+    started: bool
     can_cancel: bool
+    cancel_day: str
+    cancel_time: str
     cancelled: bool
 
 
@@ -61,6 +73,7 @@ class ClinicWords:
     name: str
     faq_url: str
     cancel_hours: int
+    can_reply: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,8 @@ class AppWords:
     cases: str
     meeting: str
     start: str
+    proxy: str
+    proxy_first: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,53 +132,60 @@ def variables() -> Mapping[str, frozenset[str]]:
     }
 
 
-def make_context(language: str, channel: Channel, facts: Facts, clinic: ClinicConfig) -> Context:
+def make_context(code: str, channel: Channel, facts: Facts, clinic: ClinicConfig) -> Context:
     """Return the values for one message. Raise TemplateError for an unknown language."""
-    locale = _locale(language)
+    language = language_of(code)
     limit = clinic.eid.own_from_age
     return Context(
-        visit=_visit(locale, facts, clinic),
+        visit=_visit(language, facts, clinic),
         age=facts.age,
         own_login_needed=None if facts.age is None else facts.age >= limit,
         role=facts.role.value,
         guardian=facts.role is Role.GUARDIAN,
         short=facts.short,
-        ref_tail=facts.ref_tail,
+        ref_tail=language.foreign(facts.ref_tail) if facts.ref_tail else None,
         clinic=ClinicWords(
-            phone=clinic.phone,
+            phone=language.foreign(clinic.phone),
             phone_hours=clinic.phone_hours,
-            name=clinic.names.get(channel, ""),
+            name=language.foreign(clinic.names.get(channel, "")),
+            # A mark of direction would become a part of the address.
             faq_url=clinic.faq_url,
             cancel_hours=_deadline(clinic) // timedelta(hours=1),
+            can_reply=channel is Channel.SMS and clinic.sms.can_reply,
         ),
-        app=_app(clinic.app),
+        app=_app(clinic.app, language),
         eid=EidWords(
-            accepted=_either(clinic.eid.accepted, locale),
-            refused=_either(clinic.eid.refused, locale),
-            short=clinic.eid.short,
+            accepted=language.either(clinic.eid.accepted),
+            refused=language.either(clinic.eid.refused),
+            short=language.foreign(clinic.eid.short),
             own_from_age=limit,
         ),
     )
 
 
-def _app(app: AppConfig) -> AppWords:
-    return AppWords(**{field.name: getattr(app, field.name) for field in fields(AppWords)})
+def _app(app: AppConfig, language: Language) -> AppWords:
+    names = {field.name: getattr(app, field.name) for field in fields(AppWords)}
+    return AppWords(**{name: language.foreign(word) for name, word in names.items()})
 
 
-def _visit(locale: Locale, facts: Facts, clinic: ClinicConfig) -> VisitWords:
+def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords:
     start = facts.starts_at.astimezone(clinic.zone)
-    days_away = (start.date() - facts.now.astimezone(clinic.zone).date()).days
-    written = _written(start.date(), "EEEE d MMMM", locale)
-    abbreviated = _written(start.date(), "EEE d MMM", locale)
-    near = dict(enumerate(_RELATIVE.get(locale.language, ()))).get(days_away)
+    deadline = (facts.starts_at - _deadline(clinic)).astimezone(clinic.zone)
+    today = facts.now.astimezone(clinic.zone).date()
+    away = (start.date() - today).days
     return VisitWords(
-        day=near or written,
-        short_day=near or abbreviated,
-        date=written,
-        time=f"{start:%H:%M}",
-        days_away=days_away,
+        day=language.near(away) or language.day(start),
+        short_day=language.near(away) or language.short_day(start),
+        date=language.day(start),
+        time=language.time(start),
+        days_away=away,
         soon=facts.starts_at - facts.now < SOON,
-        can_cancel=facts.now + _deadline(clinic) + CANCEL_MARGIN <= facts.starts_at,
+        near=facts.starts_at - facts.now < NEAR,
+        started=facts.starts_at <= facts.now,
+        can_cancel=facts.status is VisitStatus.BOOKED
+        and _answered(facts.now, deadline, clinic.zone) >= CANCEL_MARGIN,
+        cancel_day=language.near((deadline.date() - today).days) or language.short_day(deadline),
+        cancel_time=language.time(deadline),
         cancelled=facts.status is VisitStatus.CANCELLED,
     )
 
@@ -179,26 +201,17 @@ def _deadline(clinic: ClinicConfig) -> timedelta:
     return parse_duration(clinic.cancel_deadline)
 
 
-@functools.lru_cache(maxsize=4096)
-def _written(day: date, pattern: str, locale: Locale) -> str:
-    return format_date(day, pattern, locale=locale)
+def _answered(since: datetime, until: datetime, zone: ZoneInfo) -> timedelta:
+    """Return for how long, at the least, the clinic's phone is answered between two instants.
 
-
-@functools.lru_cache(maxsize=256)
-def _either(names: tuple[str, ...], locale: Locale) -> str:
-    return format_list(names, style="or", locale=locale) if names else ""
-
-
-@functools.cache
-def _locale(language: str) -> Locale:
-    try:
-        return Locale.parse(_LANGUAGE_OF.get(language, language).replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        raise TemplateError(
-            f"There is no language {language!r}; a template folder is named like 'sv' or 'en'."
-        ) from None
-
-
-def right_to_left(language: str) -> bool:
-    """Tell whether a language is written from right to left."""
-    return _locale(language).text_direction == "rtl"
+    Three days are enough to look at: more than one weekend never lies in them.
+    """
+    total = timedelta()
+    first = since.astimezone(zone).date()
+    for ahead in range(4):
+        day = first + timedelta(days=ahead)
+        if day.weekday() >= _WEEKEND:
+            continue
+        opens, closes = (datetime.combine(day, at, zone).astimezone(UTC) for at in _OFFICE)
+        total += max(min(closes, until) - max(opens, since), timedelta())
+    return total

@@ -1,7 +1,7 @@
 """Checking templates: what they cost, and whether they say anything that they must not."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,15 +10,36 @@ from reminders.config import ClinicConfig
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
 from reminders.errors import TemplateError
-from reminders.message.render import Library, Rendered
-from reminders.message.samples import Sample, samples
+from reminders.message.context import make_context
+from reminders.message.languages import language_of
+from reminders.message.marks import ONLY_EMAIL, STATEMENTS, Marked, unknown_names
+from reminders.message.render import FAULTS, Library, Rendered
+from reminders.message.samples import IN_GOOD_TIME, Sample, samples
 from reminders.message.sms import Charset, Measure, measure, outside_gsm, repair
 from reminders.message.syntax import file_name, locate
 
 ONE_SEGMENT = frozenset({"day_before", "fifteen_minutes"})
-"""Templates whose full text has to fit one segment."""
+"""Templates whose full text has to fit one segment in the languages of the clinic."""
 
-NAMES = ("confirmation", "day_before", "fifteen_minutes", "help", "moved", "cancelled")
+MOST_SEGMENTS = {Charset.GSM7: 7, Charset.UCS2: 14}
+"""No text message is longer than this."""
+
+ALWAYS = ("confirmation", "day_before", "fifteen_minutes", "help")
+"""What everybody gets, or can get: these together say all that the handout says."""
+
+NAMES = (
+    "confirmation",
+    "two_days",
+    "day_before",
+    "fifteen_minutes",
+    "help",
+    "not_come",
+    "moved",
+    "cancelled",
+    "next_steps",
+)
+"""The situations, in the order in which a patient may meet them."""
+
 SENDER = re.compile(r"[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}")
 _LINK = re.compile(r"https?:|www\.|\b[a-z0-9-]+\.(?:se|com|org|net|nu)\b", re.IGNORECASE)
 
@@ -34,6 +55,9 @@ class Code(StrEnum):
     SENDER = "sender"
     NOT_GSM = "not_gsm"
     TOO_LONG = "too_long"
+    UNKNOWN_NAME = "unknown_name"
+    UNREACHABLE = "unreachable"
+    NOT_SAID = "not_said"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +94,114 @@ def lint(sources: Iterable[Source], key: str, clinic: ClinicConfig, now: datetim
     costs: list[Cost] = []
     library = Library(known.values())
     people = list(samples(clinic, now))
+    said: _Said = {}
     for name in sorted(known):
         source = known[name]
         findings += _in_source(source, clinic)
-        longest: Cost | None = None
-        for sample in people:
-            try:
-                rendered = library.render(source, sample.facts, clinic)
-            except TemplateError as error:
-                findings.append(_broken(source, str(error)))
-                break
-            findings += _in_text(source, rendered, sample, clinic)
-            if source.channel is Channel.SMS:
-                cost = Cost(file_name(source), sample.name, measure(rendered.body))
-                if longest is None or cost.measure.units > longest.measure.units:
-                    longest = cost
+        try:
+            marks = _look(source, people, clinic)
+            findings += marks.findings
+            if marks.said:
+                said[name] = marks.said
+            longest = _fill(library, source, marks.different, clinic, findings)
+        except TemplateError as error:
+            findings.append(_broken(source, str(error)))
+            continue
         if longest is not None:
             costs.append(longest)
+    findings += _not_said(said)
     return Report(tuple(dict.fromkeys(findings)), tuple(costs))
+
+
+def _fill(
+    library: Library,
+    source: Source,
+    people: Sequence[Sample],
+    clinic: ClinicConfig,
+    findings: list[Finding],
+) -> Cost | None:
+    """Fill a template in for everybody, noting what is wrong; return the dearest SMS."""
+    longest: Cost | None = None
+    for sample in people:
+        rendered = library.render(source, sample.facts, clinic)
+        findings += _in_text(source, rendered, sample, clinic)
+        if source.channel is Channel.SMS:
+            cost = Cost(file_name(source), sample.name, measure(rendered.body))
+            if longest is None or cost.measure.units > longest.measure.units:
+                longest = cost
+    return longest
+
+
+_Said = dict[tuple[str, str, Channel], dict[str, frozenset[str]]]
+"""By template, what it says to each sample reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    findings: tuple[Finding, ...]
+    said: dict[str, frozenset[str]]
+    different: tuple[Sample, ...]
+    """An email is as it is by the branches it takes, so that one of each is enough to fill in."""
+
+
+def _look(source: Source, people: Sequence[Sample], clinic: ClinicConfig) -> _Looked:
+    """Find branches that nobody gets, and what each reader is told."""
+    unknown = [
+        Finding(*locate(source, line), Code.UNKNOWN_NAME, f"there is no {name!r} to show.")
+        for line, name in unknown_names(source)
+    ]
+    if unknown:
+        return _Looked(tuple(unknown), {}, ())
+    try:
+        return _look_into(source, people, clinic)
+    except FAULTS:
+        return _Looked((), {}, tuple(people))  # filling it in says what is wrong, and where
+
+
+def _look_into(source: Source, people: Sequence[Sample], clinic: ClinicConfig) -> _Looked:
+    marked = Marked(source)
+    taken: set[int] = set()
+    said: dict[str, frozenset[str]] = {}
+    ways: dict[object, Sample] = {}
+    answered = [_two_way(clinic)] if source.channel is Channel.SMS else []
+    for sample in people:
+        for way in (*answered, clinic):
+            context = make_context(source.language, source.channel, sample.facts, way)
+            seen = marked.look(context)
+            taken |= seen.taken
+        said[sample.name] = seen.said
+        ways.setdefault(seen.taken if source.channel is Channel.EMAIL else sample.name, sample)
+    message = "nobody is ever shown this branch. Is its question right?"
+    lines = dict.fromkeys(line for n, line in marked.branches.items() if n not in taken)
+    missed = (Finding(*locate(source, line), Code.UNREACHABLE, message) for line in lines)
+    return _Looked(tuple(missed), said, tuple(ways.values()))
+
+
+def _two_way(clinic: ClinicConfig) -> ClinicConfig:
+    """Return the clinic as if it could be answered: a text may be written for that as well."""
+    sms = clinic.sms.model_copy(update={"sender": "+46700000000", "two_way": True})
+    return clinic.model_copy(update={"sms": sms})
+
+
+def _not_said(said: _Said) -> Iterator[Finding]:
+    """Find statements of the handout that a language no longer says to somebody."""
+    places = {(language, channel) for language, name, channel in said if name in ALWAYS}
+    for language, channel in sorted(places):
+        texts = [said.get((language, name, channel)) for name in ALWAYS]
+        whole = [text for text in texts if text]
+        if len(whole) < len(ALWAYS):
+            continue  # another finding says which is missing or broken
+        told: dict[str, set[str]] = {}
+        for text in whole:
+            for reader, statements in text.items():
+                if reader.endswith(IN_GOOD_TIME):  # a late text says more, but not to everybody
+                    told.setdefault(reader, set()).update(statements)
+        wanted = STATEMENTS.keys() - (ONLY_EMAIL if channel is Channel.SMS else frozenset())
+        lost = set().union(*(wanted - statements for statements in told.values()))
+        for statement in sorted(lost, key=lambda name: int(name[1:])):
+            message = f"no {channel.value} tells everybody any more: {STATEMENTS[statement]}."
+            file = file_name(Source(language, ALWAYS[0], channel, "", ""))
+            yield Finding(file, 1, Code.NOT_SAID, f"{message} It is {statement} of the handout.")
 
 
 def _broken(source: Source, message: str) -> Finding:
@@ -141,7 +255,7 @@ def _in_source(source: Source, clinic: ClinicConfig) -> Iterator[Finding]:
         if "clinic.name" in text:
             message = "says the clinic's name; give the phone number alone."
             yield Finding(file, line, Code.CLINIC_NAME, message)
-        for sign in _costly(text):
+        for sign in _costly(text) if language_of(source.language).plain else ():
             message = f"has {sign!r}, for which the whole text costs more than double."
             yield Finding(file, line, Code.NOT_GSM, message)
 
@@ -155,17 +269,21 @@ def _in_text(
 ) -> Iterator[Finding]:
     """Find what is wrong in a filled-in text: what the configuration puts in counts too."""
     file = file_name(source)
-    whole = f"{rendered.subject or ''}\n{rendered.body}"
+    files = [a.content.decode() for a in rendered.attachments if not a.inline]
+    whole = "\n".join([rendered.subject or "", rendered.body, *files])
     for word in _private(whole, clinic):
         message = f"says {word!r} once it is filled in. Look at the configuration's words."
         yield Finding(file, 1, Code.PRIVATE_WORD, message)
     if source.channel is not Channel.SMS:
         return
     size = measure(rendered.body)
-    if size.charset is Charset.UCS2:
+    plain = language_of(source.language).plain
+    if size.charset is Charset.UCS2 and plain:
         signs = ", ".join(map(repr, outside_gsm(rendered.body)))
         message = f"has {signs} once it is filled in: the whole text costs more than double."
         yield Finding(file, 1, Code.NOT_GSM, message)
-    if source.name in ONE_SEGMENT and not sample.facts.short and size.segments > 1:
-        message = f"takes {size.units} of 160 characters for {sample.name}: shorten it to one part."
+    one = source.name in ONE_SEGMENT and plain and source.language in clinic.languages
+    most = 1 if one and not sample.facts.short else MOST_SEGMENTS[size.charset]
+    if size.segments > most:
+        message = f"takes {size.segments} parts for {sample.name}: shorten it to {most}."
         yield Finding(file, 1, Code.TOO_LONG, message)

@@ -3,23 +3,25 @@
 import functools
 import re
 import traceback
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from reminders.config import ClinicConfig
 from reminders.domain.contact import Channel
+from reminders.domain.outcome import Attachment
 from reminders.domain.template import Source
 from reminders.errors import TemplateError
+from reminders.message.calendar import calendar_file
 from reminders.message.context import Context, Facts, make_context
-from reminders.message.html import escape_value, to_html
+from reminders.message.html import escape_value, to_html, to_plain
 from reminders.message.sms import repair
-from reminders.message.sources import SUBJECT
+from reminders.message.sources import CALENDAR, HEAD, NOTE, SUBJECT
 from reminders.message.syntax import environment, file_name, place, without_notes
 
-_FAULTS = (
+FAULTS = (
     jinja2.TemplateError,
     ArithmeticError,
     AttributeError,
@@ -28,6 +30,8 @@ _FAULTS = (
     TypeError,
     ValueError,
 )
+"""What filling in can raise, whatever a template says."""
+
 REMEMBERED = 2**10
 """So many texts are remembered: of ten thousand visits at eight o'clock most say the same."""
 
@@ -36,13 +40,22 @@ _TEMPLATE_FILE = "<template>"
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One message's text. An email has a subject and an HTML part too."""
+    """One message's text. An email has a subject and an HTML part too, and files with it.
+
+    `instead_of` is the reader's own language, where there is no approved text in it.
+    """
 
     body: str
     subject: str | None
     html: str | None
     language: str
     version: str
+    attachments: tuple[Attachment, ...] = ()
+    instead_of: str | None = None
+
+
+_Entry = tuple[str, str]
+"""The title and the note that an email puts into a calendar."""
 
 
 class Library:
@@ -51,7 +64,7 @@ class Library:
     def __init__(self, sources: Iterable[Source]) -> None:
         self._sources = {(s.language, s.name, s.channel): s for s in sources}
         self._compiled: dict[tuple[Source, bool], jinja2.Template] = {}
-        self._filled: dict[tuple[Source, Context], Rendered] = {}
+        self._filled: dict[tuple[Source, Context], tuple[Rendered, _Entry | None]] = {}
 
     def pick(self, name: str, channel: Channel, languages: Sequence[str]) -> Source | None:
         """Return the template in the first of these languages that has it."""
@@ -76,17 +89,29 @@ class Library:
             if len(self._filled) >= REMEMBERED:
                 self._filled.clear()
             self._filled[key] = self._rendered(source, context)
-        return self._filled[key]
+        rendered, entry = self._filled[key]
+        if entry is None:
+            return rendered
+        # Of each visit its own: two visits at one time have one text, but not one entry.
+        file = calendar_file(*entry, facts, clinic)
+        return replace(rendered, attachments=(*rendered.attachments, file))
 
-    def _rendered(self, source: Source, context: Context) -> Rendered:
+    def _rendered(self, source: Source, context: Context) -> tuple[Rendered, _Entry | None]:
         text = self._fill(source, context, escaped=False)
         if source.channel is Channel.SMS:
             body = repair(_flow(text))
-            return Rendered(_not_empty(source, body), None, None, source.language, source.version)
-        subject, body = _split(source, text)
+            _not_empty(source, body)
+            return Rendered(body, None, None, source.language, source.version), None
+        head, body = _split(source, text)
         _, markdown = _split(source, self._fill(source, context, escaped=True))
-        html = to_html(markdown, subject, source.language)
-        return Rendered(body, subject, html, source.language, source.version)
+        try:
+            html, files = to_html(markdown, head[SUBJECT], source.language)
+        except ValueError as error:
+            raise TemplateError(f"{file_name(source)}: {error}.") from None
+        plain = _not_empty(source, to_plain(body)) + "\n"
+        entry = (head[CALENDAR], head.get(NOTE, "")) if CALENDAR in head else None
+        version = source.version
+        return Rendered(plain, head[SUBJECT], html, source.language, version, files), entry
 
     def _fill(self, source: Source, context: Context, *, escaped: bool) -> str:
         try:
@@ -95,7 +120,7 @@ class Library:
                 text = without_notes(source.text)
                 self._compiled[key] = _environment(escaped=escaped).from_string(text)
             return self._compiled[key].render(context.names())
-        except _FAULTS as error:
+        except FAULTS as error:
             raise TemplateError(_explain(source, error)) from None
 
 
@@ -110,13 +135,20 @@ def _flow(text: str) -> str:
     return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def _split(source: Source, text: str) -> tuple[str, str]:
-    head, _, rest = text.partition("\n")
-    subject = head.removeprefix(SUBJECT).strip()
-    if not head.startswith(SUBJECT) or not subject:
+def _split(source: Source, text: str) -> tuple[Mapping[str, str], str]:
+    """Return an email's head, by the names at the beginnings of its lines, and its body."""
+    first, _, rest = text.partition("\n\n")
+    head = {
+        name: line.removeprefix(name).strip()
+        for line in first.split("\n")
+        for name in HEAD
+        if line.startswith(name)
+    }
+    if not head.get(SUBJECT):
         raise TemplateError(f"{file_name(source)}, line 1: an email begins with '{SUBJECT}'.")
-    lines = "\n".join(line.rstrip() for line in rest.split("\n"))
-    return subject, _not_empty(source, re.sub(r"\n{3,}", "\n\n", lines).strip()) + "\n"
+    body = rest if len(head) == len(first.split("\n")) else text.partition("\n")[2]
+    lines = "\n".join(line.rstrip() for line in body.split("\n"))
+    return head, _not_empty(source, re.sub(r"\n{3,}", "\n\n", lines).strip())
 
 
 def _not_empty(source: Source, body: str) -> str:

@@ -1,8 +1,8 @@
 """Sample people and situations: what `templates preview` shows and `templates check` judges."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from reminders.config import ClinicConfig
 from reminders.domain.appointment import VisitStatus
@@ -10,7 +10,18 @@ from reminders.domain.contact import Role
 from reminders.message.context import Facts
 
 REF_TAIL = "1042"
-_AHEAD = {"today": 0, "tomorrow": 1, "later": 23}
+_WHEN = {
+    "three weeks ahead": timedelta(days=23),
+    "two days ahead": timedelta(days=2),
+    "tomorrow": timedelta(hours=27),
+    "later today": timedelta(hours=3),
+    "in a quarter of an hour": timedelta(minutes=15),
+    "begun": timedelta(minutes=-5),
+}
+
+
+IN_GOOD_TIME = "tomorrow"
+"""How the names of the samples end whose reader gets every text when it is meant to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,45 +35,30 @@ class Sample:
 def samples(clinic: ClinicConfig, now: datetime) -> Iterator[Sample]:
     """Yield readers of each kind: under and from the age of an own login, and of unknown age.
 
-    `now` (UTC) is when the texts would be sent; visits are at ten o'clock, the clinic's time.
+    The texts are sent on the Tuesday of the week of `now` (UTC), in the morning: the clinic's phone
+    is answered, so that what may be said about cancelling is.
     """
     limit = clinic.eid.own_from_age
-    ages = {
+    readers = {
         f"guardian of a child of {limit - 5}": (Role.GUARDIAN, limit - 5),
+        f"patient of {limit - 1}": (Role.PATIENT, limit - 1),
         f"patient of {limit}": (Role.PATIENT, limit),
+        f"guardian of a child of {limit + 2}": (Role.GUARDIAN, limit + 2),
         "guardian, age unknown": (Role.GUARDIAN, None),
+        "patient, age unknown": (Role.PATIENT, None),
     }
-    for reader, (role, age) in ages.items():
-        for day, ahead in _AHEAD.items():
-            for extra, short, tail in (("", False, None), (", sibling", False, REF_TAIL)):
-                yield Sample(
-                    f"{reader}, {day}{extra}",
-                    _facts(clinic, now, role, age, ahead=ahead, short=short, tail=tail),
-                )
-        yield Sample(
-            f"{reader}, booked late",
-            _facts(clinic, now, role, age, ahead=1, short=True, tail=None),
-        )
+    morning = _morning(clinic, now)
+    for reader, (role, age) in readers.items():
+        for when, ahead in _WHEN.items():
+            facts = Facts(morning + ahead, morning, VisitStatus.BOOKED, age, role)
+            yield Sample(f"{reader}, {when}", facts)
+        tomorrow = Facts(morning + _WHEN["tomorrow"], morning, VisitStatus.BOOKED, age, role)
+        yield Sample(f"{reader}, sibling", replace(tomorrow, ref_tail=REF_TAIL))
+        late = replace(tomorrow, starts_at=morning + _WHEN["later today"], short=True)
+        yield Sample(f"{reader}, booked late", late)
 
 
-def _facts(
-    clinic: ClinicConfig,
-    now: datetime,
-    role: Role,
-    age: int | None,
-    *,
-    ahead: int,
-    short: bool,
-    tail: str | None,
-) -> Facts:
-    morning = now.astimezone(clinic.zone).replace(hour=7, minute=30, second=0, microsecond=0)
-    start = morning + timedelta(days=ahead, hours=2, minutes=30)
-    return Facts(
-        starts_at=start.astimezone(now.tzinfo),
-        now=morning.astimezone(now.tzinfo),
-        status=VisitStatus.BOOKED,
-        age=age,
-        role=role,
-        short=short,
-        ref_tail=tail,
-    )
+def _morning(clinic: ClinicConfig, now: datetime) -> datetime:
+    local = now.astimezone(clinic.zone).replace(hour=10, minute=0, second=0, microsecond=0)
+    tuesday = local + timedelta(days=1 - local.weekday())
+    return tuesday.astimezone(UTC)

@@ -11,7 +11,10 @@ from reminders.errors import TemplateError
 from reminders.message.syntax import begin_part, check_syntax, end_part, file_name
 
 ENDINGS = {".sms.txt": Channel.SMS, ".email.md": Channel.EMAIL}
-SUBJECT = "Subject: "
+SUBJECT, CALENDAR, NOTE = "Subject: ", "Calendar: ", "Note: "
+HEAD = (SUBJECT, CALENDAR, NOTE)
+"""What the lines at the head of an email begin with: its subject, its calendar entry, a note."""
+
 VERSION_LENGTH = 16
 
 _INCLUDE = re.compile(r"""\{% include ["'](_[a-z0-9_]+\.j2)["'] %\}""")

@@ -164,7 +164,7 @@ class Sandbox:
     def _keep(
         self, ref: str, message: OutgoingMessage, now: datetime, trouble: Trouble | None
     ) -> None:
-        """Write the message to a file that only its owner can read, and an HTML part beside it."""
+        """Write the message to a file for its owner alone, with its HTML and files beside it."""
         for folder in (self._setup.folder, self._folder()):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         head = [f"Time: {self._local(now):%Y-%m-%d %H:%M}", f"To: {masked(message.to)}"]
@@ -173,8 +173,13 @@ class Sandbox:
         if trouble == "undelivered":
             head.append(UNDELIVERED)
         _write_private(self._folder() / f"{ref}.txt", "\n".join([*head, "", message.body]))
-        if message.html is not None:
-            _write_private(self._folder() / f"{ref}.html", message.html)
+        html = message.html
+        for file in message.attachments:
+            beside = f"{ref}-{file.name}"
+            _write_private(self._folder() / beside, file.content)
+            html = html.replace(f"cid:{file.name}", beside) if html else None
+        if html is not None:
+            _write_private(self._folder() / f"{ref}.html", html)
 
     def _show(self, message: OutgoingMessage, now: datetime) -> None:
         if self._settings.show == "none":
@@ -215,6 +220,6 @@ def _plain(token: str) -> str:
     return quote(token, safe="")
 
 
-def _write_private(path: Path, text: str) -> None:
+def _write_private(path: Path, content: str | bytes) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(text.encode())
+        file.write(content.encode() if isinstance(content, str) else content)

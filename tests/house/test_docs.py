@@ -9,6 +9,7 @@ from reminders.config import ClinicConfig, Config, DatabaseConfig, DeliveryConfi
 from reminders.config_rules import RuleConfig
 from reminders.domain.lifecycle import TRANSITIONS
 from reminders.domain.reasons import SENTENCES, Reason
+from tests.house import messages
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +42,10 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Each link to a file of the project leads to one."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
     assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_the_book_of_texts_is_the_texts(language: str) -> None:
+    """docs/messages.*.md is what `make messages` would write now."""
+    page = (ROOT / "docs" / f"messages.{language}.md").read_text("utf-8")
+    assert page == messages.book(language)

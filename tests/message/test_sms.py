@@ -1,7 +1,10 @@
 """Counting SMS segments, against two independent libraries and the specification."""
 
+import random
+
 import gsm0338
 import pytest
+import smsutil
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +47,51 @@ def test_repair_is_final_and_never_costs(text: str) -> None:
     assert measure(once).segments <= max(
         measure(text).segments, measure(text.replace("…", "...")).segments
     )
+
+
+MIXED = "abcåäöÅÄÖ€^{}[]~|\\@é12 \nabcdefgh" * 3 + "ş😀“中ي"
+
+
+def by_the_specification(text: str) -> tuple[str, int]:
+    """Count anew, by packing characters one after another into segments."""
+    try:
+        gsm = True
+        sizes = [len(gsm0338.Codec().encode(sign)[0]) for sign in text]
+    except UnicodeError:
+        gsm = False
+        sizes = [len(sign.encode("utf-16-be")) // 2 for sign in text]
+    alone, joined = (160, 153) if gsm else (70, 67)
+    if sum(sizes) <= alone:
+        return ("GSM-7" if gsm else "UCS-2"), 1
+    used, room = 1, joined
+    for size in sizes:
+        if size > room:
+            used, room = used + 1, joined
+        room -= size
+    return ("GSM-7" if gsm else "UCS-2"), used
+
+
+def check_random_texts(count: int) -> None:
+    """Compare counts on random texts near the limits, with two libraries and the specification.
+
+    Septets are gsm0338's; the limits and the packing are those of 3GPP 23.038; smsutil agrees.
+    """
+    chance = random.Random(2026)
+    for _ in range(count):
+        near = chance.choice((70, 134, 160, 201, 306, 459))
+        signs = MIXED if chance.random() < 0.3 else MIXED[:-5]
+        text = "".join(chance.choices(signs, k=near - chance.randrange(12)))
+        size = measure(text)
+        assert (size.charset.value, size.segments) == by_the_specification(text), text
+        assert len(smsutil.split(text).parts) == size.segments, text
+
+
+def test_ten_thousand_random_texts_are_counted_right() -> None:
+    """Escapes and surrogates straddle no segment, and the libraries agree."""
+    check_random_texts(10_000)
+
+
+@pytest.mark.long
+def test_a_hundred_thousand_random_texts_are_counted_right() -> None:
+    """The same for a hundred thousand."""
+    check_random_texts(100_000)

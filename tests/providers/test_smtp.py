@@ -12,6 +12,7 @@ from reminders.domain.contact import Channel
 from reminders.domain.outcome import (
     Accepted,
     Ambiguous,
+    Attachment,
     LeaseLostError,
     OutgoingMessage,
     Refusal,
@@ -372,3 +373,53 @@ def test_connections_are_bounded() -> None:
     run(story())
     assert most == 2
     assert len(fake.letters) == 6
+
+
+def test_pictures_stand_beside_the_html_and_files_come_last() -> None:
+    """A mail program shows the pictures in the HTML, and offers the calendar file by itself."""
+    fake = FakeMail(security="none")
+    files = (
+        Attachment("steps.png", "image/png", b"\x89PNG picture", inline=True),
+        Attachment("calendar.ics", "text/calendar; method=PUBLISH", "BEGIN:é".encode()),
+    )
+
+    async def story() -> None:
+        async with smtp(fake) as provider:
+            await provider.send(letter(attachments=files))
+
+    run(story())
+    (got,) = fake.letters
+    assert got.get_content_type() == "multipart/mixed"
+    text, calendar = got.iter_parts()
+    assert isinstance(text, EmailMessage)
+    assert isinstance(calendar, EmailMessage)
+    assert text.get_content_type() == "multipart/alternative"
+    plain, related = text.iter_parts()
+    assert plain.get_content_type() == "text/plain"
+    assert isinstance(related, EmailMessage)
+    assert related.get_content_type() == "multipart/related"
+    html, picture = related.iter_parts()
+    assert html.get_content_type() == "text/html"
+    assert picture["Content-ID"] == "<steps.png>"
+    assert picture.get_content_disposition() == "inline"
+    assert picture.get_payload(decode=True) == b"\x89PNG picture"
+    assert calendar["Content-Type"].params["method"] == "PUBLISH"
+    assert calendar.get_content() == "BEGIN:é"
+    assert calendar.get_filename() == "calendar.ics"
+    assert fake.texts() == [BODY]
+
+
+def test_a_way_out_at_one_request_is_named_only_where_one_answers() -> None:
+    """With an address for it, mail programs can show their own button to unsubscribe."""
+    fake = FakeMail(security="none")
+
+    async def story() -> None:
+        async with smtp(fake) as provider:
+            await provider.send(letter(unsubscribe_url="https://example.org/out/1"))
+
+    run(story())
+    (got,) = fake.letters
+    assert got["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert str(got["List-Unsubscribe"]).strip() == (
+        "<https://example.org/out/1>, <mailto:svar@example.org?subject=unsubscribe>"
+    )
