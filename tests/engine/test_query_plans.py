@@ -62,7 +62,7 @@ def test_no_question_of_the_day_reads_all_of_history(clinic: Clinic) -> None:
         asyncio.run(clinic.dispatcher.next_wake())
         with clinic.runtime.database.reading() as conn:
             views.health(conn, now)
-            desk.worklist(conn, "internet", now)
+            desk.worklist(conn, clinic.runtime, "internet", now)
         clinic.runtime.in_transaction(purge_some, clinic.runtime, "internet", now)
     assert len(heard) > 8
     scanned = [(sql, plan) for sql, plan in plans(clinic, heard) if SCANS.search(plan)]
