@@ -57,10 +57,11 @@ def _make(no_http: bool):
     return make
 
 
-async def drain(runtime: Runtime, name: str, started=None) -> tuple[float, float, int]:
+async def drain(runtime: Runtime, name: str, ready=None, started=None) -> tuple[float, float, int]:
     """Send all that is due; return seconds, CPU seconds of this process, and how many went."""
     dispatcher = Dispatcher(runtime, name)
     if started is not None:
+        ready.release()
         await asyncio.to_thread(started.wait)
     before, cpu = CLOCK.elapsed(), measure.own_cpu()
     sent = 0
@@ -72,7 +73,9 @@ async def drain(runtime: Runtime, name: str, started=None) -> tuple[float, float
     return CLOCK.elapsed() - before, measure.own_cpu() - cpu, sent
 
 
-def work(made, no_http: bool, name: str, started=None, out=None) -> tuple[float, float, int]:
+def work(
+    made, no_http: bool, name: str, ready=None, started=None, out=None
+) -> tuple[float, float, int]:
     """Run one worker as the daemon does: the database in a thread of its own."""
     runtime = replace(
         build(made, make_provider=_make(no_http)), executor=ThreadPoolExecutor(1, "database")
@@ -80,7 +83,7 @@ def work(made, no_http: bool, name: str, started=None, out=None) -> tuple[float,
 
     async def whole():
         try:
-            return await drain(runtime, name, started)
+            return await drain(runtime, name, ready, started)
         finally:
             await close(runtime)
 
@@ -102,14 +105,18 @@ def run(options: argparse.Namespace) -> dict[str, object]:
             prepare_apart(made, options)
         server = measure.server_cpu(options.url)
         started, out = multiprocessing.Event(), multiprocessing.Queue()
+        ready = multiprocessing.Semaphore(0)
         workers = [
             multiprocessing.Process(
-                target=work, args=(made, options.no_http, f"bench-{n}", started, out)
+                target=work, args=(made, options.no_http, f"bench-{n}", ready, started, out)
             )
             for n in range(options.workers)
         ]
         for worker in workers:
             worker.start()
+        # However long a process takes to start on a busy machine, it is not a part of sending.
+        for _ in workers:
+            assert ready.acquire(timeout=300), "a worker did not start"
         asyncio.run(asyncio.sleep(options.settle))
         began = CLOCK.elapsed()
         started.set()
