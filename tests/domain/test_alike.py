@@ -1,6 +1,6 @@
 """Planning by shape: a visit that looks like an earlier one gets the same plan, in its own names."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reminders.domain.alike import Planner
-from reminders.domain.appointment import age_at
+from reminders.domain.appointment import Appointment, age_at
+from reminders.domain.contact import Contact, Reach
+from reminders.domain.message import Message
 from reminders.domain.outbox import difference
 from reminders.domain.plan import Case, plan
 from tests.domain.test_properties import BEGINNINGS, EVENTS, Beginning, Happening, begin, happens
@@ -79,3 +81,18 @@ def test_ages_are_counted_as_the_calendar_does(
     local = instant.astimezone(STOCKHOLM).date()
     if local >= born:
         assert age_at(born, instant, STOCKHOLM) == relativedelta(local, born).years
+
+
+def test_every_field_that_a_plan_may_look_at_is_in_the_shape() -> None:
+    """A field that is added has to be placed: among what a shape has, or among mere names."""
+    known = {
+        Appointment: "id clinic ref kind truth changed_at version planned known_at planned_at"
+        " confirm birth_date protected own_login clinic_id",
+        Contact: "id role reach language wishes",
+        Reach: "address_key consent opted_out",
+        Message: "id key state truth due_at not_after address_key short attempts reason retryable"
+        " sent_at request_id",
+        Case: "appointment contacts history requests",
+    }
+    for kind, names in known.items():
+        assert {field.name for field in fields(kind)} == set(names.split()), kind
