@@ -16,6 +16,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import ConfigError
 from reminders.providers.base import Provider, Setup, load_provider
 from reminders.store.database import Database, open_database
+from reminders.store.server_time import clock_offset
 from reminders.store.upgrade import require_current
 
 KEY_BYTES = 32
@@ -76,7 +77,7 @@ def build(
     database = database or open_store(config)
     try:
         require_current(database)
-        time = clock or SystemClock()
+        time = clock or SystemClock(clock_offset(database, SystemClock().now))
         chance = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - jitter
         return Runtime(
             config=config,

@@ -18,6 +18,7 @@ from reminders.cli.database import bring_up
 from reminders.cli.demo import play as play_demo
 from reminders.cli.screen import plural, print_json, say, tell
 from reminders.cli.session import AsJson, Session, config_of, examples, family, login
+from reminders.clock import SystemClock
 from reminders.config import Config
 from reminders.engine import approval
 from reminders.engine.runtime import Runtime
@@ -26,9 +27,13 @@ from reminders.resources import example_config
 from reminders.store import clinics, keeping, workers
 from reminders.store import templates as approved_templates
 from reminders.store.database import Connection
+from reminders.store.server_time import clock_offset
 
 FINDING = 1
 CLOCK_SLACK = timedelta(minutes=1)
+MOST_SKEW = 2.0
+"""So many seconds may this machine's clock differ from the database server's."""
+
 SHIPPED_LANGUAGES = {"sv", "en"}
 
 commands = family()
@@ -196,6 +201,13 @@ def _check_clock(conn: Connection, runtime: Runtime) -> Check:
     now, last = runtime.clock.now(), workers.last_tick(conn)
     if last is not None and last > now + CLOCK_SLACK:
         text = f"this machine's clock has gone back: it has been {last:%Y-%m-%d %H:%M}Z already"
+        return Check("clock", ok=False, message=text)
+    skew = round(clock_offset(runtime.database, SystemClock().now) / timedelta(seconds=1), 1)
+    if abs(skew) > MOST_SKEW:
+        text = (
+            f"this machine's clock differs from the database server's by {skew} seconds; sending"
+            " goes by the server's. Set the clocks right (chrony or systemd-timesyncd)"
+        )
         return Check("clock", ok=False, message=text)
     return Check("clock", ok=True, message=f"{now:%Y-%m-%d %H:%M}Z")
 

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from reminders.clock import SystemClock
 from reminders.config import load_config
 from reminders.resources import example_config
-from reminders.store import schema
+from reminders.store import schema, turns, workers
 from reminders.store.cases import messages_of
 from reminders.wiring import open_store
 
@@ -140,7 +140,16 @@ class Installation:
                 ),
             ):
                 conn.execute(insert(table), rows)
+            turns.hint(conn)
         database.close()
+
+    def workers(self) -> int:
+        """Return how many workers are at work."""
+        database = open_store(load_config(self.path, {}))
+        with database.reading() as conn:
+            found = workers.alive(conn, CLOCK.now())
+        database.close()
+        return found
 
     def states(self) -> list[str]:
         """Return the states of the messages that were not suppressed."""

@@ -27,6 +27,7 @@ def on_postgresql(url: str, fake: FakeTwilio) -> list[tuple[str, str]]:
         ('lease = "2m"', 'lease = "14s"'),
         ("in_flight = 20", "in_flight = 5"),
         ('horizon = "2m"', 'horizon = "3s"'),
+        ('not_after = "+1m"', 'not_after = "+30m"'),
     ]
 
 
@@ -40,6 +41,15 @@ async def until(condition, what: str) -> None:
     while not condition():
         assert CLOCK.elapsed() < ends, f"never came: {what}"
         await asyncio.sleep(0.02)
+
+
+async def ready(installation: Installation, count: int) -> None:
+    """Wait until so many workers are at work."""
+    for _ in range(2000):
+        if await asyncio.to_thread(installation.workers) >= count:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the workers never came")
 
 
 async def cut_off(url: str, name: str, seconds: float) -> None:
@@ -70,6 +80,7 @@ def test_four_workers_of_which_three_have_bad_luck(tmp_path: Path, postgres_url:
             )
             workers = [start(installation, f"worker-{n}") for n in range(4)]
             try:
+                await ready(installation, 4)
                 await bad_luck(installation, fake, workers)
             finally:
                 for worker in workers:
@@ -85,7 +96,7 @@ def test_four_workers_of_which_three_have_bad_luck(tmp_path: Path, postgres_url:
 
     async def bad_luck(installation, fake, workers) -> None:
         fake.faults.extend(Fault(Trouble.SLOW, seconds=SLOW) for _ in range(COUNT))
-        await asyncio.to_thread(installation.book_many, COUNT, timedelta(seconds=20))
+        await asyncio.to_thread(installation.book_many, COUNT, timedelta(seconds=8))
         await until(lambda: len(fake.account.accepted) > COUNT // 10, "the first texts")
         workers[0].kill()
         workers[1].send_signal(signal.SIGSTOP)
@@ -113,7 +124,8 @@ def test_a_worker_is_replaced_without_a_pause(tmp_path: Path, postgres_url: str)
             old = start(installation, "old")
             new = start(installation, "new")
             try:
-                await asyncio.to_thread(installation.book_many, COUNT, timedelta(seconds=12))
+                await ready(installation, 2)
+                await asyncio.to_thread(installation.book_many, COUNT, timedelta(seconds=8))
                 await until(lambda: len(fake.account.accepted) > COUNT // 10, "the first texts")
                 old.terminate()
                 assert await asyncio.to_thread(old.wait, 20) == 0
