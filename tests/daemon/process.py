@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from reminders.clock import SystemClock
 from reminders.config import load_config
 from reminders.resources import example_config
-from reminders.store import schema, turns, workers
+from reminders.store import clinics, schema, turns, workers
 from reminders.store.cases import messages_of
 from reminders.wiring import open_store
 
@@ -105,9 +105,7 @@ class Installation:
         database = open_store(load_config(self.path, {}))
         starts_at = CLOCK.now() + starts_in
         with database.transaction() as conn:
-            clinic_id = conn.execute(
-                insert(schema.clinic).values(key="internet").returning(schema.clinic.c.id)
-            ).scalar_one()
+            clinic_id = clinics.clinic_id(conn, "internet")
             ids = range(1, count + 1)
             for table, rows in (
                 (schema.patient, [{"clinic_id": clinic_id, "external_key": f"P{i}"} for i in ids]),
