@@ -43,8 +43,9 @@ def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
 
     Drafts are left out: languages that no clinic has chosen and nobody has ever approved.
     """
+    drafts = draft_languages(conn, runtime)
     found = unapproved(conn, runtime)
-    return [item for item in found if item.source.language not in draft_languages(conn, runtime)]
+    return [item for item in found if item.source.language not in drafts]
 
 
 def unapproved(conn: Connection, runtime: Runtime) -> list[Waiting]:

@@ -4,6 +4,7 @@ A template carries its partial files between two marks, so that a fault can be t
 that a person wrote, also when the text comes out of the database.
 """
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -91,8 +92,12 @@ def parse(text: str) -> nodes.Template:
     return _PLAIN.parse(without_notes(text))
 
 
+@functools.lru_cache(maxsize=4096)
 def check_syntax(source: Source) -> None:
-    """Raise TemplateError, with file and line, on what is not a template."""
+    """Raise TemplateError, with file and line, on what is not a template.
+
+    A text that has been found good is not read again: all languages are some hundred texts.
+    """
     try:
         tree = parse(source.text)
     except TemplateSyntaxError as error:
