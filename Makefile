@@ -8,7 +8,7 @@ SEEDS  ?= 200
 FIRST  ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate test-long bench format lock picture pictures messages clean
+.PHONY: help demo test check simulate test-long bench format lock picture pictures messages screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ pictures: $(VENV)/dev.stamp ## draw the pictures of the emails anew
 
 messages: $(VENV)/dev.stamp ## write docs/messages.*.md anew from the texts
 	$(BIN)/python -m tests.house.messages
+
+screenshots: $(VENV)/dev.stamp ## take docs/desk-*.png anew, in the system's Chromium
+	$(BIN)/python -m tests.house.screenshots
 
 clean: ## remove what make has made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

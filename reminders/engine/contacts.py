@@ -71,7 +71,11 @@ def correct(
         if before != after
     ]
     _follow(
-        conn, runtime, visit, Fact("contact_corrected", visit.id, None, {"channels": changed}), now
+        conn,
+        runtime,
+        visit,
+        Fact("contact_corrected", visit.id, None, {"channels": " ".join(changed)}),
+        now,
     )
 
 

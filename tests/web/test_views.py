@@ -1,0 +1,184 @@
+"""The pages over HTTP: who may see and do what, and what is said when something is wrong."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from reminders.domain.access import Role
+from reminders.web.app import create_app
+from tests.engine.clinic import Clinic, row
+from tests.web.conftest import add_user, log_in
+
+HERE = "/c/internet"
+OTHER = {"phone": "08-465 004 00"}
+
+
+@pytest.fixture
+def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
+    """Return a clinic with a visit, one of two clinics."""
+    made = open_clinic(clinics__other=OTHER)
+    made.read(row("B1"), row("B2", phone="070-174 06 06"), confirmations=True)
+    made.plan()
+    return made
+
+
+@pytest.fixture
+def web(clinic: Clinic) -> Iterator[TestClient]:
+    """Return a browser in which nobody is signed in."""
+    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
+        yield client
+
+
+def _post(web: TestClient, page: str, path: str, **data: Any) -> Any:
+    """Send a form of a page, with the token that stands there."""
+    found = re.search(r'name="csrf_token" value="(\w+)"', web.get(HERE + page).text)
+    assert found
+    return web.post(HERE + path, data={"csrf_token": found[1], **data})
+
+
+def test_nobody_sees_a_page_without_signing_in(web: TestClient) -> None:
+    """Each page leads to the login page, and back."""
+    answer = web.get(f"{HERE}/visits?day=2026-12-01")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/login?next=/c/internet/visits%3Fday%3D2026-12-01"
+
+
+def test_a_clinic_that_is_not_the_users_is_not_there(clinic: Clinic, web: TestClient) -> None:
+    """A user of one clinic sees nothing of another, not even that it is there."""
+    add_user(clinic, "eva", other=Role.ADMIN)
+    log_in(web, "eva")
+    assert web.get("/").headers["location"] == "/c/other/today"
+    for path in ("/today", "/visit/B1", "/import", "/nothing"):
+        assert web.get(HERE + path).status_code == 404
+    assert web.get("/c/nowhere/today").status_code == 404
+
+
+def test_a_viewer_looks_and_does_nothing(clinic: Clinic, web: TestClient) -> None:
+    """A viewer sees the visit, no button, and may not act by hand either."""
+    add_user(clinic, "eva", Role.VIEWER)
+    log_in(web, "eva")
+    page = web.get(f"{HERE}/visit/B1").text
+    assert "B1" in page
+    assert "/act/" not in page
+    assert _post(web, "/more", "/act/cancel/B1").status_code == 403
+    assert _post(web, "/more", "/hold").status_code == 403
+    assert clinic.show("B1").visit.status == "booked"
+
+
+def test_a_form_without_its_token_does_nothing(clinic: Clinic, web: TestClient) -> None:
+    """A form from elsewhere changes nothing."""
+    add_user(clinic)
+    log_in(web)
+    assert web.post(f"{HERE}/act/cancel/B1").status_code == 403
+    assert clinic.show("B1").visit.status == "booked"
+
+
+def test_a_search_puts_no_number_in_the_address(clinic: Clinic, web: TestClient) -> None:
+    """A phone number is looked for exactly, and stands in no address."""
+    add_user(clinic)
+    log_in(web)
+    answer = _post(web, "/visits", "/visits", text="0701740606")
+    where = answer.headers["location"]
+    assert "174" not in where
+    page = web.get(where).text
+    assert ("B2" in page, "/visit/B1" in page) == (True, False)
+    assert _post(web, "/visits", "/visits", text="B1").headers["location"] == f"{HERE}/visit/B1"
+    answer = _post(web, "/visits", "/visits", text="<script>alert(1)</script>")
+    assert answer.headers["location"] == f"{HERE}/visits?note=not_found"
+
+
+def test_a_wrong_number_is_told_and_not_repeated(clinic: Clinic, web: TestClient) -> None:
+    """A number that is none is refused in plain words of the user's language."""
+    add_user(clinic)
+    log_in(web)
+    answer = _post(web, "/visit/B1", "/act/contact/B1", contact="1", phone="12 34 mamma")
+    assert answer.status_code == 400
+    assert "Telefonnumret innehåller bokstäver" in answer.text
+    assert "mamma" not in answer.text
+
+
+def test_a_corrected_number_gets_what_is_planned(clinic: Clinic, web: TestClient) -> None:
+    """After a correction the texts go to the new number, and none to the old."""
+    add_user(clinic)
+    log_in(web)
+    person = str(clinic.show("B1").lines[0].message.key.contact)
+    answer = _post(web, "/visit/B1", "/act/contact/B1", contact=person, phone="070-174 06 99")
+    assert answer.headers["location"].endswith("note=contact")
+    clinic.until("2026-11-30 12:05")
+    numbers = {text.to for text in clinic.texts()}
+    assert {"+46701740699", "+46701740606"} == numbers
+
+
+def test_a_stopped_address_gets_nothing_more(clinic: Clinic, web: TestClient) -> None:
+    """Nothing goes to an address that staff have stopped; the visit stands on the call list."""
+    add_user(clinic)
+    log_in(web)
+    _post(web, "/visit/B1", "/act/stop/B1", address="+46701740605")
+    clinic.until("2026-11-30 12:05")
+    assert {text.to for text in clinic.texts()} == {"+46701740606"}
+    assert "B1" in web.get(f"{HERE}/calls").text
+    answer = _post(web, "/visit/B1", "/act/stop/B1", address="+46701740606")
+    assert answer.status_code == 404
+
+
+def test_held_sending_sends_nothing_until_released(clinic: Clinic, web: TestClient) -> None:
+    """While sending is held no text leaves, and the first page says so."""
+    add_user(clinic)
+    log_in(web)
+    _post(web, "/today", "/hold")
+    clinic.until("2026-11-30 12:05")
+    assert clinic.texts() == []
+    assert "utskicken är stoppade" in web.get(f"{HERE}/today").text
+    _post(web, "/today", "/release")
+    clinic.until("2026-11-30 12:10")
+    assert len(clinic.texts()) == 2
+
+
+def test_a_day_is_cancelled_only_as_it_was_shown(clinic: Clinic, web: TestClient) -> None:
+    """Cancelling a day does nothing if one of its visits has been moved since it was shown."""
+    add_user(clinic)
+    log_in(web)
+    page = web.get(f"{HERE}/several?day=2026-12-02").text
+    mark = re.findall(r'name="mark" value="(\w+)"', page)[0]
+    chosen = {"mark": mark, "ref": ["B1", "B2"]}
+    _post(web, "/visit/B2", "/act/move/B2", day="2026-12-02", time="11:00")
+    assert _post(web, "/visits", "/several/cancel", **chosen).status_code == 400
+    assert clinic.show("B1").visit.status == "booked"
+    page = web.get(f"{HERE}/several?day=2026-12-02").text
+    mark = re.findall(r'name="mark" value="(\w+)"', page)[0]
+    again = {"mark": mark, "ref": ["B1", "B2"]}
+    assert _post(web, "/visits", "/several/cancel", **again).status_code == 303
+    assert [clinic.show(ref).visit.status for ref in ("B1", "B2")] == ["cancelled"] * 2
+
+
+def test_a_gigabyte_is_refused_before_it_is_read(clinic: Clinic, web: TestClient) -> None:
+    """An upload that says it is too large is refused at once."""
+    add_user(clinic)
+    log_in(web)
+    headers = {"content-length": str(1 << 30), "content-type": "multipart/form-data; boundary=x"}
+    assert web.post("/import/internet", content=b"", headers=headers).status_code == 413
+
+
+def test_a_script_in_a_files_name_is_text(clinic: Clinic, web: TestClient) -> None:
+    """What a file is called can put no markup into a page."""
+    add_user(clinic)
+    log_in(web)
+    found = re.search(r'name="csrf_token" value="(\w+)"', web.get(f"{HERE}/import").text)
+    assert found
+    file = {"file": ("<img src=x onerror=alert(1)>.csv", b"x", "text/csv")}
+    answer = web.post("/import/internet", data={"csrf_token": found[1]}, files=file)
+    page = web.get(answer.headers["location"]).text
+    assert "<img src=x" not in page
+    assert "&lt;img src=x" in page
+
+
+def test_the_language_is_the_users(clinic: Clinic, web: TestClient) -> None:
+    """A user who chooses English has the pages in English from then on."""
+    add_user(clinic)
+    log_in(web)
+    assert "<h1>I dag</h1>" in web.get(f"{HERE}/today").text
+    _post(web, "/more", "/language", language="en")
+    assert "<h1>Today</h1>" in web.get(f"{HERE}/today").text
