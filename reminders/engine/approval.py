@@ -1,5 +1,7 @@
 """Templates and their approval: the engine sends the last approved version of each."""
 
+import functools
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +29,22 @@ def template_folders(config: Config) -> list[Path]:
 
 def on_disk(runtime: Runtime) -> dict[Name, Source]:
     """Return the templates as they are written now, approved or not."""
-    return read_sources(*template_folders(runtime.config))
+    folders = tuple(template_folders(runtime.config))
+    return dict(_read(folders, _stamp(folders)))
+
+
+def _stamp(folders: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
+    """Return what tells that a file has been written since it was read."""
+    found = (path for folder in folders for path in sorted(folder.glob("*/*")) if path.is_file())
+    return tuple((str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in found)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(
+    folders: tuple[Path, ...],
+    _stamp: tuple[tuple[str, int, int], ...],
+) -> Mapping[Name, Source]:
+    return read_sources(*folders)
 
 
 @dataclass(frozen=True, slots=True)

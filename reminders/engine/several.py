@@ -9,7 +9,7 @@ from reminders.domain.state import State
 from reminders.engine import desk
 from reminders.engine.runtime import Runtime
 from reminders.errors import RemindersError
-from reminders.store import clinics, pages, views
+from reminders.store import clinics, pages
 from reminders.store.database import Connection
 from reminders.store.pages import Person, Wanted
 from reminders.store.views import Line, Visit
@@ -96,5 +96,4 @@ def resend(
 
 def clinicians(conn: Connection, clinic: str, since: datetime, until: datetime) -> list[str]:
     """Return who holds visits in a span, for the list to choose from."""
-    found = views.visits(conn, clinic, since=since, until=until)
-    return sorted({visit.clinician for visit in found if visit.clinician})
+    return pages.clinicians(conn, clinics.find_clinic_id(conn, clinic) or 0, since, until)

@@ -212,6 +212,22 @@ def _people_at(conn: Connection, clinic_id: int, address: str) -> list[int]:
     return list(rows.scalars())
 
 
+def clinicians(conn: Connection, clinic_id: int, since: datetime, until: datetime) -> list[str]:
+    """Return who holds visits in a span."""
+    rows = conn.execute(
+        select(appointment.c.clinician)
+        .distinct()
+        .where(
+            appointment.c.clinic_id == clinic_id,
+            appointment.c.starts_at >= since,
+            appointment.c.starts_at < until,
+            appointment.c.clinician.is_not(None),
+        )
+        .order_by(appointment.c.clinician)
+    )
+    return [name for name in rows.scalars() if name]
+
+
 def states_of(conn: Connection, visit_ids: Sequence[int]) -> Mapping[int, Mapping[State, int]]:
     """Return how many messages of each visit are in each state, of its present version."""
     found: dict[int, dict[State, int]] = {visit_id: {} for visit_id in visit_ids}
