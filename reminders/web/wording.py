@@ -60,6 +60,7 @@ PROBLEMS: Mapping[str, str] = {
     "bad_birth_date": N_("The birth date cannot be read."),
     "bad_identity": N_("The identity number cannot be read."),
     "bad_patient": N_("The patient's key cannot be read."),
+    "bad_wish": N_("It is not clear what the person wishes."),
     "no_contact": N_("There is nobody to send a message to."),
     "unreadable_file": N_("The file cannot be read."),
     "empty_file": N_("The file is empty."),
