@@ -8,7 +8,7 @@ SEEDS  ?= 200
 FIRST  ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate test-long bench format lock picture pictures messages screenshots clean
+.PHONY: help demo test check simulate test-long kill-test bench format lock picture pictures messages screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,13 @@ bench/.venv/stamp: bench/requirements.txt
 	$(PYTHON) -m venv bench/.venv
 	bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
+
+KILLS    ?= 200
+PAUSES   ?= 30
+RESTARTS ?= 10
+
+kill-test: $(VENV)/dev.stamp ## kill the real daemon KILLS times on each database; its provider is the judge
+	$(BIN)/python -m tests.kill --kills $(KILLS) --pauses $(PAUSES) --restarts $(RESTARTS) --json
 
 format: $(VENV)/dev.stamp ## put the code in its form
 	$(BIN)/ruff check --fix --quiet .

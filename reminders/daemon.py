@@ -21,10 +21,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from reminders.engine.dispatch import Dispatcher, Report
 from reminders.engine.housekeeping import keep_house
 from reminders.engine.planning import check_rules
+from reminders.engine.reconcile import take_back_abandoned
 from reminders.engine.runtime import Runtime
 from reminders.errors import RemindersError
 from reminders.store import workers
-from reminders.store.database import DatabaseFault
+from reminders.store.database import Connection, DatabaseFault
+from reminders.store.presence import Presence
 from reminders.store.turns import Ear, listening
 from reminders.wiring import close
 
@@ -84,8 +86,9 @@ def tick(runtime: Runtime) -> Report:
 
 async def _tick(runtime: Runtime) -> Report:
     name = worker_name()
+    presence = Presence(runtime.database, runtime.session)
     try:
-        await runtime.work(check_rules, runtime, runtime.clock.now())
+        await runtime.work(_begin, runtime, presence)
         dispatcher = Dispatcher(runtime, name)
         _stop_on_signals(dispatcher, asyncio.Event())
         report = await dispatcher.run_once()
@@ -94,7 +97,16 @@ async def _tick(runtime: Runtime) -> Report:
         return report
     finally:
         await runtime.work(workers.stopped, name, runtime.clock.now())
+        presence.leave()
         await close(runtime)
+
+
+def _begin(conn: Connection, runtime: Runtime, presence: Presence) -> None:
+    """Show that we are here, take back what others left, and plan anew if the rules changed."""
+    presence.hold()
+    if runtime.database.is_sqlite:  # the sole sender: see sole_sender
+        take_back_abandoned(conn, runtime, runtime.clock.now())
+    check_rules(conn, runtime, runtime.clock.now())
 
 
 def run(runtime: Runtime, companion: Companion | None = None) -> int:
@@ -116,6 +128,7 @@ class Daemon:
         self._companion = companion
         self._name = worker_name()
         self._dispatcher = Dispatcher(runtime, self._name)
+        self._presence = Presence(runtime.database, runtime.session)
         self._wake = asyncio.Event()
         self._progress_at = runtime.clock.elapsed()
         self._ears = contextlib.ExitStack()
@@ -148,6 +161,7 @@ class Daemon:
             self._deafen()
             with contextlib.suppress(DatabaseFault):
                 await self._runtime.work(workers.stopped, self._name, self._runtime.clock.now())
+            self._presence.leave()
             await close(self._runtime)
             log.info("stopped", worker=self._name)
 
@@ -213,11 +227,12 @@ class Daemon:
         self._hears = False
 
     async def _begin(self) -> None:
-        await self._runtime.work(check_rules, self._runtime, self._runtime.clock.now())
+        await self._runtime.work(_begin, self._runtime, self._presence)
 
     async def _pass(self) -> None:
         self._progress_at = self._runtime.clock.elapsed()
         began = self._runtime.clock.now()
+        await self._runtime.work(lambda _: self._presence.hold())
         report = await self._dispatcher.run_once()
         self._listen()
         if any(report.counts().values()):

@@ -8,9 +8,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from reminders.clock import Clock, SystemClock
-from reminders.config import ClinicConfig, Config
+from reminders.config import Config
 from reminders.domain.contact import Channel
 from reminders.engine.runtime import Runtime
 from reminders.errors import ConfigError
@@ -88,6 +89,7 @@ def build(
             providers=_providers(config, time, make_provider or _make),
             random=chance.random,
             token=secrets.token_urlsafe if seed is None else _repeatable_tokens(chance),
+            session=chance.randrange(1, 2**31),
             actor=actor,
         )
     except BaseException:
@@ -111,7 +113,7 @@ def _providers(
         for channel in Channel:
             name = clinic.channel(channel).provider
             settings: Mapping[str, Any] = config.providers.get(name, {})
-            provider = make(name, _setup(config, clinic, channel, settings, clock))
+            provider = make(name, _setup(config, key, channel, settings, clock))
             if channel not in provider.channels:
                 raise ConfigError(
                     f"clinics.{key}.{channel.value}.provider: {name!r} does not send"
@@ -123,12 +125,14 @@ def _providers(
 
 def _setup(
     config: Config,
-    clinic: ClinicConfig,
+    key: str,
     channel: Channel,
     settings: Mapping[str, Any],
     clock: Clock,
 ) -> Setup:
+    clinic = config.clinics[key]
     chosen = clinic.channel(channel)
+    public = config.web.public_url
     return Setup(
         settings=settings,
         channel=channel,
@@ -138,6 +142,7 @@ def _setup(
         zone=clinic.zone,
         clock=clock,
         folder=Path(config.path(config.sandbox_folder)),
+        callback_url=f"{public}/hooks/{quote(key)}/{channel.value}" if public else None,
     )
 
 

@@ -10,7 +10,18 @@ from reminders.domain.state import State
 
 _S = State
 TRANSITIONS: dict[State, frozenset[State]] = {
-    _S.PLANNED: frozenset({_S.SENDING, _S.CANCELLED, _S.SUPPRESSED, _S.EXPIRED}),
+    _S.PLANNED: frozenset(
+        {
+            _S.SENDING,
+            _S.CANCELLED,
+            _S.SUPPRESSED,
+            _S.EXPIRED,
+            _S.ACCEPTED,  # a report may prove that a text thought absent was taken after all
+            _S.DELIVERED,
+            _S.UNDELIVERED,
+            _S.FAILED,
+        }
+    ),
     _S.CANCELLED: frozenset({_S.PLANNED, _S.SUPPRESSED}),
     _S.SUPPRESSED: frozenset({_S.PLANNED, _S.CANCELLED}),
     _S.SENDING: frozenset(
@@ -113,9 +124,10 @@ def after_outcome(
 def after_receipt(state: State, receipt: Receipt) -> Step | None:
     """Return the step a delivery report means, or None if it says nothing new.
 
-    Reports repeat and come in any order: a final state never changes.
+    Reports repeat and come in any order: a final state never changes. One for a planned message
+    is of its last attempt, which seemed not to have come through: it must not be sent again.
     """
-    if state not in {State.ACCEPTED, State.UNKNOWN, State.SENDING}:
+    if state not in {State.ACCEPTED, State.UNKNOWN, State.SENDING, State.PLANNED}:
         return None
     if receipt.state is None:
         return Step(State.ACCEPTED) if state is not State.ACCEPTED else None

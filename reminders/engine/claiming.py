@@ -32,9 +32,14 @@ from reminders.store.ledger import Fact, write
 from reminders.store.queue import Taken
 
 LEASE_MARGIN = timedelta(seconds=10)
-"""So long before the lease ends nothing new is written to a provider."""
+"""So long before the lease ends nothing new is written to a provider; of a short lease, a third."""
 
 UNKNOWN_CLINIC_WAIT = timedelta(minutes=5)
+
+
+def writable(lease: timedelta) -> timedelta:
+    """Return for how long of a lease something may still be written to a provider."""
+    return lease - min(LEASE_MARGIN, lease / 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +234,7 @@ class _Claiming:
     def begin(self) -> tuple[Claimed, ...]:
         """Lease what is ready and write its attempts down, all at once."""
         lease = parse_duration(self.runtime.config.delivery.lease)
-        ends = self.runtime.clock.elapsed() + (lease - LEASE_MARGIN).total_seconds()
+        ends = self.runtime.clock.elapsed() + writable(lease).total_seconds()
         new = [self._new_attempt(one) for one in self.ready]
         attempt_ids = queue.begin(self.conn, new, self.now, self.now + lease)
         claimed = tuple(self._claimed(one, attempt_ids[one.message.id], ends) for one in self.ready)
@@ -245,6 +250,7 @@ class _Claiming:
             one.provider,
             one.rendered.version,
             self.runtime.digest(one.rendered.body),
+            self.runtime.session,
         )
 
     def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float) -> Claimed:

@@ -62,16 +62,17 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
         return Rejected("environment", Refusal.ENVIRONMENT)
 
     async def before_write() -> None:
+        if provider.stamps and runtime.clock.elapsed() < claimed.lease_ends:
+            now = runtime.clock.now()
+            holds = await runtime.work(attempts.stamp, claimed.attempt_id, claimed.lease_token, now)
+            if not holds:
+                raise LeaseLostError
+        # Last of all: whatever went before may have taken its time.
         if runtime.clock.elapsed() >= claimed.lease_ends:
             raise LeaseLostError
         if runtime.clock.now() > claimed.valid_until:
             # It lay waiting for too long: it would come in the night, or when it helps no more.
             raise LeaseLostError
-        if provider.stamps:
-            now = runtime.clock.now()
-            holds = await runtime.work(attempts.stamp, claimed.attempt_id, claimed.lease_token, now)
-            if not holds:
-                raise LeaseLostError
 
     rendered = claimed.rendered
     message = OutgoingMessage(
@@ -112,7 +113,9 @@ def record(
     replan: set[int] = set()
     for sent, result in zip(results, judged, strict=True):
         claimed, step = sent.claimed, result.step
-        if claimed.message_id not in moved:
+        if claimed.message_id not in moved and not attempts.settle_late(
+            conn, claimed.attempt_id, step, now, result.ref
+        ):
             facts.append(_fact("late_answer", claimed, step, result.code))
             continue
         counts[step.state] += 1

@@ -14,7 +14,7 @@ from reminders.domain.outcome import Accepted, Outcome, Rejected, Sought
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.engine.runtime import Runtime, bounded
-from reminders.store import attempts, cases
+from reminders.store import attempts, cases, presence
 from reminders.store.attempts import Open
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
@@ -29,21 +29,49 @@ SEARCH_FOR = timedelta(hours=24)
 def take_back_lost(conn: Connection, runtime: Runtime, now: datetime) -> int:
     """Fence off workers whose lease ran out; return how many messages were theirs.
 
-    What cannot have reached the provider goes back to planned at once; the rest is unknown.
+    While such a worker's database session lives it may only be slow: it is given as long again.
     """
     lost = attempts.waiting(conn, State.SENDING, now, BATCH)
+    if not lost:
+        return 0
+    there = presence.alive(conn) - {runtime.session}
+    grace = parse_duration(runtime.config.delivery.lease)
+    gone = [
+        found
+        for found in lost
+        if found.session not in there or now >= (found.lease_until or now) + grace
+    ]
+    return _take_back(conn, runtime, gone, "lease_ran_out", now)
+
+
+def take_back_abandoned(conn: Connection, runtime: Runtime, now: datetime) -> int:
+    """Take back what processes before this one were sending, whatever their lease.
+
+    Only for whoever holds the right to be the sole sender: then they are certainly gone.
+    """
+    taken = 0
+    while found := attempts.of_other_sessions(conn, runtime.session, BATCH):
+        taken += _take_back(conn, runtime, found, "sender_gone", now)
+    return taken
+
+
+def _take_back(
+    conn: Connection, runtime: Runtime, lost: Sequence[Open], cause: str, now: datetime
+) -> int:
+    """Return what cannot have reached the provider to planned at once; the rest is unknown."""
     taken = 0
     for found in lost:
         if not attempts.take_over(conn, found, now):
             continue
         taken += 1
+        attempts.finish(conn, found.attempt_id, now, attempts.LOST)
         provider = runtime.providers.get((found.clinic, found.channel))
         never_written = provider is not None and provider.stamps and not found.stamped
         step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=now)
         if never_written:
             step = _back_in_time(found, now)
         attempts.settle(conn, found.message_id, found.lease_token + 1, step, now)
-        _tell(conn, runtime, found, step, "lease_ran_out", now)
+        _tell(conn, runtime, found, step, cause, now)
     return taken
 
 
@@ -92,14 +120,21 @@ async def _look_for(runtime: Runtime, found: Open, others: frozenset[str]) -> _A
 def _settle_searches(
     conn: Connection, runtime: Runtime, answers: Sequence[_Answer], now: datetime
 ) -> None:
+    there = presence.alive(conn) - {runtime.session} if answers else frozenset()
     for answer in answers:
-        _settle_search(conn, runtime, answer, now)
+        _settle_search(conn, runtime, answer, there, now)
 
 
-def _settle_search(conn: Connection, runtime: Runtime, answer: _Answer, now: datetime) -> None:
+def _settle_search(
+    conn: Connection, runtime: Runtime, answer: _Answer, there: frozenset[int], now: datetime
+) -> None:
     found, outcome = answer.found, answer.outcome
     horizon = _horizon(runtime, found)
     ref = None
+    if found.outcome == attempts.LOST and found.session in there:
+        # Its worker hangs, and may write the moment it wakes: absence proves nothing yet.
+        attempts.still_open(conn, found.attempt_id, now)
+        horizon = now + parse_duration(runtime.config.delivery.horizon)
     if isinstance(outcome, Accepted) and not attempts.ref_is_anothers(
         conn, outcome.ref, found.message_id
     ):
@@ -115,9 +150,16 @@ def _settle_search(conn: Connection, runtime: Runtime, answer: _Answer, now: dat
 
 
 def _horizon(runtime: Runtime, found: Open) -> datetime:
-    """Return from when on an absent text counts as never sent: a provider may list it late."""
-    wait = parse_duration(runtime.config.delivery.horizon)
-    return min(found.sent_at + wait, found.not_after)
+    """Return from when on an absent text counts as never sent: a provider may list it late.
+
+    It is counted from the last moment at which something may have been written. What this very
+    process lost sight of, it may have written until the lease ended.
+    """
+    delivery = runtime.config.delivery
+    last = found.ended_at or found.sent_at
+    if found.outcome == attempts.LOST and found.session == runtime.session:
+        last = found.sent_at + parse_duration(delivery.lease)
+    return last + parse_duration(delivery.horizon)
 
 
 def _next_search(answer: _Answer, horizon: datetime, now: datetime) -> datetime | None:

@@ -23,7 +23,8 @@ T = TypeVar("T")
 class Runtime:
     """The parts that the engine is given. `executor` None means: the database in line.
 
-    `random` returns a number in [0, 1); `token` a fresh name that nobody can guess.
+    `random` returns a number in [0, 1); `token` a fresh name that nobody can guess; `session` is
+    the number of this process's sign of life in the database.
     """
 
     config: Config
@@ -34,6 +35,7 @@ class Runtime:
     providers: Mapping[tuple[str, Channel], Provider]
     random: Callable[[], float]
     token: Callable[[], str]
+    session: int
     actor: str = "system"
     executor: Executor | None = None
 

@@ -12,9 +12,12 @@ from reminders.domain.state import State
 
 _ADDRESS = frozenset({21211, 21614, 30005, 30006})
 _OPT_OUT = frozenset({21610})
-_BLOCKED = frozenset({30004})
+# Of the number's country, or of the sender for that country: one visitor's foreign number must not
+# stop a clinic's channel. Where it is every number's, each of them stands on the call list.
+_BLOCKED = frozenset({30004, 21408, 21612})
+_CONTENT = frozenset({21617})  # of this text alone: it is longer than Twilio takes
 _CONFIGURATION = frozenset(
-    {20003, 21212, 21408, 21603, 21606, 21608, 21609, 21612, 21617, 21624, 21663, 21701, 21703}
+    {20003, 21212, 21603, 21606, 21608, 21609, 21624, 21663, 21701, 21703}
     | {21704, 30002, 30007, 30450, 63038, 60728}
     | set(range(35100, 35200))
 )
@@ -27,6 +30,7 @@ KINDS: Mapping[int, Refusal] = {
         Refusal.ADDRESS: _ADDRESS,
         Refusal.OPT_OUT: _OPT_OUT,
         Refusal.BLOCKED: _BLOCKED,
+        Refusal.CONTENT: _CONTENT,
         Refusal.CONFIGURATION: _CONFIGURATION,
         Refusal.THROTTLED: _THROTTLED,
     }.items()

@@ -27,6 +27,7 @@ class NewAttempt:
     template_version: str
     body_digest: str
     started_at: datetime
+    session: int = 0
 
 
 def begin(conn: Connection, new: NewAttempt) -> int:
@@ -42,6 +43,7 @@ def begin(conn: Connection, new: NewAttempt) -> int:
             template_version=new.template_version,
             body_digest=new.body_digest,
             started_at=new.started_at,
+            session=new.session,
         )
         .returning(attempt.c.id)
     ).scalar_one()
@@ -76,6 +78,10 @@ def finish(
     )
 
 
+_LEFT = (State.SENDING, State.UNKNOWN, State.ACCEPTED, State.PLANNED)
+"""The states that an answer or a report may lead out of."""
+
+
 def settle(
     conn: Connection,
     message_id: int,
@@ -105,11 +111,44 @@ def settle(
             message.c.id == message_id,
             message.c.lease_token == lease_token,
             # A receipt may come before the answer it is about: what is final stays final.
-            message.c.state.in_(["sending", "unknown", "accepted"]),
+            message.c.state.in_([step_from.value for step_from in _LEFT]),
         )
         .values(**values)
     )
     return moved.rowcount == 1
+
+
+LOST = "lost"
+"""The outcome of an attempt that was taken over from its worker."""
+
+
+def still_open(conn: Connection, attempt_id: int, now: datetime) -> None:
+    """Note that the worker of a lost attempt is still there, and may yet make it."""
+    conn.execute(
+        update(attempt)
+        .where(attempt.c.id == attempt_id, attempt.c.outcome == LOST)
+        .values(ended_at=now)
+    )
+
+
+def settle_late(
+    conn: Connection, attempt_id: int, step: Step, now: datetime, ref: str | None = None
+) -> bool:
+    """Believe a worker that answers after it was fenced off, if its attempt is still the last.
+
+    Tell whether the message was still being looked for.
+    """
+    query = (
+        select(message.c.id, message.c.lease_token)
+        .join(attempt, attempt.c.message_id == message.c.id)
+        .where(
+            attempt.c.id == attempt_id,
+            message.c.attempts == attempt.c.number,
+            message.c.state == State.UNKNOWN.value,
+        )
+    )
+    found = conn.execute(query.with_for_update(of=message)).first()
+    return found is not None and settle(conn, found.id, found.lease_token, step, now, ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +165,10 @@ class Open:
     attempts: int
     not_after: datetime
     sent_at: datetime
+    lease_until: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    session: int
     provider_ref: str | None
     to: str
     attempt_id: int
@@ -148,6 +191,9 @@ def _open() -> Select[tuple[object, ...]]:
             attempt.c.callback_token,
             attempt.c.body_digest,
             attempt.c.stamped_at,
+            attempt.c.ended_at,
+            attempt.c.outcome,
+            attempt.c.session,
         )
         .join(appointment, appointment.c.id == message.c.appointment_id)
         .join(clinic, clinic.c.id == appointment.c.clinic_id)
@@ -171,7 +217,11 @@ def _to_open(row: Row[tuple[object, ...]]) -> Open:
         lease_token=row.lease_token,
         attempts=row.attempts,
         not_after=row.not_after,
-        sent_at=row.sent_at,
+        sent_at=row.sent_at or row.changed_at,
+        lease_until=row.lease_until,
+        ended_at=row.ended_at,
+        outcome=row.outcome,
+        session=row.session,
         provider_ref=row.provider_ref,
         to=(row.phone if channel is Channel.SMS else row.email) or "",
         attempt_id=row.attempt_id,
@@ -215,6 +265,17 @@ def take_waiting(conn: Connection, state: State, now: datetime, limit: int) -> l
     taken = [_to_open(row) for row in conn.execute(query)]
     poll_again(conn, [found.message_id for found in taken], now + ASKING_TAKES)
     return taken
+
+
+def of_other_sessions(conn: Connection, session: int, limit: int) -> list[Open]:
+    """Return the messages that another session than this one was sending."""
+    query = (
+        _open()
+        .where(message.c.state == literal_column("'sending'"), attempt.c.session != session)
+        .order_by(message.c.id)
+        .limit(limit)
+    )
+    return [_to_open(row) for row in conn.execute(query)]
 
 
 def by_token(conn: Connection, callback_token: str) -> Open | None:

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from reminders.domain.alike import Outcome
 from reminders.domain.outbox import Change
+from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.store import ledger
 from reminders.store.bulk import insert_rows, reserve, update_rows
@@ -41,6 +42,7 @@ _NEW = ("id", "appointment_id", "clinic_id", *_DECIDED)
 
 def write_plans(conn: Connection, outcomes: Sequence[Outcome], now: datetime, actor: str) -> None:
     """Make the outbox, the ledger and the visits say what the plans say."""
+    waits = _waits(conn, outcomes)
     made = sum(change.id is None for outcome in outcomes for change in outcome.changes)
     ids = iter(reserve(conn, message, made) if made else ())
     new: list[tuple[object, ...]] = []
@@ -56,12 +58,26 @@ def write_plans(conn: Connection, outcomes: Sequence[Outcome], now: datetime, ac
                 new.append((row_id, visit.id, visit.clinic_id, *_values(change, now)))
             else:
                 row_id = change.id
-                changed.append((*_values(change, now), row_id))
+                changed.append((*_values(change, now, waits.get(row_id)), row_id))
             facts.append(_fact(visit.id, row_id, change))
     insert_rows(conn, message, _NEW, new)
     update_rows(conn, message, _DECIDED, changed)
     ledger.write(conn, now, actor, facts)
     _save_planned(conn, outcomes)
+
+
+def _waits(conn: Connection, outcomes: Sequence[Outcome]) -> dict[int, datetime]:
+    """Return until when planned messages wait for a busy provider: a plan does not shorten it."""
+    ids = [c.id for outcome in outcomes for c in outcome.changes if c.id is not None]
+    if not ids:
+        return {}
+    query = select(message.c.id, message.c.next_at).where(
+        message.c.id.in_(ids),
+        message.c.state == State.PLANNED.value,
+        message.c.reason == Reason.PROVIDER_BUSY.value,
+        message.c.next_at.is_not(None),
+    )
+    return {row.id: row.next_at for row in conn.execute(query)}
 
 
 def _version(outcome: Outcome) -> Fact:
@@ -83,8 +99,14 @@ def _fact(visit_id: int, row_id: int, change: Change) -> Fact:
     return Fact(change.state.value, visit_id, row_id, detail)
 
 
-def _values(change: Change, now: datetime) -> tuple[object, ...]:
+def _values(
+    change: Change, now: datetime, waits_until: datetime | None = None
+) -> tuple[object, ...]:
     key = change.key
+    planned = change.state is State.PLANNED
+    waits = planned and waits_until is not None and waits_until > change.due_at
+    reason = Reason.PROVIDER_BUSY if waits else change.reason
+    next_at = waits_until if waits else change.due_at
     return (
         key.version,
         key.rule,
@@ -94,13 +116,13 @@ def _values(change: Change, now: datetime) -> tuple[object, ...]:
         change.state.value,
         0 if change.urgent else 1,
         change.due_at,
-        change.due_at if change.state is State.PLANNED else None,
+        next_at if planned else None,
         change.not_after,
         change.truth.starts_at,
         change.truth.status.value,
         change.address_key,
         change.short,
-        change.reason.value if change.reason else None,
+        reason.value if reason else None,
         change.covered_by,
         change.request_id,
         now,

@@ -116,6 +116,7 @@ class NewAttempt:
     provider: str
     template_version: str
     body_digest: str
+    session: int
 
 
 _ATTEMPTS = Rows(
@@ -127,6 +128,7 @@ _ATTEMPTS = Rows(
         ("provider", TEXT),
         ("template_version", TEXT),
         ("body_digest", TEXT),
+        ("session", INTEGER),
     )
 )
 _LEASE = """
@@ -137,9 +139,9 @@ _LEASE = """
 """
 _BEGIN = """
     INSERT INTO attempt (message_id, number, lease_token, callback_token, provider,
-      template_version, body_digest, started_at)
+      template_version, body_digest, session, started_at)
     SELECT r.message_id, r.number, r.token, r.callback_token, r.provider, r.template_version,
-      r.body_digest, :now
+      r.body_digest, r.session, :now
     FROM {rows} WHERE true RETURNING message_id, id
 """
 
@@ -165,6 +167,7 @@ def begin(
                 one.provider,
                 one.template_version,
                 one.body_digest,
+                one.session,
             )
             for one in new
         ],

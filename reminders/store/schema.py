@@ -309,6 +309,8 @@ attempt = Table(
     Column("number", Integer, nullable=False),
     Column("lease_token", Integer, nullable=False),
     Column("callback_token", String(64), nullable=False, unique=True),
+    # Whose attempt it is: nobody takes it over while that worker's database session lives.
+    Column("session", Integer, nullable=False, server_default="0"),
     Column("provider", String(64), nullable=False),
     Column("template_version", String(64), nullable=False),
     Column("body_digest", String(64), nullable=False),

@@ -10,6 +10,7 @@ from reminders.domain.lifecycle import (
     NOT_REACHED,
     TOLD,
     TRANSITIONS,
+    Step,
     TransitionError,
     after_outcome,
     after_receipt,
@@ -138,7 +139,17 @@ def test_reports_in_any_order_end_in_one_state(state: State, reports: list[Recei
         assert state is said[0]
 
 
-@pytest.mark.parametrize("state", sorted(set(State) - {"sending", "accepted", "unknown"}))
+def test_a_report_on_a_text_thought_absent_ends_it():
+    """A report on an attempt that seemed not to have come through keeps it from being sent again."""
+    delivered = after_receipt(State.PLANNED, Receipt("ref", State.DELIVERED))
+    under_way = after_receipt(State.PLANNED, Receipt("ref", None))
+    assert delivered == Step(State.DELIVERED)
+    assert under_way == Step(State.ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    "state", sorted(set(State) - {"sending", "accepted", "unknown", "planned"})
+)
 def test_a_report_on_anything_else_says_nothing(state: State):
     """A report on a message that waits for none changes nothing."""
     assert after_receipt(state, Receipt("ref", State.DELIVERED)) is None

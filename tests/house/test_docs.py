@@ -37,6 +37,15 @@ def test_each_reason_has_its_sentences() -> None:
     assert all(text.endswith(".") for pair in SENTENCES.values() for text in pair)
 
 
+def test_each_test_that_a_promise_names_is_there() -> None:
+    """Each test that docs/reliability.md names exists."""
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", page))
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("*/*.py"))
+    assert len(named) > 30
+    assert sorted(name for name in named if f"def {name}(" not in tests) == []
+
+
 @pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]))
 def test_links_lead_somewhere(page: Path) -> None:
     """Each link to a file of the project leads to one."""

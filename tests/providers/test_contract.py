@@ -46,7 +46,7 @@ async def twilio(folder: Path) -> AsyncIterator[Bench]:
         provider = TwilioSms(setup)
         refused = {
             "+15005550001": Refusal.ADDRESS,
-            "+15005550003": Refusal.CONFIGURATION,
+            "+15005550003": Refusal.BLOCKED,
             "+15005550004": Refusal.OPT_OUT,
             "46701740605": Refusal.ADDRESS,
         }

@@ -10,7 +10,7 @@ from tests.providers.contract import NOW
 
 ADDRESS = [21211, 21614, 30005, 30006]
 CONFIGURATION = [
-    *[20003, 21212, 21408, 21603, 21606, 21608, 21609, 21612, 21617, 21624, 21663, 21701, 21703],
+    *[20003, 21212, 21603, 21606, 21608, 21609, 21624, 21663, 21701, 21703],
     *[21704, 35100, 35117, 35199, 30002, 30007, 30450, 63038, 60728],
 ]
 
@@ -22,6 +22,9 @@ CONFIGURATION = [
         *[(code, Refusal.CONFIGURATION) for code in CONFIGURATION],
         (21610, Refusal.OPT_OUT),
         (30004, Refusal.BLOCKED),
+        (21408, Refusal.BLOCKED),
+        (21612, Refusal.BLOCKED),
+        (21617, Refusal.CONTENT),
         (20429, Refusal.THROTTLED),
         (21611, Refusal.THROTTLED),
     ],
