@@ -346,7 +346,7 @@ def test_resend_by_staff(clinic: Clinic) -> None:
 
 def test_siblings_on_one_phone_are_told_apart(clinic: Clinic) -> None:
     """Two siblings on one phone get a text each, told apart by the end of the reference."""
-    clinic.read(row("VB-1001"), row("VB-1002", "2026-12-02 11:00", born="2012-01-01"))
+    clinic.read(row("VB-1001"), row("VB-1002", "2026-12-02 11:00", born="2015-01-01"))
     clinic.until("2026-12-01 12:00")
     bodies = [text.body for text in clinic.texts()]
     assert len(bodies) == 2
