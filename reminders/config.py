@@ -86,11 +86,6 @@ class ChannelConfig(Model):
     messages_per_second: float | None = Field(default=None, gt=0, le=10_000)
     two_way: bool = False
 
-    @property
-    def can_reply(self) -> bool:
-        """Tell whether an answer arrives: the sender is a number, and answers are read."""
-        return self.two_way and self.sender.startswith("+")
-
 
 class ImportConfig(Model):
     """How a clinic's files are read: its own column names, kinds of visit and words."""

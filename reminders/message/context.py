@@ -151,7 +151,7 @@ def make_context(code: str, channel: Channel, facts: Facts, clinic: ClinicConfig
             # A mark of direction would become a part of the address.
             faq_url=clinic.faq_url,
             cancel_hours=_deadline(clinic) // timedelta(hours=1),
-            can_reply=channel is Channel.SMS and clinic.sms.can_reply,
+            can_reply=channel is Channel.SMS and clinic.can_reply,
         ),
         app=_app(clinic.app, language),
         eid=EidWords(

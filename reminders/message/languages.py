@@ -89,8 +89,7 @@ class Language:
 
     def either(self, names: Sequence[str]) -> str:
         """Return 'A, B or C'."""
-        shown = [self.foreign(name) for name in names]
-        return format_list(shown, style="or", locale=self.locale) if shown else ""
+        return _either(tuple(self.foreign(name) for name in names), self.locale)
 
     def _digits(self, text: str) -> str:
         digits = _DIGITS.get(self.locale.default_numbering_system)
@@ -105,6 +104,11 @@ def _written(day: date, pattern: str, locale: Locale) -> str:
 @functools.lru_cache(maxsize=4096)
 def _clock(hour: int, minute: int, locale: Locale) -> str:
     return format_time(clock_time(hour, minute), "short", locale=locale)
+
+
+@functools.lru_cache(maxsize=256)
+def _either(names: tuple[str, ...], locale: Locale) -> str:
+    return format_list(names, style="or", locale=locale) if names else ""
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from reminders.domain.template import Source
 from reminders.errors import TemplateError
 from reminders.message.context import make_context
 from reminders.message.languages import language_of
-from reminders.message.marks import ONLY_EMAIL, STATEMENTS, Marked, unknown_names
+from reminders.message.marks import ONLY_EMAIL, STATEMENTS, marked, unknown_names
 from reminders.message.render import FAULTS, Library, Rendered
 from reminders.message.samples import IN_GOOD_TIME, Sample, samples
 from reminders.message.sms import Charset, Measure, measure, outside_gsm, repair
@@ -159,20 +159,20 @@ def _look(source: Source, people: Sequence[Sample], clinic: ClinicConfig) -> _Lo
 
 
 def _look_into(source: Source, people: Sequence[Sample], clinic: ClinicConfig) -> _Looked:
-    marked = Marked(source)
+    marks = marked(source)
     taken: set[int] = set()
     said: dict[str, frozenset[str]] = {}
     ways: dict[object, Sample] = {}
-    answered = [_two_way(clinic)] if source.channel is Channel.SMS else []
+    answered = [_two_way(clinic)] if "can_reply" in source.text else []
     for sample in people:
         for way in (*answered, clinic):
             context = make_context(source.language, source.channel, sample.facts, way)
-            seen = marked.look(context)
+            seen = marks.look(context)
             taken |= seen.taken
         said[sample.name] = seen.said
         ways.setdefault(seen.taken if source.channel is Channel.EMAIL else sample.name, sample)
     message = "nobody is ever shown this branch. Is its question right?"
-    lines = dict.fromkeys(line for n, line in marked.branches.items() if n not in taken)
+    lines = dict.fromkeys(line for n, line in marks.branches.items() if n not in taken)
     missed = (Finding(*locate(source, line), Code.UNREACHABLE, message) for line in lines)
     return _Looked(tuple(missed), said, tuple(ways.values()))
 

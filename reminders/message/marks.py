@@ -4,6 +4,7 @@ A note at the end of a line, `{# S5 S6 #}`, says which statement of the handout 
 notes and branches are filled in along with the text, so that each counts only where its line does.
 """
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,12 @@ class Marks:
     taken: frozenset[int]
 
 
+@functools.lru_cache(maxsize=1024)
+def marked(source: Source) -> "Marked":
+    """Return a template ready to be looked into. Raise jinja2.TemplateSyntaxError."""
+    return Marked(source)
+
+
 class Marked:
     """A template whose notes and branches can be seen when it is filled in."""
 
@@ -91,8 +98,13 @@ def _mark_branches(tree: nodes.Template) -> Iterator[tuple[int, int]]:
                 number += 1
 
 
-def unknown_names(source: Source) -> Iterator[tuple[int, str]]:
-    """Yield line and name of everything a template uses that there is not, in any branch."""
+@functools.lru_cache(maxsize=1024)
+def unknown_names(source: Source) -> tuple[tuple[int, str], ...]:
+    """Return line and name of everything a template uses that there is not, in any branch."""
+    return tuple(_unknown_names(source))
+
+
+def _unknown_names(source: Source) -> Iterator[tuple[int, str]]:
     tree = parse(source.text)
     known = variables()
     own = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}

@@ -63,7 +63,6 @@ class Library:
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self._sources = {(s.language, s.name, s.channel): s for s in sources}
-        self._compiled: dict[tuple[Source, bool], jinja2.Template] = {}
         self._filled: dict[tuple[Source, Context], tuple[Rendered, _Entry | None]] = {}
 
     def pick(self, name: str, channel: Channel, languages: Sequence[str]) -> Source | None:
@@ -115,13 +114,15 @@ class Library:
 
     def _fill(self, source: Source, context: Context, *, escaped: bool) -> str:
         try:
-            key = (source, escaped)
-            if key not in self._compiled:
-                text = without_notes(source.text)
-                self._compiled[key] = _environment(escaped=escaped).from_string(text)
-            return self._compiled[key].render(context.names())
+            return _compiled(source.text, escaped=escaped).render(context.names())
         except FAULTS as error:
             raise TemplateError(_explain(source, error)) from None
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _compiled(text: str, *, escaped: bool) -> jinja2.Template:
+    """Compile a text once in a process: that costs far more than filling it in."""
+    return _environment(escaped=escaped).from_string(without_notes(text))
 
 
 @functools.cache

@@ -1,0 +1,93 @@
+"""Every text for everybody, at every time it can go: filled in, within its size, and true."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from reminders.domain.appointment import VisitStatus
+from reminders.domain.contact import Channel, Role
+from reminders.message.lint import MOST_SEGMENTS, NAMES, ONE_SEGMENT
+from reminders.message.render import Library, Rendered
+from reminders.message.sms import Charset, measure
+from tests.message.people import CLINIC, COMPLETE, DRAFTS, SOURCES, TWO_WAY, facts
+
+LIBRARY = Library(SOURCES.values())
+HOURS = (552, 48, 27, 24, 3, 0.25, -0.3)
+"""How many hours before the visit a text goes."""
+
+BEFORE_ONLY = frozenset({"confirmation", "two_days", "day_before", "fifteen_minutes", "moved"})
+REPLY = {"sv": "Svara ", "en": "Reply "}
+CANCEL = {"sv": ("Ring senast", "Ring oss senast"), "en": ("Call by", "Call us by")}
+NEVER = ("None", "{", "gratis att avboka", "free of charge")
+
+
+def everybody(name: str, channel: Channel) -> Iterator[tuple]:
+    """Yield each reader at each time with each kind of sender; neither tail nor sender changes an email."""
+    status = VisitStatus.CANCELLED if name == "cancelled" else VisitStatus.BOOKED
+    sms = channel is Channel.SMS
+    ages = (12, 13, 17, None) if sms else (12, 13, None)
+    tails, clinics = ((None, "1042"), (CLINIC, TWO_WAY)) if sms else ((None,), (CLINIC,))
+    for role, age, hours, tail, clinic in itertools.product(Role, ages, HOURS, tails, clinics):
+        if hours > 0 or name not in BEFORE_ONLY:
+            more = {"role": role, "ref_tail": tail, "status": status}
+            yield facts(age, hours / 24, **more), clinic
+
+
+def faults(language: str, name: str, rendered: Rendered, reader, clinic) -> Iterator[str]:
+    """Yield what is wrong with one text, for that reader at that time."""
+    text = f"{rendered.subject or ''}\n{rendered.body}"
+    lead = reader.starts_at - reader.now
+    yield from (f"says {words!r}" for words in NEVER if words in text)
+    yield from (f"says {w!r}" for w in CLINIC.private_words if w.casefold() in text.casefold())
+    if clinic.phone not in text:
+        yield "has no phone number"
+    if REPLY[language] in text and clinic is not TWO_WAY:
+        yield "invites an answer that cannot arrive"
+    if any(words in text for words in CANCEL[language]) and lead < timedelta(hours=26):
+        yield "names a deadline that cannot be kept"
+    if rendered.html is None:
+        size = measure(rendered.body)
+        most = 1 if name in ONE_SEGMENT else MOST_SEGMENTS[Charset.GSM7]
+        if size.charset is not Charset.GSM7 or size.segments > most:
+            yield f"takes {size.segments} parts of {size.charset}"
+        if "http" in text:
+            yield "has a link"
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+@pytest.mark.parametrize("language", COMPLETE)
+def test_each_text_is_right_for_each_reader_at_each_time(language, channel):
+    """No undefined value, no untrue promise, nothing private, and each SMS within its size."""
+    found = []
+    for name in NAMES:
+        source = SOURCES[language, name, channel]
+        for reader, clinic in everybody(name, channel):
+            rendered = LIBRARY.render(source, reader, clinic)
+            wrong = faults(language, name, rendered, reader, clinic)
+            found += [(name, fault, reader) for fault in wrong]
+    assert found == []
+
+
+@pytest.mark.parametrize("language", DRAFTS)
+def test_each_draft_can_be_filled_in(language):
+    """A draft has every text, for everybody, with the phone number, within the size of its script."""
+    found = []
+    for name in NAMES:
+        source = SOURCES[language, name, Channel.SMS]
+        for role, age, hours in itertools.product(Role, (12, 13, None), (552, 3)):
+            body = LIBRARY.render(source, facts(age, hours / 24, role=role), CLINIC).body
+            size = measure(body)
+            if size.segments > MOST_SEGMENTS[size.charset] or CLINIC.phone not in body:
+                found.append((name, role, age, hours))
+    assert found == []
+
+
+def test_a_sender_of_five_digits_can_be_answered_too():
+    """A short number that is read invites answers as a long one does."""
+    sms = CLINIC.sms.model_copy(update={"sender": "71456", "two_way": True})
+    short = CLINIC.model_copy(update={"sms": sms})
+    source = SOURCES["sv", "confirmation", Channel.SMS]
+    bodies = [LIBRARY.render(source, facts(8), clinic).body for clinic in (short, CLINIC)]
+    assert ["Svara " in body for body in bodies] == [True, False]
