@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from reminders.config import ClinicConfig
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Channel, Role
+from reminders.message.context import Facts
 from reminders.message.lint import MOST_SEGMENTS, NAMES, ONE_SEGMENT
 from reminders.message.render import Library, Rendered
 from reminders.message.sms import Charset, measure
@@ -23,7 +25,7 @@ CANCEL = {"sv": ("Ring senast", "Ring oss senast"), "en": ("Call by", "Call us b
 NEVER = ("None", "{", "gratis att avboka", "free of charge")
 
 
-def everybody(name: str, channel: Channel) -> Iterator[tuple]:
+def everybody(name: str, channel: Channel) -> Iterator[tuple[Facts, ClinicConfig]]:
     """Yield each reader at each time with each kind of sender; neither tail nor sender changes an email."""
     status = VisitStatus.CANCELLED if name == "cancelled" else VisitStatus.BOOKED
     sms = channel is Channel.SMS
