@@ -7,6 +7,7 @@ from datetime import date
 from reminders.intake.problems import Fault, ProblemCode
 
 _NUMBER = re.compile(r"(\d{2})?(\d{2})(\d{2})(\d{2})([-+–]?)(\d{4})", re.ASCII)
+_UNMISTAKABLE = re.compile(r"(\d{2})?\d{6}[-+–]\d{4}|(18|19|20|99)\d{10}", re.ASCII)
 _RESERVE = "99"
 _COORDINATION = 60
 _LAST_DAY = 31
@@ -39,6 +40,14 @@ def resembles_identity(text: str) -> bool:
         return True
     in_date = 1 <= int(month) <= _LAST_MONTH and 1 <= int(day) % _COORDINATION <= _LAST_DAY
     return in_date and century in {None, "18", "19", "20"}
+
+
+def is_identity(text: str, today: date) -> bool:
+    """Tell whether a text is an identity number beyond doubt: ten digits alone may not be."""
+    written = _compact(text)
+    return _UNMISTAKABLE.fullmatch(written) is not None and isinstance(
+        read_identity(written, today), Identity
+    )
 
 
 def read_identity(text: str, today: date) -> Identity | Fault:

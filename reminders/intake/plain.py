@@ -14,6 +14,7 @@ from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Role
 from reminders.intake.addresses import email_address, plain_mobile
 from reminders.intake.columns import Column, Columns, Field, PersonColumns
+from reminders.intake.identity import resembles_identity
 from reminders.intake.memory import Memory
 from reminders.intake.patient import Patient, PatientReader
 from reminders.intake.people import (
@@ -68,7 +69,7 @@ class PlainVisits:
     def read(self, cells: Sequence[str]) -> Visit | None:
         """Return the visit."""
         ref = cells[self._ref]
-        if len(ref) > LONGEST_KEY or _REF.fullmatch(ref) is None:
+        if len(ref) > LONGEST_KEY or _REF.fullmatch(ref) is None or resembles_identity(ref):
             return None
         kind = self._kinds.find(cells)
         starts_at = self._starts.find(cells)

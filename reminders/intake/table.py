@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -22,6 +23,8 @@ _DELIMITERS = ";,\t"
 _DECLARABLE = ";,\t|"
 _DECLARATION = re.compile(rf'"?sep=([{_DECLARABLE}])"?', re.IGNORECASE)
 _TELL_EVERY = 1000
+_ENOUGH = 3
+"""So many columns make a row that cannot stand in a text by accident."""
 
 
 class Record(NamedTuple):
@@ -105,6 +108,41 @@ class _Lines:
         return line
 
 
+@dataclass(slots=True)
+class _LastColumn:
+    """The form that all cells of the last column have, by which a cut one shows.
+
+    Only times, dates and numbers with signs in them have a form: a shorter word or number may be
+    whole.
+    """
+
+    shape: str | None = None
+
+    def cut(self, cell: str) -> bool:
+        """Tell whether the last cell of an unended file is the beginning of such a form."""
+        form, shape = self.shape or "", _shape(cell)
+        has_signs = "0" in form and form.strip("0") != ""
+        return has_signs and bool(shape) and form != shape and form.startswith(shape)
+
+    def add(self, cell: str) -> None:
+        """Take note of a whole cell."""
+        if self.shape != "":
+            shape = _shape(cell)
+            self.shape = shape if self.shape in {None, shape} else ""
+
+
+def _shape(cell: str) -> str:
+    """Return a cell with every digit as 0: times and numbers of one form become one text."""
+    return re.sub(r"\d", "0", cell.strip())
+
+
+def _swallowed(cells: list[str], width: int, delimiter: str) -> bool:
+    """Tell whether a quoted cell holds a whole row: then its quotation mark was never meant."""
+    return width >= _ENOUGH and any(
+        line.count(delimiter) == width - 1 for cell in cells for line in cell.splitlines()[1:]
+    )
+
+
 def _records(lines: _Lines, is_header: Callable[[str], bool]) -> Iterator[Record]:
     """Yield the header and the records below it."""
     first, delimiter = _first_line(lines, is_header)
@@ -112,7 +150,7 @@ def _records(lines: _Lines, is_header: Callable[[str], bool]) -> Iterator[Record
     reader = csv.reader(
         _chained(first, lines), delimiter=delimiter, strict=True, skipinitialspace=True
     )
-    width = 0
+    width, last = 0, _LastColumn()
     while True:
         line = lines.record = start + reader.line_num + 1
         cells = _next_cells(reader, lines)
@@ -120,15 +158,27 @@ def _records(lines: _Lines, is_header: Callable[[str], bool]) -> Iterator[Record
             return
         if not any(cell and not cell.isspace() for cell in cells):
             continue
+        header = not width
         width = width or len(_without_blank_end(cells))
-        if len(cells) < width and not lines.ended:
-            raise refuse(
-                ProblemCode.CUT_OFF,
-                f"The file ends in the middle of a row: {len(cells)} cells of {width}. Was it "
-                "still being written? Export or copy it again.",
-                line,
-            )
+        if lines.number > line and _swallowed(cells, width, delimiter):
+            raise _open_quote(line, lines.number)
+        if not header:
+            _refuse_cut(lines, line, cells, width, last)
         yield Record(line, cells)
+
+
+def _refuse_cut(lines: _Lines, line: int, cells: list[str], width: int, last: _LastColumn) -> None:
+    """Refuse a file that ends within a row, or within the row's last cell."""
+    cell = cells[width - 1] if len(cells) >= width else None
+    if not lines.ended and (cell is None or last.cut(cell)):
+        raise refuse(
+            ProblemCode.CUT_OFF,
+            f"The file ends in the middle of a row: {len(cells)} cells of {width}, the last of "
+            "them not whole. Was it still being written? Export or copy it again.",
+            line,
+        )
+    if cell is not None:
+        last.add(cell)
 
 
 def _chained(first: str, lines: _Lines) -> Iterator[str]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from reminders.domain.appointment import VisitStatus
 from reminders.intake.addresses import damage, without_decimals
 from reminders.intake.columns import Column, Columns, Field
+from reminders.intake.identity import is_identity, resembles_identity
 from reminders.intake.problems import Fault, ProblemCode
 from reminders.intake.record import LONGEST_KEY, Notes
 from reminders.intake.times import read_date, read_start
@@ -26,6 +27,11 @@ _BAD_REF = Fault(
     ProblemCode.BAD_REF,
     f"The booking's reference is missing, is longer than {LONGEST_KEY} characters, or has signs "
     "in it that cannot be shown. Write the number or name that the booking system has for it.",
+)
+_IDENTITY_AS_REF = Fault(
+    ProblemCode.BAD_REF,
+    "The booking's reference is an identity number, which is never kept. Export the booking's own "
+    "number or name instead.",
 )
 _PAST_TIME = Fault(
     ProblemCode.PAST_TIME,
@@ -72,6 +78,8 @@ class VisitReader:
         fault = damage(text)
         if fault is None and not (0 < len(text) <= LONGEST_KEY and text.isprintable()):
             fault = _BAD_REF
+        if fault is None and is_identity(text, self.now.astimezone(self.zone).date()):
+            fault = _IDENTITY_AS_REF
         if fault is not None:
             notes.note(fault, column)
             return None
@@ -90,7 +98,9 @@ class VisitReader:
     def clinician(self, notes: Notes) -> str | None:
         """Return who holds the visit, as the clinic writes it; None where it is not told."""
         text = " ".join(notes.cell(self.columns.visit.get(Field.CLINICIAN)).split())
-        return text[:LONGEST_KEY] or None if text.isprintable() else None
+        if not text.isprintable() or resembles_identity(text):
+            return None
+        return text[:LONGEST_KEY] or None
 
     def starts_at(self, notes: Notes) -> datetime | None:
         """Return the instant (UTC) that the visit begins at, or note why it is not known."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reminders.intake.identity import Identity, read_identity, resembles_identity
 from reminders.intake.problems import Fault, ProblemCode
+from tests.intake.helpers import one, problems, table
 
 TODAY = date(2026, 11, 30)
 
@@ -73,3 +74,20 @@ def test_what_resembles_none(text: str) -> None:
 def test_any_text(text: str) -> None:
     """No text makes the reader fail."""
     assert isinstance(read_identity(text, TODAY), Identity | Fault)
+
+
+@pytest.mark.parametrize("number", ["20150307-9806", "201503079806", "150307-9806"])
+def test_an_identity_number_is_no_reference(number: str):
+    """An identity number as the booking's reference is refused without repeating it."""
+    [problem] = problems(table(ref=number))
+    assert (problem.code, number in problem.message, problem.ref) == (
+        ProblemCode.BAD_REF,
+        False,
+        None,
+    )
+
+
+def test_an_identity_number_is_no_clinician():
+    """An identity number where the clinician stands is not kept."""
+    assert one(behandlare="20150307-9806").clinician is None
+    assert one(behandlare="A. Berg").clinician == "A. Berg"

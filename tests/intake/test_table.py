@@ -246,3 +246,35 @@ def test_a_file_that_changes_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -
     """A file whose text turns out to be in another encoding than was found is refused."""
     monkeypatch.setattr(table_module, "detect_encoding", lambda stream: stream.seek(0) or "ascii")
     assert refused(SWEDISH) == [(ProblemCode.UNREADABLE_FILE, 1)]
+
+
+@pytest.mark.parametrize("note", ['"ring mamma', '"'])
+@pytest.mark.parametrize("last", ['A3;2026-12-01 11:00;070-174 06 07;;9"\n', 'x"\n'])
+def test_a_quote_that_swallows_bookings_refuses_the_file(note: str, last: str):
+    """A quotation mark that is closed rows later is refused: the bookings between would be lost."""
+    text = f"{HEADER};not\n{ROW};{note}\nA2;2026-12-01 10:00;070-174 06 06;;x\n{last}"
+    assert refused(text) == [(ProblemCode.OPEN_QUOTE, 2)]
+
+
+def test_an_honest_line_break_in_a_text_is_kept_together():
+    """A text in several lines, with delimiters in it, is one cell."""
+    text = f'{HEADER};not\n{ROW};"ring; sedan\nskriv; eller\nvänta"\n{ROW.replace("A1", "A2")};\n'
+    assert [row.ref for row in rows(text)] == ["A1", "A2"]
+
+
+@pytest.mark.parametrize("cut", ["1", "11", "11:", "11:0"])
+def test_a_time_that_is_cut_off_refuses_the_file(cut: str):
+    """A file that ends within its last time is refused, though the row has all its cells."""
+    head, phone = "ref;mobil;datum;tid", "070-174 06 05;2026-12-01"
+    text = f"{head}\nA1;{phone};09:00\nA2;{phone};10:30\nA3;{phone};{cut}"
+    assert refused(text) == [(ProblemCode.CUT_OFF, 4)]
+    assert len(rows(f"{text}\n")) == (3 if cut in {"1", "11"} else 2)
+
+
+@pytest.mark.parametrize("last", ["9", "", "b@example.org", "11"])
+def test_a_file_may_end_without_a_line_end(last: str):
+    """A last cell that may be whole is taken, also where the file ends with it."""
+    text = (
+        f"{HEADER};antal\n{ROW};10\n{ROW.replace('A1', 'A2')};12\n{ROW.replace('A1', 'A3')};{last}"
+    )
+    assert [row.ref for row in rows(text)] == ["A1", "A2", "A3"]
