@@ -182,6 +182,8 @@ class WebConfig(Model):
     session_idle: Duration = "2h"
     session_length: Duration = "12h"
     upload_megabytes: int = Field(default=50, ge=1, le=1000)
+    api_per_minute: int = Field(default=1200, ge=1)
+    metrics_token: str = ""
 
 
 class CostConfig(Model):

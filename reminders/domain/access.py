@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 ALL_CLINICS = "*"
@@ -55,3 +56,4 @@ class Client:
     name: str
     clinic: str
     scopes: frozenset[Scope]
+    used_at: datetime | None

@@ -66,7 +66,7 @@ def stage(
         reader = read(path, format_for(runtime, clinic_key), now, progress)
         for rows, faults in _chunks(reader):
             problems += faults
-            runtime.in_transaction(_add, run_id, clinic_id, rows, faults, now)
+            runtime.in_transaction(add_rows, run_id, clinic_id, rows, faults, now)
         runtime.in_transaction(staging.join_patients, run_id)
         if options.strict:
             _refuse_problems(path.name, problems)
@@ -147,7 +147,7 @@ def _chunks(reader: Iterator[Row | Problem]) -> Iterator[tuple[list[Row], list[P
     yield rows, problems
 
 
-def _add(
+def add_rows(
     conn: Connection,
     run_id: int,
     clinic_id: int,
@@ -155,6 +155,7 @@ def _add(
     problems: list[Problem],
     now: datetime,
 ) -> None:
+    """Stage a chunk of a file."""
     visits = [_visit_values(row) for row in rows]
     people = [_person_values(row, person) for row in rows if row.video for person in row.people]
     staging.add(conn, run_id, visits, people)

@@ -81,7 +81,7 @@ def find(conn: Connection, token_hash: str, now: datetime) -> Client | None:
             or_(api_token.c.expires_at.is_(None), api_token.c.expires_at > now),
         )
     ).first()
-    return Client(row.id, row.name, row.key, _scopes(row.scopes)) if row else None
+    return Client(row.id, row.name, row.key, _scopes(row.scopes), row.used_at) if row else None
 
 
 def touch(conn: Connection, token_id: int, now: datetime) -> None:

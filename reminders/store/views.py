@@ -259,3 +259,21 @@ def health(conn: Connection, now: datetime) -> Health:
         delivered_24h=count(lately, delivered),
         oldest_due_seconds=int((now - oldest).total_seconds()) if oldest else 0,
     )
+
+
+def lines_after(conn: Connection, clinic_key: str, after: int, limit: int) -> list[Line]:
+    """Return a clinic's messages made after the one with this id, in the order they were made."""
+    rows = conn.execute(
+        select(message.c.id, message.c.appointment_id)
+        .join(appointment, appointment.c.id == message.c.appointment_id)
+        .join(clinic, clinic.c.id == appointment.c.clinic_id)
+        .where(clinic.c.key == clinic_key, message.c.id > after)
+        .order_by(message.c.id)
+        .limit(limit)
+    ).all()
+    wanted = {row.id for row in rows}
+    among = appointment.c.id.in_({row.appointment_id for row in rows})
+    found = lines(conn, visits(conn, clinic_key, among=among))
+    return sorted(
+        (line for line in found if line.message.id in wanted), key=lambda line: line.message.id
+    )

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, RemindersError
 from reminders.store.database import DatabaseFault
-from reminders.web import accounts
+from reminders.web import accounts, api, health, metrics
 from reminders.web.here import show
 from reminders.web.language import known
 from reminders.web.security import User, csrf_field, protect, signed_in
@@ -52,6 +52,10 @@ def create_app(runtime: Runtime, wake: Callable[[], None] | None = None) -> Fast
     app.state.site = site
     app.state.templates = LoginTemplates(site)
     app.mount("/static", Assets(directory=STATIC), name="static")
+    app.mount(api.BASE, api.create_api(runtime, wake))
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    metrics.begin(app, runtime)
     for router in PAGES:
         app.include_router(router)
     app.add_api_route("/", _home, include_in_schema=False)

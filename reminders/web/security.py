@@ -7,6 +7,7 @@ form has `{{ csrf() }}` in it. `protect(app, runtime)` is called once for the wh
 import contextlib
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,8 +45,8 @@ __all__ = [
 
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "x-csrf-token"
-UPLOADS = ("/import",)
-"""The beginnings of the paths that take files."""
+UPLOADS = re.compile(r"/import/[^/]+")
+"""The paths that take files."""
 
 PAGES = Path(__file__).parent / "pages"
 _MEGABYTE = 1_000_000
@@ -200,9 +201,9 @@ def protect(app: FastAPI, runtime: Runtime) -> None:
     app.state.runtime = runtime
     if not hasattr(app.state, "templates"):
         app.state.templates = Jinja2Templates(PAGES, context_processors=[context])
-    uploads = dict.fromkeys(UPLOADS, runtime.config.web.upload_megabytes * _MEGABYTE)
+    most = runtime.config.web.upload_megabytes * _MEGABYTE
     app.add_middleware(_KeepAlive, runtime=runtime)
-    app.add_middleware(BodyLimit, uploads=uploads)
+    app.add_middleware(BodyLimit, uploads=UPLOADS, limit=most)
     app.add_middleware(SameOrigin, public_url=runtime.config.web.public_url)
     app.add_middleware(SecureHeaders, https=is_https(runtime))
     app.add_exception_handler(LoginNeededError, _to_login)

@@ -1,5 +1,6 @@
 """What stands around every page: the headers, the size of a body, and where a form came from."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -7,6 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reminders.web.problems import answer
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -72,7 +75,8 @@ class SameOrigin:
         if scope["type"] == "http" and scope["method"] not in SAFE:
             headers = Headers(scope=scope)
             if not self._allowed(headers):
-                await _plain(403, "This form was sent from another site.")(scope, receive, send)
+                refusal = _refusal(scope, 403, "This was sent from another site.")
+                await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -93,10 +97,11 @@ class SameOrigin:
 class BodyLimit:
     """Refuses a body that is too large before it is read, and one that does not say so midway."""
 
-    def __init__(self, app: ASGIApp, *, uploads: Mapping[str, int]) -> None:
-        """Take the beginnings of paths that may have more, and how much: `uploads`."""
+    def __init__(self, app: ASGIApp, *, uploads: re.Pattern[str], limit: int) -> None:
+        """Take the paths that may have more than others, and how much."""
         self._app = app
         self._uploads = uploads
+        self._upload_limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -116,7 +121,7 @@ class BodyLimit:
                 await _too_large(scope, receive, send)
 
     def _limit(self, path: str) -> int:
-        return next((n for start, n in self._uploads.items() if path.startswith(start)), BODY_LIMIT)
+        return self._upload_limit if self._uploads.fullmatch(path) else BODY_LIMIT
 
 
 class _TooLargeError(HTTPException):
@@ -146,10 +151,13 @@ class _Counted:
         await self._send(message)
 
 
-def _plain(status: int, text: str) -> Response:
+def _refusal(scope: Scope, status: int, text: str) -> Response:
     # The connection is not used again: what is left of the body would be read as a request.
-    return PlainTextResponse(text, status, {"connection": "close"})
+    close = {"connection": "close"}
+    if scope["path"].startswith("/api/"):
+        return answer(status, text, headers=close)
+    return PlainTextResponse(text, status, close)
 
 
 async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    await _plain(413, TOO_LARGE)(scope, receive, send)
+    await _refusal(scope, 413, TOO_LARGE)(scope, receive, send)

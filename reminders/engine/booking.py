@@ -1,0 +1,94 @@
+"""One booking that a program brings: the path of an import, for one booking, in one transaction.
+
+It is staged, compared and written like a file of one row; nothing of the staging stays.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reminders.domain.merge import Category
+from reminders.engine import desk, importing, planning
+from reminders.engine.difference import Staged, changes_of
+from reminders.engine.runtime import Runtime
+from reminders.errors import RefusedFileError
+from reminders.intake.bookings import Problem, Row, read
+from reminders.store import clinics, consents, imports, ledger, staging
+from reminders.store.database import Connection
+from reminders.store.ledger import Fact
+
+SOURCE = "(program)"
+
+
+class UnusableBookingError(Exception):
+    """The booking cannot be used as it is. `problems` tell why; nothing was changed."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a booking, and how it stands now; `shown` is None if it is not kept."""
+
+    category: Category
+    shown: desk.Shown | None
+
+
+def read_booking(
+    runtime: Runtime, clinic: str, lines: Sequence[Mapping[str, str]], now: datetime
+) -> list[Row]:
+    """Return a booking's rows; `lines` has a line for each person, by our fields' names.
+
+    Raise UnusableBookingError for whatever a file's row would have a problem for.
+    """
+    fields = list(dict.fromkeys(field for line in lines for field in line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fields, "", delimiter=";", quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows(lines)
+    form = replace(importing.format_for(runtime, clinic), columns={})
+    try:
+        found = list(read(text.getvalue().encode("utf-8", "replace"), form, now))
+    except RefusedFileError as error:
+        raise UnusableBookingError([p for p in error.problems if isinstance(p, Problem)]) from None
+    problems = [item for item in found if isinstance(item, Problem)]
+    if problems:
+        raise UnusableBookingError(problems)
+    return [item for item in found if isinstance(item, Row)]
+
+
+def take(
+    conn: Connection,
+    runtime: Runtime,
+    clinic: str,
+    rows: list[Row],
+    now: datetime,
+    *,
+    confirm: bool,
+) -> Taken:
+    """Write what a booking changes, and plan it at once. Doing it again changes nothing."""
+    clinic_id = clinics.clinic_id(conn, clinic)
+    ref = rows[0].ref
+    run_id = staging.begin(conn, clinic_id, SOURCE, "", now, now, runtime.actor)
+    importing.add_rows(conn, run_id, clinic_id, rows, [], now)
+    staging.join_patients(conn, run_id)
+    staged = Staged(run_id, clinic, (), confirm, first_import=False)
+    changes = list(changes_of(conn, runtime, staged, clinic_id, now))
+    editions = consents.editions(conn, runtime.clinic(clinic).languages)
+    written = imports.write_patients(conn, clinic_id, changes, editions, now, confirm=confirm)
+    staging.forget(conn, run_id)
+    facts = [
+        Fact("imported", visit_id, None, {"as": category.value, "by": "program"})
+        for visit_id, category in written
+    ]
+    ledger.write(conn, now, runtime.actor, facts)
+    imports.solve_problems(conn, clinic_id, [ref], now)
+    planning.plan_visits(conn, runtime, [visit_id for visit_id, _ in written], now)
+    category = changes[0].visits[0].category
+    known = imports.known_visits(conn, clinic_id, [ref])
+    shown = desk.show(conn, runtime, clinic, ref, now) if ref in known else None
+    return Taken(category, shown)
