@@ -100,6 +100,17 @@ class ImportConfig(Model):
     }
 
 
+class WatchConfig(Model):
+    """A folder whose files are imported by themselves, and which of them wait for a person."""
+
+    folder: str | None = None
+    settle: Duration = "30s"
+    full: bool = False
+    cancel_missing: bool = False
+    strict: bool = False
+    most_changed: int = Field(default=20, ge=0, le=100)
+
+
 class ClinicConfig(Model):
     """One clinic: how patients reach it, how it is named, when it rests."""
 
@@ -120,6 +131,7 @@ class ClinicConfig(Model):
     sms: ChannelConfig = ChannelConfig()
     email: ChannelConfig = ChannelConfig()
     imports: ImportConfig = Field(default=ImportConfig(), alias="import")
+    watch: WatchConfig = WatchConfig()
     rules: tuple[str, ...] | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

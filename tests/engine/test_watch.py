@@ -1,0 +1,134 @@
+"""The watched folder: what is put there is imported, refused, or waits for a person."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reminders.engine import importing, watch
+from reminders.engine.watch import End, Watcher
+from tests.engine.clinic import HEAD, Clinic, row
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the folder that is watched."""
+    path = tmp_path / "exports"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def watched(open_clinic, folder: Path) -> Clinic:
+    """Return a clinic with a watched folder."""
+    clinic: Clinic = open_clinic(clinics__internet__watch={"folder": "exports"})
+    return clinic
+
+
+def pass_by(clinic: Clinic, watcher: Watcher, seconds: int = 31) -> dict[End, int]:
+    """Look, let time pass, and look again."""
+    watcher.look(clinic.clock.now())
+    clinic.clock.set(clinic.clock.now() + timedelta(seconds=seconds))
+    return watcher.look(clinic.clock.now())
+
+
+def put(folder: Path, *rows: str, name: str = "bokningar.csv") -> Path:
+    """Put a file into the folder."""
+    path = folder / name
+    path.write_text(HEAD + "".join(rows), "utf-8")
+    return path
+
+
+def report(folder: Path, end: End) -> dict[str, object]:
+    """Return the one report of a kind."""
+    (path,) = (folder / end.value).glob("*.report.json")
+    found: dict[str, object] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def test_a_file_is_read_when_it_has_settled(watched: Clinic, folder: Path):
+    """A file that grows is left alone; once it does not change for half a minute it is imported."""
+    watcher = Watcher(watched.runtime)
+    path = put(folder, row())
+    assert sum(pass_by(watched, watcher, 20).values()) == 0
+    put(folder, row(), row("B2", phone="070-174 06 06"))
+    assert sum(pass_by(watched, watcher, 20).values()) == 0
+    assert pass_by(watched, watcher)[End.DONE] == 1
+    assert not path.exists()
+    assert report(folder, End.DONE)["new"] == 2
+    assert watched.show("B2").visit.status == "booked"
+
+
+def test_a_problem_is_reported_without_the_person(watched: Clinic, folder: Path):
+    """The report names line, column and code of a problem, and nothing that stood there."""
+    put(folder, row(), row("B2", phone="070-174 06 99 (mamma)"))
+    assert pass_by(watched, Watcher(watched.runtime))[End.DONE] == 1
+    (problem,) = report(folder, End.DONE)["problems"]
+    assert (problem["line"], problem["column"], problem["code"]) == (3, "mobil", "bad_phone")
+    assert "mamma" not in json.dumps(report(folder, End.DONE))
+
+
+def test_a_file_that_is_no_good_is_refused(watched: Clinic, folder: Path):
+    """A file that cannot be used is moved away with the reason, and nothing changes."""
+    (folder / "bokningar.csv").write_bytes(b'ref;start;mobil\n"A1;2026\n')
+    assert pass_by(watched, Watcher(watched.runtime))[End.REFUSED] == 1
+    assert "quotation mark" in str(report(folder, End.REFUSED)["why"])
+
+
+def test_a_file_that_changes_too_much_waits(watched: Clinic, folder: Path):
+    """A file that would cancel most bookings waits for a person, and nothing is changed."""
+    rows = [row(f"B{n}", phone=f"070-174 06 {n:02}") for n in range(10, 20)]
+    watched.read(*rows)
+    put(folder, *[line.replace("bokad", "avbokad") for line in rows])
+    assert pass_by(watched, Watcher(watched.runtime))[End.WAITING] == 1
+    assert "10 of the 10" in str(report(folder, End.WAITING)["why"])
+    assert watched.show("B10").visit.status == "booked"
+
+
+def test_a_strict_clinic_lets_problems_wait(open_clinic, folder: Path):
+    """With strict, a file with any problem waits for a person."""
+    clinic = open_clinic(clinics__internet__watch={"folder": "exports", "strict": True})
+    put(folder, row(), row("B2", phone="x"))
+    assert pass_by(clinic, Watcher(clinic.runtime))[End.WAITING] == 1
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_a_process_that_dies_leaves_the_file(watched: Clinic, folder: Path, monkeypatch, at: str):
+    """If the process dies around applying, the file is read again, and changes nothing twice."""
+    put(folder, row())
+    apply = importing.apply
+
+    def dying(*arguments):
+        if at == "after":
+            apply(*arguments)
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watch.importing, "apply", dying)
+        with pytest.raises(SystemExit):
+            pass_by(watched, Watcher(watched.runtime))
+    assert (folder / "bokningar.csv").exists()
+    assert pass_by(watched, Watcher(watched.runtime))[End.DONE] == 1
+    assert [e.event for e in watched.show("B1").entries].count("imported") == 1
+
+
+def test_what_is_not_an_export_is_left(watched: Clinic, folder: Path, tmp_path: Path):
+    """Hidden files, other files, links and folders stay where they are."""
+    put(folder, row(), name=".half.csv")
+    put(folder, row(), name="bokningar.csv.part")
+    (folder / "folder.csv").mkdir()
+    (folder / "link.csv").symlink_to(put(tmp_path, row(), name="elsewhere.csv"))
+    assert sum(pass_by(watched, Watcher(watched.runtime)).values()) == 0
+
+
+def test_two_do_not_look_at_once(watched: Clinic, folder: Path):
+    """While one process looks into the folder another does not; without the folder, nobody does."""
+    put(folder, row())
+    watcher = Watcher(watched.runtime)
+    with watch._alone(folder) as alone:
+        assert alone
+        assert sum(pass_by(watched, watcher).values()) == 0
+    assert pass_by(watched, watcher)[End.DONE] == 1
+    with watch._alone(folder / "nowhere") as alone:
+        assert not alone
