@@ -23,6 +23,7 @@ from reminders.engine.housekeeping import keep_house
 from reminders.engine.planning import check_rules
 from reminders.engine.reconcile import take_back_abandoned
 from reminders.engine.runtime import Runtime
+from reminders.engine.watch import End, Watcher
 from reminders.errors import RemindersError
 from reminders.store import workers
 from reminders.store.database import Connection, DatabaseFault
@@ -35,6 +36,7 @@ log = structlog.get_logger()
 BACKSTOP = timedelta(seconds=15)
 """How often the loop looks of itself: an import elsewhere or a clock's jump gives no sign."""
 
+WATCH_EVERY = timedelta(seconds=5)
 HOUSEKEEPING = timedelta(minutes=10)
 """How often imports that a process left are finished, and what is long over is purged."""
 
@@ -143,7 +145,7 @@ class Daemon:
         _stop_on_signals(self._dispatcher, self._wake)
         self._start_scheduler()
         leave = asyncio.Event()
-        beside = asyncio.ensure_future(self._beside(leave))
+        beside = asyncio.gather(self._beside(leave), self._watch(leave))
         try:
             await self._until_database(self._begin)
             _notify("READY=1\nSTATUS=sending")
@@ -173,6 +175,22 @@ class Daemon:
             await self._companion(self._runtime, self._wake.set, leave)
         except Exception as error:  # noqa: BLE001 - whatever it is, texts come first
             log.error("companion_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
+
+    async def _watch(self, leave: asyncio.Event) -> None:
+        """Look into the watched folders. A file that is being applied is applied to its end."""
+        if not any(clinic.watch.folder for clinic in self._runtime.config.clinics.values()):
+            return
+        watcher = Watcher(replace(self._runtime, executor=None, actor="watched folder"))
+        while not leave.is_set():
+            now = self._runtime.clock.now()
+            try:
+                ends = await asyncio.to_thread(watcher.look, now)
+            except (DatabaseFault, OSError) as fault:
+                log.error("watch_failed", error=type(fault).__name__)  # noqa: TRY400 - its text may hold values
+            else:
+                if ends[End.DONE]:
+                    self._wake.set()
+            await self._runtime.clock.wait(leave, now + WATCH_EVERY)
 
     def _start_scheduler(self) -> None:
         self._scheduler.start()

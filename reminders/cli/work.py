@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -13,9 +14,12 @@ from reminders.cli.session import AsJson, config_of, examples, family, opened
 from reminders.config import Config
 from reminders.engine.dispatch import Report
 from reminders.engine.runtime import Runtime
+from reminders.engine.watch import End, Watcher
 
 WORKER = "system"
+WATCHER = "watched folder"
 CHANNEL_DOWN = 1
+NEEDS_A_PERSON = 1
 
 commands = family()
 
@@ -88,3 +92,25 @@ def web(ctx: typer.Context) -> None:
         listener = server.listen(config.web.host, config.web.port)
         tell(f"The pages are at {server.address(listener)}")
         asyncio.run(server.serve_alone(app.create_app(runtime), listener))
+
+
+@commands.command(epilog=examples("reminders watch", "*/5 * * * *  reminders watch"))
+def watch(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Look into the watched folders once, for cron; the daemon does it by itself.
+
+    Waits as long as a file has to be unchanged before it is read. Ends with 1 if a file was refused
+    or waits for a person: its report lies beside it.
+    """
+    with opened(config_of(ctx), WATCHER) as runtime:
+        watcher = Watcher(runtime)
+        watcher.look(runtime.clock.now())
+        until = runtime.clock.now() + timedelta(seconds=watcher.settle)
+        asyncio.run(runtime.clock.wait(asyncio.Event(), until))
+        ends = watcher.look(runtime.clock.now())
+    if as_json:
+        print_json({end.value: count for end, count in ends.items()})
+    else:
+        said = [f"{count} {end.value}" for end, count in ends.items() if count]
+        say(", ".join(said) or "There was nothing to read.")
+    if ends[End.WAITING] or ends[End.REFUSED]:
+        raise typer.Exit(NEEDS_A_PERSON)

@@ -7,7 +7,7 @@ import pytest
 from reminders.domain.access import Scope
 from reminders.engine import accounts
 from reminders.wiring import open_store
-from tests.cli.conftest import Installation
+from tests.cli.conftest import Installation, booking
 
 
 def add(here: Installation, login: str, *words: str, password: str = "tre ord i rad"):
@@ -120,3 +120,20 @@ def test_a_password_is_asked_for_twice(here: Installation, monkeypatch: pytest.M
 
     with pytest.raises(UsageError, match="not the same"):
         users._password(None)
+
+
+def test_the_folder_is_looked_into_once(here: Installation):
+    """`watch` imports what lies in the folder, and tells by its exit status of what does not go."""
+    exports = here.folder / "exports"
+    exports.mkdir()
+    text = here.config.read_text("utf-8")
+    section = '[clinics.internet.watch]\nfolder = "exports"\nsettle = "0s"\n\n'
+    here.config.write_text(
+        text.replace("[clinics.internet.app]", section + "[clinics.internet.app]")
+    )
+    here.file(booking("A1")).rename(exports / "bookings.csv")
+    assert here.json("watch") == {"done": 1, "waiting": 0, "refused": 0}
+    assert here.json("show", "A1")["status"] == "booked"
+    (exports / "broken.csv").write_text('"')
+    assert here.run("watch").exit_code == 1
+    assert len(list((exports / "refused").iterdir())) == 2

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,10 +41,10 @@ def put(folder: Path, *rows: str, name: str = "bokningar.csv") -> Path:
     return path
 
 
-def report(folder: Path, end: End) -> dict[str, object]:
+def report(folder: Path, end: End) -> dict[str, Any]:
     """Return the one report of a kind."""
     (path,) = (folder / end.value).glob("*.report.json")
-    found: dict[str, object] = json.loads(path.read_text("utf-8"))
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found
 
 
@@ -105,7 +106,7 @@ def test_a_process_that_dies_leaves_the_file(watched: Clinic, folder: Path, monk
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(watch.importing, "apply", dying)
+        patch.setattr(importing, "apply", dying)
         with pytest.raises(SystemExit):
             pass_by(watched, Watcher(watched.runtime))
     assert (folder / "bokningar.csv").exists()

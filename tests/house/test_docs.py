@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from reminders.config import ClinicConfig, Config, DatabaseConfig, DeliveryConfig, WebConfig
+from reminders.config import (
+    ClinicConfig,
+    Config,
+    DatabaseConfig,
+    DeliveryConfig,
+    WatchConfig,
+    WebConfig,
+)
 from reminders.config_rules import RuleConfig
 from reminders.domain.lifecycle import TRANSITIONS
 from reminders.domain.reasons import SENTENCES, Reason
@@ -22,7 +29,8 @@ def test_the_state_diagram_is_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Config, ClinicConfig, DatabaseConfig, DeliveryConfig, RuleConfig, WebConfig]
+    "model",
+    [Config, ClinicConfig, DatabaseConfig, DeliveryConfig, RuleConfig, WatchConfig, WebConfig],
 )
 def test_each_key_is_documented(model) -> None:
     """Each key of the configuration has its line."""
