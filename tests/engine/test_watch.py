@@ -1,6 +1,7 @@
 """The watched folder: what is put there is imported, refused, or waits for a person."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from reminders.engine import importing, watch
 from reminders.engine.watch import End, Watcher
-from tests.engine.clinic import HEAD, Clinic, row
+from tests.engine.clinic import HEAD, Clinic, at, row
 
 
 @pytest.fixture
@@ -38,6 +39,8 @@ def put(folder: Path, *rows: str, name: str = "bokningar.csv") -> Path:
     """Put a file into the folder."""
     path = folder / name
     path.write_text(HEAD + "".join(rows), "utf-8")
+    exported_at = at("2026-11-30 12:00").timestamp()
+    os.utime(path, (exported_at, exported_at))
     return path
 
 
