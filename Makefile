@@ -8,7 +8,7 @@ SEEDS  ?= 200
 FIRST  ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate test-long kill-test bench format lock picture pictures messages screenshots clean
+.PHONY: help demo test check simulate mutants test-long kill-test bench format lock picture pictures messages screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ check: $(VENV)/dev.stamp ## style, types, layers, dependencies
 
 simulate: $(VENV)/dev.stamp ## live through years of faults in minutes: make simulate SEEDS=1000
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
+
+mutants: $(VENV)/dev.stamp ## take out one guard after the other: the seeds have to notice each
+	$(BIN)/python -m tests.simulation.mutants --jobs $(JOBS)
 
 test-long: $(VENV)/dev.stamp ## the heavy figures
 	$(BIN)/python -m pytest -m long --hypothesis-profile=long

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select, update
 
-from reminders.domain.outcome import OutgoingMessage
+from reminders.domain.outcome import Outcome, OutgoingMessage, Refusal, Rejected, Sought
 from reminders.engine import desk
 from reminders.engine.approval import Shelf
 from reminders.engine.claiming import claim
@@ -383,3 +383,33 @@ def test_provider_that_breaks_is_ambiguous(open_clinic: Make) -> None:
     assert [text.to[-3:] for text in clinic.texts()] == ["606"]
     assert ("day_before", "sms", "unknown", "no_answer") in clinic.states("B1")
     assert [(item.kind, item.ref) for item in clinic.worklist()] == [("unknown", "B1")]
+
+
+class ListsLate(Sandbox):
+    """A provider that shows a text in its listing only when `listed` says so."""
+
+    listed: Callable[[], bool] = staticmethod(lambda: False)
+
+    async def find(self, sought: Sought) -> Outcome | None:
+        if not type(self).listed():
+            return Rejected("absent", Refusal.THROTTLED)
+        return await super().find(sought)
+
+
+def test_horizon_counts_from_the_last_moment_of_a_lost_worker(open_clinic: Make) -> None:
+    """A worker that wrote late within its lease and died has its text looked for long enough."""
+
+    class Phone(ListsLate):
+        pass
+
+    clinic = open_clinic(make_provider=lambda _name, setup: Phone(setup))
+    Phone.listed = staticmethod(lambda: clinic.clock.now() >= at("2026-12-01 10:03"))
+    clinic.read(row())
+    clinic.plan()
+    clinic.clock.set(at("2026-12-01 10:00"))
+    batch = clinic.runtime.in_transaction(claim, clinic.runtime, Shelf(), clinic.clock.now(), 10)
+    clinic.clock.set(at("2026-12-01 10:01:45"))
+    asyncio.run(send_all(clinic.runtime, batch.claimed))
+    clinic.until("2026-12-01 10:30")
+    assert len(clinic.texts()) == 1
+    assert ("day_before", "sms", "delivered", None) in clinic.states("B1")

@@ -1,0 +1,378 @@
+"""Mutants: the program with one of its guards taken out. The seeds have to notice each of them.
+
+A mutant is a few lines of source put in place of others when the module is loaded, in a process of
+its own: `python -m tests.simulation.mutants`. It stops at the first seed that complains.
+"""
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+
+ROOT = Path(__file__).parents[2]
+CAUGHT = 3
+"""The exit status of a child in which a seed complained."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One place in a module: what stands there, and what is put there."""
+
+    module: str
+    old: str
+    new: str
+
+    @property
+    def path(self) -> Path:
+        """Return the module's file."""
+        return ROOT / f"{self.module.replace('.', '/')}.py"
+
+    def applied(self, source: str) -> str:
+        """Return the source with the patch. Raise LookupError if its place has moved."""
+        if source.count(self.old) != 1:
+            raise LookupError(f"{self.module}: {self.old!r} stands there {source.count(self.old)}x")
+        return source.replace(self.old, self.new)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A guard taken out. `seed` is one that notices, to be tried first."""
+
+    name: str
+    patches: tuple[Patch, ...]
+    seed: int | None = None
+
+
+def _one(name: str, module: str, old: str, new: str, seed: int | None = None) -> Mutant:
+    return Mutant(name, (Patch(f"reminders.{module}", old, new),), seed)
+
+
+MUTANTS = (
+    _one(
+        "an unfenced result",
+        "store.results",
+        "WHERE message.id = r.id AND message.lease_token = r.token\n      AND CASE WHEN message.state IN ('sending', 'unknown', 'accepted') THEN true ELSE false END",
+        "WHERE message.id = r.id",
+    ),
+    _one(
+        "an ambiguous answer is sent again",
+        "domain.lifecycle",
+        "return Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=now + FIRST_SEARCH)",
+        "return Step(State.PLANNED, Reason.PROVIDER_BUSY, next_at=now + FIRST_SEARCH)",
+    ),
+    _one(
+        "an ambiguous answer is a failure",
+        "domain.lifecycle",
+        "return Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=now + FIRST_SEARCH)",
+        "return Step(State.FAILED, Reason.BLOCKED)",
+    ),
+    Mutant(
+        "the deadline is ignored",
+        (
+            Patch("reminders.domain.gate", "if now > message.not_after:", "if False:"),
+            Patch(
+                "reminders.domain.plan",
+                "if self.now > deadline or due_at > deadline:\n            return Reason.TOO_LATE",
+                "",
+            ),
+            Patch(
+                "reminders.domain.plan",
+                "if self._after_night(max(due_at, self.now), rule) > deadline:",
+                "if False:",
+            ),
+            Patch(
+                "reminders.engine.dispatch",
+                "if agenda.overdue is not None and agenda.overdue < now:",
+                "if False:",
+            ),
+            Patch(
+                "reminders.engine.delivery",
+                "if runtime.clock.now() > claimed.valid_until:",
+                "if False:",
+            ),
+        ),
+    ),
+    _one(
+        "the night ends an hour early",
+        "domain.when",
+        "at = instant.astimezone(zone).time()\n    if quiet.start < quiet.end:",
+        "at = (instant + timedelta(hours=1)).astimezone(zone).time()\n    if quiet.start < quiet.end:",
+    ),
+    _one(
+        "the night begins an hour late",
+        "domain.when",
+        "at = instant.astimezone(zone).time()\n    if quiet.start < quiet.end:",
+        "at = (instant - timedelta(hours=1)).astimezone(zone).time()\n    if quiet.start < quiet.end:",
+    ),
+    Mutant(
+        "a changed visit is not planned before its messages go",
+        (
+            Patch(
+                "reminders.store.queue",
+                "AND message.next_at <= :now AND NOT ({PENDING})",
+                "AND message.next_at <= :now",
+            ),
+            Patch(
+                "reminders.domain.gate",
+                "if not plainly_goes(message, contact, case, practice, now):",
+                "if False:",
+            ),
+        ),
+    ),
+    _one(
+        "an opt-out is ignored",
+        "domain.plan",
+        "if reach.opted_out or reach.consent is Consent.REFUSED:",
+        "if reach.consent is Consent.REFUSED:",
+    ),
+    _one(
+        "consent is ignored",
+        "domain.plan",
+        "if reach.opted_out or reach.consent is Consent.REFUSED:",
+        "if reach.opted_out:",
+    ),
+    _one(
+        "the lease is not looked at before the write",
+        "engine.delivery",
+        "if runtime.clock.elapsed() >= claimed.lease_ends:",
+        "if False:",
+    ),
+    _one(
+        "a test installation writes to anybody",
+        "engine.runtime",
+        'if not provider.real or self.config.environment == "production":',
+        "if True:",
+    ),
+    _one("two texts say the same at once", "domain.coverage", "if saying is None:", "if True:"),
+    _one(
+        "two people with one phone get a text each",
+        "domain.coverage",
+        "if told or place in taken:",
+        "if False:",
+    ),
+    _one(
+        "what is not known counts as not told",
+        "domain.lifecycle",
+        "TOLD = frozenset({_S.SENDING, _S.ACCEPTED, _S.UNKNOWN, _S.DELIVERED})",
+        "TOLD = frozenset({_S.SENDING, _S.ACCEPTED, _S.DELIVERED})",
+    ),
+    _one(
+        "what is under way counts as not told",
+        "domain.lifecycle",
+        "TOLD = frozenset({_S.SENDING, _S.ACCEPTED, _S.UNKNOWN, _S.DELIVERED})",
+        "TOLD = frozenset({_S.ACCEPTED, _S.UNKNOWN, _S.DELIVERED})",
+    ),
+    _one(
+        "what the provider lists is not believed",
+        "engine.reconcile",
+        "if isinstance(outcome, Accepted) and not attempts",
+        "if False and not attempts",
+    ),
+    _one(
+        "the horizon is not waited for",
+        "engine.reconcile",
+        "elif isinstance(outcome, Rejected) and now >= horizon:",
+        "elif isinstance(outcome, Rejected):",
+    ),
+    _one(
+        "the horizon counts from the claim",
+        "engine.reconcile",
+        "last = found.ended_at or found.sent_at + parse_duration(delivery.lease)",
+        "last = found.sent_at",
+    ),
+    _one(
+        "a provider that cannot tell means no",
+        "engine.reconcile",
+        "elif isinstance(outcome, Rejected) and now >= horizon:",
+        "elif now >= horizon:",
+    ),
+    _one(
+        "mail that may have gone is sent again",
+        "engine.reconcile",
+        "provider.stamps and not found.stamped",
+        "provider.stamps",
+    ),
+    _one(
+        "mail is not stamped", "engine.delivery", "        if provider.stamps:", "        if False:"
+    ),
+    _one(
+        "lost messages are not taken back",
+        "engine.dispatch",
+        "if agenda.lost is not None and agenda.lost <= now:",
+        "if False:",
+    ),
+    _one(
+        "what is lost is taken back at once",
+        "engine.reconcile",
+        "step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=now)",
+        "step = _back_in_time(found, now)",
+    ),
+    _one(
+        "lost answers are not looked for",
+        "engine.reconcile",
+        "if provider is None or provider.stamps:",
+        "if True:",
+    ),
+    Mutant(
+        "a late report overwrites a final one",
+        (
+            Patch(
+                "reminders.domain.lifecycle",
+                "if state not in {State.ACCEPTED, State.UNKNOWN, State.SENDING}:",
+                "if False:",
+            ),
+            Patch(
+                "reminders.store.attempts",
+                'message.c.state.in_(["sending", "unknown", "accepted"]),',
+                "message.c.id == message_id,",
+            ),
+        ),
+    ),
+    _one(
+        "what did not arrive is delivered",
+        "domain.lifecycle",
+        "return Step(receipt.state, receipt.reason, opt_out=receipt.opt_out)",
+        "return Step(State.DELIVERED)",
+    ),
+    _one(
+        "a stopped channel goes on",
+        "engine.choosing",
+        "open_fronts = [front for front in due if front.sender not in seen.closed]",
+        "open_fronts = due",
+    ),
+    _one(
+        "a stopped channel is never tried",
+        "engine.choosing",
+        "if clinics.take_probe(conn, closed, now):",
+        "if False:",
+    ),
+    _one(
+        "what is busy has failed",
+        "domain.lifecycle",
+        "return Step(State.PLANNED, Reason.PROVIDER_BUSY, next_at=now + wait)",
+        "return Step(State.FAILED, Reason.BLOCKED)",
+    ),
+    _one(
+        "a reminder goes an hour early",
+        "domain.when",
+        "            return starts_at - lead\n",
+        "            return starts_at - lead - timedelta(hours=1)\n",
+    ),
+    _one(
+        "a reminder goes ten minutes late",
+        "domain.when",
+        "            return starts_at - lead\n",
+        "            return starts_at - lead + timedelta(minutes=10)\n",
+    ),
+    _one(
+        "a visit known late is skipped",
+        "domain.plan",
+        "reason = Reason.BOOKED_TOO_LATE if late and rule.late is Late.SKIP else None",
+        "reason = Reason.BOOKED_TOO_LATE if late else None",
+    ),
+    _one(
+        "a move is not told",
+        "domain.plan",
+        "if heard_of is None or heard_of == self.appointment.truth:",
+        "if True:",
+    ),
+)
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module with the patches in it."""
+
+    def __init__(self, name: str, path: str, patches: Sequence[Patch]) -> None:
+        super().__init__(name, path)
+        self._patches = patches
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the patched source, whatever is cached."""
+        source = Path(self.path).read_text("utf-8")
+        for patch in self._patches:
+            source = patch.applied(source)
+        return compile(source, self.path, "exec", dont_inherit=True)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self, fullname: str, _path: object, _target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return a patched module's specification."""
+        patches = [patch for patch in self._mutant.patches if patch.module == fullname]
+        if not patches:
+            return None
+        path = str(patches[0].path)
+        loader = _Loader(fullname, path, patches)
+        return importlib.machinery.ModuleSpec(fullname, loader, origin=path)
+
+
+def seeds_of(mutant: Mutant, first: int, count: int) -> Iterator[int]:
+    """Yield the seeds to try: the one that is known to notice, then all."""
+    if mutant.seed is not None:
+        yield mutant.seed
+    yield from range(first, first + count)
+
+
+def _child(name: str, first: int, count: int) -> int:
+    """Run one mutant until a seed complains."""
+    mutant = next(m for m in MUTANTS if m.name == name)
+    if any(patch.module in sys.modules for patch in mutant.patches):
+        raise RuntimeError("the program was loaded before it was changed")
+    sys.meta_path.insert(0, _Finder(mutant))
+    from tests.simulation.seed import run_seed
+
+    tried = 0
+    for seed in seeds_of(mutant, first, count):
+        tried += 1
+        result = run_seed(seed)
+        if result.violations:
+            print(f"caught by seed {seed}, after {tried}: {result.violations[0]}", flush=True)
+            return CAUGHT
+    print(f"NOT CAUGHT in {tried} seeds", flush=True)
+    return 0
+
+
+def _run(mutant: Mutant, first: int, count: int) -> bool:
+    command = [sys.executable, "-m", "tests.simulation.mutants", "--one", mutant.name]
+    done = subprocess.run(
+        [*command, "--first", str(first), "--seeds", str(count)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout.strip().splitlines() or done.stderr.strip().splitlines()[-1:]
+    print(f"{mutant.name}: {said[-1] if said else 'nothing said'}", flush=True)
+    return done.returncode == CAUGHT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all mutants, or one; return 1 if one was not caught."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants")
+    parser.add_argument("--one", help="one mutant, by its name, in this process")
+    parser.add_argument("--only", help="the mutants whose names hold these words")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=500, help="how many seeds at most")
+    parser.add_argument("--jobs", type=int, default=2)
+    chosen = parser.parse_args(arguments)
+    if chosen.one:
+        return _child(chosen.one, chosen.first, chosen.seeds)
+    mutants = [m for m in MUTANTS if not chosen.only or chosen.only in m.name]
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        caught = list(pool.map(lambda m: _run(m, chosen.first, chosen.seeds), mutants))
+    print(f"{sum(caught)} of {len(mutants)} mutants caught")
+    return 0 if all(caught) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
