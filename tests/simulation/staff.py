@@ -38,6 +38,7 @@ ALWAYS_TRUE = frozenset(
         Reason.QUIET_HOURS,
         Reason.TOO_LATE,
         Reason.RULE_OFF,
+        Reason.NOTHING_TO_TELL,
         Reason.PROVIDER_BUSY,
     }
 )
