@@ -76,7 +76,7 @@ class Admins:
             lambda: self._import(self._new_bookings(self._world.knobs.visits // 2), confirm=True)
         )
         while True:
-            await asyncio.sleep(self._chance.expovariate(1 / 9000))
+            await asyncio.sleep(self._chance.expovariate(1 / 10_000))
             if self._world.elapsed() >= end:
                 return
             await self._something()
@@ -156,7 +156,7 @@ class Admins:
         knobs = self._world.knobs
         now = self._world.now().astimezone(self._zone)
         while True:
-            day = now.date() + timedelta(days=self._chance.randrange(knobs.days))
+            day = now.date() + timedelta(days=self._chance.randrange(knobs.days + 1))
             hour = self._chance.choice((0, 7, 8, 9, 9, 10, 11, 13, 14, 15, 16, 18, 23))
             minute = self._chance.randrange(60)
             start = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self._zone)

@@ -130,8 +130,8 @@ def draw(seed: int, *, calm: bool = False) -> Knobs:
     }
     return Knobs(
         seed=seed,
-        days=chance.choice((1, 1, 2)),
-        visits=chance.choice((2, 4, 4)),
+        days=chance.choice((1, 1, 1, 2)),
+        visits=chance.choice((2, 2, 4)),
         workers=chance.choice((1, 1, 2)),
         in_line=chance.random() < 0.4,
         zone=zone,

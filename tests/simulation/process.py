@@ -40,6 +40,9 @@ class World(Protocol):
     def happens(self, fault: Fault) -> bool:
         """Draw whether a fault happens now."""
 
+    def dies_at(self, label: str) -> bool:
+        """Draw whether a process dies at this crash point."""
+
     def note(self, *words: object) -> None:
         """Add to the trace."""
 
@@ -170,7 +173,7 @@ class Process:
         self.must_live()
         count = self.world.crash_points.setdefault(label, [0, 0])
         count[0] += 1
-        if self.mortal and self.world.happens(Fault.CRASH):
+        if self.mortal and self.world.dies_at(label):
             count[1] += 1
             self.world.note(self.name, "died", label)
             self.die()

@@ -36,6 +36,8 @@ from tests.simulation.process import Died, Errands, FaultyDatabase, FaultyLoop, 
 
 CALM_HOURS = 26
 BACKSTOP = 15.0
+FAVOURED, OFTEN = 0.12, 0.25
+"""So many of the crash points are favoured in a seed; a process dies at them so often."""
 TEXTS = {
     name: f"{name}|{{{{ visit.date }}}}|{{{{ visit.time }}}}|{{% if short %}}short{{% endif %}}"
     for name in ("confirmation", "moved", "cancelled", "day_before", "fifteen_minutes", "help")
@@ -162,6 +164,7 @@ class Seed:
         self._faulty = self._chance("faults")
         self._workers: list[Process] = []
         self._lives = 0
+        self._deadly: dict[str, float] = {}
         self._restart = [asyncio.Event() for _ in range(knobs.workers)]
         self._config = configuration(knobs, self.rules)
         self._base: Runtime | None = None
@@ -202,6 +205,18 @@ class Seed:
         if rate is None or self.calm or self._faulty.random() >= rate / 20:
             return False
         self.fired(fault)
+        return True
+
+    def dies_at(self, label: str) -> bool:
+        """Draw whether a process dies at this crash point; each seed has some that it favours."""
+        if Fault.CRASH not in self.knobs.rates or self.calm:
+            return False
+        if label not in self._deadly:
+            favoured = self._chance(f"deadly {label}").random() < FAVOURED
+            self._deadly[label] = OFTEN if favoured else self.knobs.rates[Fault.CRASH] / 60
+        if self._faulty.random() >= self._deadly[label]:
+            return False
+        self.fired(Fault.CRASH)
         return True
 
     def accuse(self, what: str) -> None:

@@ -1,6 +1,17 @@
 """Seeds of the virtual world: faults of every kind, and nothing that anybody could complain of."""
 
+import json
+
+import pytest
+
+from tests.simulation.__main__ import Totals, main, run_many
+from tests.simulation.knobs import Fault
 from tests.simulation.seed import run_seed
+
+SEEDS = 200
+LONG_SEEDS = 2000
+FOUND = (1013,)
+"""Seeds that found a defect once."""
 
 
 def test_a_calm_seed_tells_everybody() -> None:
@@ -8,3 +19,57 @@ def test_a_calm_seed_tells_everybody() -> None:
     result = run_seed(1, calm=True)
     assert result.violations == []
     assert result.sent > 5
+
+
+def test_two_hundred_seeds() -> None:
+    """Whatever goes wrong in them, nobody has anything to complain of; and everything does go wrong.
+
+    Each fault comes at least once, and a process dies at each crash point that there is.
+    """
+    totals = Totals()
+    bad = {}
+    for result in run_many(range(SEEDS), 2):
+        totals.add(result)
+        if result.violations:
+            bad[result.seed] = result.violations
+    assert bad == {}
+    assert [fault for fault in Fault if not totals.faults[fault]] == []
+    assert [label for label, (_, died) in totals.crash_points.items() if not died] == []
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_seeds_that_found_something(seed: int) -> None:
+    """What a seed has found stays mended."""
+    assert run_seed(seed).violations == []
+
+
+def test_same_seed_same_trace() -> None:
+    """A seed lives the same life again, in another process with another hash seed as well."""
+    first = {seed: run_seed(seed).trace for seed in (3, 4)}
+    assert {result.seed: result.trace for result in run_many([3, 4], 2)} == first
+    assert run_seed(3).trace != run_seed(4).trace
+
+
+def test_the_runner_ends_with_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The runner's last line is an object with the figures."""
+    assert main(["--seeds", "1", "--first", "5", "--jobs", "1", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(said) == {
+        "seeds",
+        "clinic_years",
+        "violations",
+        "faults",
+        "crash_points",
+        "seconds",
+    }
+
+
+@pytest.mark.long
+def test_many_seeds() -> None:
+    """Two thousand seeds find nothing; every fault and crash point has come a hundred times."""
+    totals = Totals()
+    for result in run_many(range(LONG_SEEDS), 2):
+        totals.add(result)
+    assert totals.violations == 0
+    assert min(totals.faults[fault] for fault in Fault) >= 100
+    assert [label for label, (_, died) in totals.crash_points.items() if died == 0] == []
