@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from tests.simulation.seed import Result, run_seed, tidy
+from tests.simulation.seed import Result, run_seed
+from tests.simulation.setting import tidy
 
 VISITS_A_YEAR = 250 * 60
 

@@ -1,47 +1,42 @@
 """One seed from beginning to end: its world, its faults, and what came of it."""
 
 import asyncio
-import functools
+import contextlib
 import hashlib
-import shutil
-import tempfile
+import logging
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
-from reminders.config import Config, load_config
+import structlog
+
 from reminders.domain.contact import Channel
 from reminders.domain.outcome import Receipt
 from reminders.domain.state import State
-from reminders.engine import approval, receipts
+from reminders.engine import receipts
 from reminders.engine.planning import check_rules
 from reminders.engine.runtime import Runtime
-from reminders.simulation.clock import VirtualClock
 from reminders.simulation.loop import StuckError
-from reminders.simulation.world import new_database
-from reminders.store.database import DatabaseFault, image_of, open_in_memory
+from reminders.store.database import DatabaseFault, open_in_memory
 from reminders.wiring import build
 from tests.simulation import knobs as drawn
 from tests.simulation.book import Book
 from tests.simulation.clinic import Admins
 from tests.simulation.far_side import FarSide, providers
-from tests.simulation.knobs import CLINIC, Fault, Knobs
+from tests.simulation.knobs import Fault, Knobs
 from tests.simulation.oracle import judge
 from tests.simulation.process import Died, Errands, FaultyDatabase, FaultyLoop, Process, start
+from tests.simulation.setting import WallClock, configuration, home, image
 
 CALM_HOURS = 26
 BACKSTOP = 15.0
 FAVOURED, OFTEN = 0.12, 0.25
 """So many of the crash points are favoured in a seed; a process dies at them so often."""
-TEXTS = {
-    name: f"{name}|{{{{ visit.date }}}}|{{{{ visit.time }}}}|{{% if short %}}short{{% endif %}}"
-    for name in ("confirmation", "moved", "cancelled", "day_before", "fifteen_minutes", "help")
-}
 
 
 @dataclass
@@ -59,95 +54,14 @@ class Result:
     seconds: float
 
 
-@functools.cache
-def _home() -> Path:
-    """Return this process's folder, with a key and the templates whose texts the oracle reads."""
-    folder = Path(tempfile.mkdtemp(prefix="reminders-simulation-", dir=_fast_place()))
-    (folder / "reminders.key").write_text("5e" * 32 + "\n", "ascii")
-    (folder / "texts" / "sv").mkdir(parents=True)
-    for name, text in TEXTS.items():
-        (folder / "texts" / "sv" / f"{name}.sms.txt").write_text(text, "utf-8")
-        (folder / "texts" / "sv" / f"{name}.email.md").write_text(f"Subject: besked\n\n{text}\n")
-    return folder
-
-
-def _fast_place() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-
-def tidy() -> None:
-    """Remove this process's folder."""
-    shutil.rmtree(_home(), ignore_errors=True)
-    _home.cache_clear()
-
-
-@functools.cache
-def _example() -> dict[str, Any]:
-    return load_config(environ={}).model_dump(by_alias=True)
-
-
-def configuration(knobs: Knobs, rules: Any) -> Config:
-    """Return the seed's configuration: the example's, with its own rules and hours."""
-    data = dict(_example())
-    clinic = dict(next(iter(data["clinics"].values())))
-    clinic |= {"time_zone": knobs.zone, "quiet_hours": knobs.config["quiet_hours"], "rules": None}
-    clinic["languages"] = ("sv",)
-    data["clinics"] = {CLINIC: clinic}
-    data["rules"] = rules
-    data["environment"] = knobs.config["environment"]
-    data["allowed_recipients"] = [f"+467017{n:02}" for n in range(0)]
-    data["templates_folder"] = str(_home() / "texts")
-    data["delivery"] = data["delivery"] | {
-        key: knobs.config[key] for key in ("lease", "horizon", "in_flight")
-    }
-    return Config.model_validate({**data, "folder": _home()})
-
-
-@functools.cache
-def _image() -> bytes:
-    """Return a database with its tables and approved templates, to begin each seed with."""
-    knobs = drawn.draw(0, calm=True)
-    database = new_database()
-    config = configuration(knobs, dict(knobs.config["rules"]))
-    clock = VirtualClock(datetime(2026, 1, 1, tzinfo=UTC))
-    runtime = build(config, clock=clock, database=database, seed=0)
-    with database.transaction() as connection:
-        approval.approve(connection, runtime, "test", clock.now())
-    return image_of(database)
-
-
-@dataclass
-class WallClock(VirtualClock):
-    """A virtual clock that remembers when it was set wrong, and by how much."""
-
-    def __init__(self, begin: datetime) -> None:
-        super().__init__(begin)
-        self.set_at: list[tuple[float, datetime]] = [(0.0, begin)]
-
-    def jump(self, by: timedelta) -> None:
-        """Set the wall clock, and remember it."""
-        super().jump(by)
-        self.set_at.append((self.elapsed(), self.now()))
-
-    def seconds_at(self, wall: datetime) -> list[float]:
-        """Return the elapsed seconds at which the wall clock showed `wall`."""
-        found = []
-        for number, (at, showed) in enumerate(self.set_at):
-            end = self.set_at[number + 1][0] if number + 1 < len(self.set_at) else float("inf")
-            seconds = at + (wall - showed).total_seconds()
-            if at - 1e-6 <= seconds <= end + 1e-6:
-                found.append(seconds)
-        return found
-
-
 class Seed:
     """The world of one seed."""
 
     def __init__(self, knobs: Knobs) -> None:
         self.knobs = knobs
         self.clock = WallClock(knobs.start.astimezone(UTC))
-        self.real = open_in_memory(_image())
-        self.folder = _home()
+        self.real = open_in_memory(image())
+        self.folder = home()
         self.book = Book()
         self.faults: Counter[str] = Counter()
         self.crash_points: dict[str, list[int]] = {}
@@ -403,8 +317,20 @@ class Seed:
         self.note("storm over", kind)
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the alarms of pretended faults off the screen."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
 def run_seed(seed: int, *, calm: bool = False, keep_lines: bool = False) -> Result:
     """Run one seed."""
     world = Seed(drawn.draw(seed, calm=calm))
     world.keep_lines = keep_lines
-    return world.run()
+    with _silence():
+        return world.run()
