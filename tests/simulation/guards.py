@@ -81,14 +81,14 @@ MUTANTS = (
         (
             Patch("reminders.domain.gate", "if now > message.not_after:", "if False:"),
             Patch(
-                "reminders.domain.plan",
+                "reminders.domain.timing",
                 "if self.now > deadline or due_at > deadline:\n            return Reason.TOO_LATE",
                 "",
             ),
             Patch(
-                "reminders.domain.plan",
-                "if self._after_night(max(due_at, self.now), rule) > deadline:",
-                "if False:",
+                "reminders.domain.timing",
+                "goes_at <= wanted.not_after:",
+                "True:",
             ),
             Patch(
                 "reminders.engine.dispatch",
@@ -135,14 +135,14 @@ MUTANTS = (
     _one(
         "an opt-out is ignored",
         "domain.plan",
-        "if reach.opted_out or reach.consent is Consent.REFUSED:",
+        "if opted_out or reach.consent is Consent.REFUSED:",
         "if reach.consent is Consent.REFUSED:",
     ),
     _one(
         "consent is ignored",
         "domain.plan",
-        "if reach.opted_out or reach.consent is Consent.REFUSED:",
-        "if reach.opted_out:",
+        "if opted_out or reach.consent is Consent.REFUSED:",
+        "if opted_out:",
     ),
     _one(
         "the lease is not looked at before the write",
@@ -303,13 +303,13 @@ MUTANTS = (
     ),
     _one(
         "a visit known late is skipped",
-        "domain.plan",
+        "domain.timing",
         "reason = Reason.BOOKED_TOO_LATE if late and rule.late is Late.SKIP else None",
         "reason = Reason.BOOKED_TOO_LATE if late else None",
     ),
     _one(
         "a move is not told",
-        "domain.plan",
+        "domain.timing",
         "if heard_of is None or heard_of == self.appointment.truth:",
         "if True:",
     ),
