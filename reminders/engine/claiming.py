@@ -34,6 +34,9 @@ from reminders.store.queue import Taken
 LEASE_MARGIN = timedelta(seconds=10)
 """So long before the lease ends nothing new is written to a provider; of a short lease, a third."""
 
+TIME_TO_GO = timedelta(minutes=1)
+"""What is claimed in time may be written and handed on for so long, at least."""
+
 UNKNOWN_CLINIC_WAIT = timedelta(minutes=5)
 
 
@@ -304,8 +307,12 @@ def hand_back(conn: Connection, runtime: Runtime, claims: Sequence[Claimed], now
 
 
 def _valid_until(message: Message, practice: Practice, contact: Contact, now: datetime) -> datetime:
-    """Return when the provider has to give up: the text helps no more, or the night begins."""
+    """Return when the provider has to give up: the text helps no more, or the night begins.
+
+    What may go now has the time to: the night may end just as the text stops helping.
+    """
     rule = practice.rule[message.key.rule]
     disturbs = message.request_id is None and rule.quiet is not QuietPolicy.IGNORE
     spans = nights(practice, contact, message.key.channel) if disturbs else ()
-    return min([message.not_after, *(next_quiet(now, span, practice.zone) for span in spans)])
+    ends = min([message.not_after, *(next_quiet(now, span, practice.zone) for span in spans)])
+    return max(ends, now + TIME_TO_GO)

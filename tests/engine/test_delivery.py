@@ -202,12 +202,21 @@ def test_what_waited_too_long_after_its_claim_does_not_go(clinic: Clinic) -> Non
     batch = clinic.runtime.in_transaction(claim, clinic.runtime, Shelf(), clinic.clock.now(), 10)
     assert len(batch.claimed) == 1
     before = len(clinic.texts())
-    clinic.clock.set(at("2026-12-02 09:59:05"))
+    clinic.clock.set(at("2026-12-02 09:59:35"))
     late = asyncio.run(send_all(clinic.runtime, batch.claimed))
     clinic.runtime.in_transaction(record, clinic.runtime, late, clinic.clock.now())
     clinic.until("2026-12-02 10:30")
     assert len(clinic.texts()) == before
     assert ("fifteen_minutes", "sms", "expired", "deadline_passed") in clinic.states("B1")
+
+
+def test_a_deadline_at_the_end_of_the_night(clinic: Clinic) -> None:
+    """A text that may go in the one moment between night and deadline goes."""
+    clinic.read(row(start="2026-12-01 14:00"))
+    clinic.until("2026-11-30 23:00")
+    clinic.read(row("B2", "2026-12-01 09:00", phone="070-174 06 06"))
+    clinic.until("2026-12-01 08:50")
+    assert ("2026-12-01 08:00", "•••• 606") in [(text.at, text.to) for text in clinic.texts()]
 
 
 def test_two_workers_share_without_overlap(open_clinic: Make) -> None:

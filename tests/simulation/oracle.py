@@ -16,7 +16,9 @@ from tests.simulation.knobs import Fault
 from tests.simulation.reading import Reading, Text, World
 from tests.simulation.staff import Staff, due_of, reaches_steadily
 
-NETWORK = timedelta(seconds=5)
+NETWORK = timedelta(seconds=65)
+"""An attempt that began in time may reach its provider so much later, and no more."""
+
 PROMPT = timedelta(minutes=3)
 MOMENT = timedelta(seconds=1)
 MOST_PROBES = 80
@@ -77,11 +79,13 @@ class _One:
     def _when(self, text: Text, moment: float) -> Iterator[str]:
         taken, zone, hours = text.taken, self.reading.zone, self.reading.hours
         rules = [rules[text.rule] for rules in self.reading.rules_at(moment) if text.rule in rules]
-        dark = all(almanac.night(when, hours, zone) for when in (taken.wall, taken.wall - NETWORK))
+        dark = almanac.night(taken.began, hours, zone) or (
+            all(almanac.night(when, hours, zone) for when in (taken.wall, taken.wall - NETWORK))
+        )
         if dark and all(almanac.minds_the_night(rule) for rule in rules):
             yield f"{text}: went in the night, {taken.wall.astimezone(zone)}"
         latest = max(almanac.deadline(rule, text.truth.starts_at) for rule in rules)
-        if taken.wall - NETWORK > latest:
+        if taken.began > latest or taken.wall - NETWORK > latest:
             yield f"{text}: went after it could help"
         if not self.reading.steady_clock:
             return
