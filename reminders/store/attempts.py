@@ -175,7 +175,6 @@ class Open:
     callback_token: str
     body_digest: str
     stamped: bool
-    ended_at: datetime | None
     version_holds: bool
 
 
@@ -229,7 +228,6 @@ def _to_open(row: Row[tuple[object, ...]]) -> Open:
         callback_token=row.callback_token,
         body_digest=row.body_digest,
         stamped=row.stamped_at is not None,
-        ended_at=row.ended_at,
         version_holds=row.version_holds,
     )
 

@@ -210,13 +210,21 @@ def test_what_waited_too_long_after_its_claim_does_not_go(clinic: Clinic) -> Non
     assert ("fifteen_minutes", "sms", "expired", "deadline_passed") in clinic.states("B1")
 
 
-def test_a_deadline_at_the_end_of_the_night(clinic: Clinic) -> None:
-    """A text that may go in the one moment between night and deadline goes."""
+def test_a_deadline_at_the_end_of_the_night(open_clinic: Make) -> None:
+    """A text that may go in the one moment between night and deadline goes, if slowly."""
+
+    class Phone(Sandbox):
+        async def send(self, message: OutgoingMessage):
+            await asyncio.sleep(0.2)
+            return await super().send(message)
+
+    clinic = open_clinic(make_provider=lambda _name, setup: Phone(setup))
     clinic.read(row(start="2026-12-01 14:00"))
     clinic.until("2026-11-30 23:00")
-    clinic.read(row("B2", "2026-12-01 09:00", phone="070-174 06 06"))
-    clinic.until("2026-12-01 08:50")
+    clinic.read(row("B2", "2026-12-01 09:00", phone="070-174 06 06"), confirmations=False)
+    clinic.until("2026-12-01 08:30")
     assert ("2026-12-01 08:00", "•••• 606") in [(text.at, text.to) for text in clinic.texts()]
+    assert "expired" not in [state for _, _, state, _ in clinic.states("B2")]
 
 
 def test_two_workers_share_without_overlap(open_clinic: Make) -> None:
