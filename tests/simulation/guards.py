@@ -196,8 +196,8 @@ MUTANTS = (
     _one(
         "the horizon counts from the claim",
         "engine.reconcile",
-        "last = found.ended_at or found.sent_at + parse_duration(delivery.lease)",
-        "last = found.sent_at",
+        "last = found.ended_at or found.sent_at\n",
+        "last = found.sent_at\n",
         LATE,
         PAUSE,
         CRASH,
@@ -220,8 +220,8 @@ MUTANTS = (
     _one(
         "mail is not stamped",
         "engine.delivery",
-        "        if provider.stamps:",
-        "        if False:",
+        "        if provider.stamps and runtime",
+        "        if False and runtime",
         CRASH,
     ),
     _one(
@@ -250,12 +250,12 @@ MUTANTS = (
         (
             Patch(
                 "reminders.domain.lifecycle",
-                "if state not in {State.ACCEPTED, State.UNKNOWN, State.SENDING}:",
+                "if state not in {State.ACCEPTED, State.UNKNOWN, State.SENDING, State.PLANNED}:",
                 "if False:",
             ),
             Patch(
                 "reminders.store.attempts",
-                'message.c.state.in_(["sending", "unknown", "accepted"]),',
+                "message.c.state.in_([step_from.value for step_from in _LEFT]),",
                 "message.c.id == message_id,",
             ),
         ),

@@ -184,6 +184,7 @@ class Seed:
             random=chance.random,
             token=lambda: f"{chance.getrandbits(64):016x}",
             actor=process.name,
+            session=self._lives,
             executor=None if in_line else Errands(process),
         )
 
