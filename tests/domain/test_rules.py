@@ -148,6 +148,7 @@ def test_an_audience(audience: Audience, role: Role, age: int | None, *, meant: 
 def test_the_example_is_what_it_says():
     """The example's rules stand in the order that they are written in."""
     keys = [rule.key for rule in EXAMPLE.rules]
-    assert keys == ["booked", "moved", "cancelled", "day_before", "fifteen_minutes", "help"]
+    asked_for = ["help", "not_come"]
+    assert keys == ["booked", "moved", "cancelled", "day_before", "fifteen_minutes", *asked_for]
     assert EXAMPLE.rule["fifteen_minutes"].quiet is QuietPolicy.IGNORE
     assert EXAMPLE.quiet == QuietHours(time(21), time(8))
