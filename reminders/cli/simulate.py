@@ -39,7 +39,7 @@ commands = family()
     epilog=examples(
         "reminders simulate bookings.csv",
         "reminders simulate bookings.csv --outage 01:00/8h",
-        "reminders simulate bookings.csv --at '2026-11-30 12:00' --outage '2026-12-01 01:00/8h'",
+        "reminders simulate bookings.csv --outage '2026-12-01 01:00/8h'",
     )
 )
 def simulate(
