@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from reminders.domain.fair import Sender
+from reminders.domain.outcome import Refusal, Rejected
 from reminders.engine.claiming import Batch, Claimed
 from reminders.engine.delivery import Sent, hand_over
 from reminders.engine.runtime import Runtime
@@ -23,6 +24,8 @@ ALWAYS = 2
 FLUSH = 500
 FLUSH_AFTER = 0.05
 """Results are written down when there are so many, or the oldest has waited so many seconds."""
+
+_STOPS_OTHERS = frozenset({Refusal.THROTTLED, Refusal.CONFIGURATION})
 
 AHEAD = 0.5
 MOST_AHEAD = 500
@@ -41,6 +44,7 @@ class Pipeline:
     flying: Counter[Sender] = field(default_factory=Counter)
     results: list[Sent] = field(default_factory=list)
     since: float = 0.0
+    pressing: bool = False
     _turns: deque[Sender] = field(default_factory=deque)
     _order: "count[int]" = field(default_factory=count)
     _speed: float = 0.0
@@ -124,6 +128,10 @@ class Pipeline:
         if not self.results:
             self.since = asyncio.get_running_loop().time()
         self.results.append(Sent(claimed, outcome))
+        # A sender that has to rest, or is stopped, must not be claimed for meanwhile.
+        self.pressing = self.pressing or (
+            isinstance(outcome, Rejected) and outcome.kind in _STOPS_OTHERS
+        )
         self.changed()
 
     def flush_at(self) -> float | None:
@@ -131,7 +139,8 @@ class Pipeline:
         if not self.results:
             return None
         idle = not self.aloft and not self.queued
-        return 0.0 if idle or len(self.results) >= FLUSH else self.since + FLUSH_AFTER
+        at_once = idle or self.pressing or len(self.results) >= FLUSH
+        return 0.0 if at_once else self.since + FLUSH_AFTER
 
     def pop_results(self) -> list[Sent]:
         """Return the results that have not been written down, and measure the speed."""
@@ -139,7 +148,7 @@ class Pipeline:
         if self._measured_at is not None and now > self._measured_at:
             self._speed = self._done / (now - self._measured_at)
         self._measured_at, self._done = now, 0
-        results, self.results = self.results, []
+        results, self.results, self.pressing = self.results, [], False
         return results
 
     def drop(self) -> list[Claimed]:
