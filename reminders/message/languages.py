@@ -66,11 +66,11 @@ class Language:
 
     def day(self, day: date) -> str:
         """Return the weekday and the date."""
-        return self._digits(_written(day, self.habit.day, self.locale))
+        return self._digits(_written(_day_of(day), self.habit.day, self.locale))
 
     def short_day(self, day: date) -> str:
         """Return the weekday and the date, in short."""
-        return self._digits(_written(day, self.habit.short_day, self.locale))
+        return self._digits(_written(_day_of(day), self.habit.short_day, self.locale))
 
     def near(self, days_away: int) -> str | None:
         """Return yesterday, today or tomorrow; None for a day that has no such word."""
@@ -94,6 +94,15 @@ class Language:
     def _digits(self, text: str) -> str:
         digits = _DIGITS.get(self.locale.default_numbering_system)
         return text.translate(str.maketrans("0123456789", digits)) if digits else text
+
+
+def _day_of(day: date) -> date:
+    """Return the calendar day alone, also of a time in a zone.
+
+    Two such times are equal where they are one instant, though it be on different days there: what
+    is remembered of one would be said of the other.
+    """
+    return date(day.year, day.month, day.day)
 
 
 @functools.lru_cache(maxsize=4096)
