@@ -35,8 +35,9 @@ from tests.simulation.setting import WallClock, configuration, home, image
 
 CALM_HOURS = 26
 BACKSTOP = 15.0
-FAVOURED, OFTEN = 0.12, 0.25
-"""So many of the crash points are favoured in a seed; a process dies at them so often."""
+FAVOURED, OFTEN, MOST_DEATHS = 0.12, 0.4, 4
+"""So many of the crash points are favoured in a seed; a process dies at them so often, and no more
+than so many times."""
 
 
 @dataclass
@@ -128,7 +129,8 @@ class Seed:
         if label not in self._deadly:
             favoured = self._chance(f"deadly {label}").random() < FAVOURED
             self._deadly[label] = OFTEN if favoured else self.knobs.rates[Fault.CRASH] / 60
-        if self._faulty.random() >= self._deadly[label]:
+        deaths = self.crash_points[label][1]
+        if deaths >= MOST_DEATHS or self._faulty.random() >= self._deadly[label]:
             return False
         self.fired(Fault.CRASH)
         return True
