@@ -14,7 +14,9 @@ from starlette.testclient import TestClient
 from reminders.domain.access import ALL_CLINICS, Role
 from reminders.engine import accounts
 from reminders.web.accounts import router
+from reminders.web.app import LoginTemplates
 from reminders.web.security import Admin, SignedIn, page_router, protect
+from reminders.web.site import Site
 from tests.engine.clinic import Clinic, at
 
 START = "2026-11-30 12:00"
@@ -72,6 +74,8 @@ def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
 def pages(clinic: Clinic) -> FastAPI:
     """Return the login pages, and one page for each role."""
     app = FastAPI(openapi_url=None)
+    app.state.site = Site(clinic.runtime)
+    app.state.templates = LoginTemplates(app.state.site)
     more = page_router()
 
     @more.get("/")
