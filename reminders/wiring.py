@@ -133,6 +133,7 @@ def _setup(
     clinic = config.clinics[key]
     chosen = clinic.channel(channel)
     public = config.web.public_url
+    place = f"{public}/hooks/{quote(key)}/{channel.value}"
     return Setup(
         settings=settings,
         channel=channel,
@@ -142,7 +143,8 @@ def _setup(
         zone=clinic.zone,
         clock=clock,
         folder=Path(config.path(config.sandbox_folder)),
-        callback_url=f"{public}/hooks/{quote(key)}/{channel.value}" if public else None,
+        callback_url=place if public else None,
+        inbound_url=f"{place}/inbound" if public else None,
     )
 
 

@@ -1,6 +1,7 @@
 """Sending and serving: one pass for cron, the daemon, the pages."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -70,28 +71,40 @@ def run(
 
 def _pages(config: Config) -> daemon.Companion:
     """Return what serves the pages in the daemon's loop. Its address is taken now, or refused."""
-    from reminders.web import app, server  # noqa: PLC0415 - an extra, and slow to load
+    from reminders.web import app, hooks, server  # noqa: PLC0415 - an extra, and slow to load
 
-    listener = server.listen(config.web.host, config.web.port)
-    tell(f"The pages are at {server.address(listener)}")
+    listeners = _listen(config)
 
     async def serve(runtime: Runtime, wake: Callable[[], None], stop: asyncio.Event) -> None:
-        pages = app.create_app(replace(runtime, executor=None), wake)
-        await server.serve(pages, listener, stop)
+        ours = replace(runtime, executor=None)
+        apps = (app.create_app(ours, wake), hooks.hooks_app(ours, wake))
+        await server.serve_all(list(zip(apps, listeners, strict=False)), stop)
 
     return serve
+
+
+def _listen(config: Config) -> list[socket.socket]:
+    """Return where the pages listen, and where providers call if that is a port of its own."""
+    from reminders.web import server  # noqa: PLC0415 - an extra, and slow to load
+
+    listeners = [server.listen(config.web.host, config.web.port)]
+    tell(f"The pages are at {server.address(listeners[0])}")
+    if config.web.hooks_port is not None:
+        listeners.append(server.listen(config.web.host, config.web.hooks_port))
+        tell(f"Providers call at {server.address(listeners[1])}")
+    return listeners
 
 
 @commands.command(epilog=examples("reminders web"))
 def web(ctx: typer.Context) -> None:
     """Serve the desk's pages alone, until stopped; another process sends."""
-    from reminders.web import app, server  # noqa: PLC0415 - an extra, and slow to load
+    from reminders.web import app, hooks, server  # noqa: PLC0415 - an extra, and slow to load
 
     config = config_of(ctx)
     with opened(config, WORKER) as runtime:
-        listener = server.listen(config.web.host, config.web.port)
-        tell(f"The pages are at {server.address(listener)}")
-        asyncio.run(server.serve_alone(app.create_app(runtime), listener))
+        listeners = _listen(config)
+        apps = (app.create_app(runtime), hooks.hooks_app(runtime))
+        asyncio.run(server.serve_alone(list(zip(apps, listeners, strict=False))))
 
 
 @commands.command(epilog=examples("reminders watch", "*/5 * * * *  reminders watch"))

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, RemindersError
 from reminders.store.database import DatabaseFault
-from reminders.web import accounts, api, health, metrics
+from reminders.web import accounts, api, health, hooks, metrics
 from reminders.web.here import show
 from reminders.web.language import known
 from reminders.web.security import User, csrf_field, protect, signed_in
@@ -55,6 +55,8 @@ def create_app(runtime: Runtime, wake: Callable[[], None] | None = None) -> Fast
     app.mount(api.BASE, api.create_api(runtime, wake))
     app.include_router(health.router)
     app.include_router(metrics.router)
+    if runtime.config.web.hooks_port is None:
+        app.include_router(hooks.router(runtime, wake) if wake else hooks.router(runtime))
     metrics.begin(app, runtime)
     for router in PAGES:
         app.include_router(router)

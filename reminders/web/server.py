@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from fastapi import FastAPI
@@ -73,11 +73,18 @@ async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> N
     await serving
 
 
-async def serve_alone(app: FastAPI, listener: socket.socket) -> None:
+async def serve_all(parts: Sequence[tuple[FastAPI, socket.socket]], stop: asyncio.Event) -> None:
+    """Serve several applications, each at its own address, until `stop` is set."""
+    async with asyncio.TaskGroup() as group:
+        for app, listener in parts:
+            group.create_task(serve(app, listener, stop))
+
+
+async def serve_alone(parts: Sequence[tuple[FastAPI, socket.socket]]) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop.set)
-    await serve(app, listener, stop)
+    await serve_all(parts, stop)
