@@ -21,10 +21,10 @@ from reminders.cli.session import (
 )
 from reminders.clock import SystemClock
 from reminders.config import Config
+from reminders.engine import overview
 from reminders.errors import ConfigError, UsageError
-from reminders.store import backup, keeping, ledger, upgrade, views
+from reminders.store import backup, keeping, upgrade, views
 from reminders.store.database import Database
-from reminders.store.ledger import Fact
 
 FINDING = 1
 SQLITE = "sqlite:///"
@@ -166,9 +166,7 @@ def release(ctx: typer.Context, yes: Yes = False, as_json: AsJson = False) -> No
             )
             if not ask("Release?", yes=yes):
                 raise typer.Exit(FINDING)
-            with runtime.database.transaction() as conn:
-                keeping.remove(conn, keeping.HELD)
-                ledger.write(conn, now, runtime.actor, [Fact("released")])
+            runtime.in_transaction(overview.release, runtime, now)
     if as_json:
         print_json({"released": held, "due": due})
     else:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reminders.domain.fair import Bucket, Front, Sender, filled, next_token, shares
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, queue, senders
+from reminders.store import clinics, keeping, queue, senders
 from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
 
@@ -59,7 +59,9 @@ class Outlook:
 
 
 def outlook(conn: Connection, runtime: Runtime, now: datetime) -> Outlook:
-    """Return what there is to send, and what stands in its way."""
+    """Return what there is to send, and what stands in its way: nothing while sending is held."""
+    if keeping.get(conn, keeping.HELD) is not None:
+        return Outlook((), {}, {}, {})
     known = [f for f in queue.fronts(conn) if f.clinic is None or f.clinic in runtime.practices]
     closed = {(c.clinic_id, c.channel): c for c in clinics.closed_channels(conn)}
     paces, rates = senders.paces(conn), _rates(runtime, known)

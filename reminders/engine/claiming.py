@@ -26,7 +26,7 @@ from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
 from reminders.errors import TemplateError
 from reminders.message.render import Library, Rendered
-from reminders.store import cases, keeping, outbox, queue, senders
+from reminders.store import cases, outbox, queue, senders
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 from reminders.store.queue import Taken
@@ -101,8 +101,6 @@ def claim(
     room: Room = _any,
 ) -> Batch:
     """Claim up to `limit` due messages, having looked again at what must still be true."""
-    if keeping.get(conn, keeping.HELD) is not None:
-        return Batch()
     choice = choose(conn, runtime, now, limit, room)
     found = queue.take(conn, choice.wants, now)
     if not found:

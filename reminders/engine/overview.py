@@ -7,7 +7,7 @@ from reminders.engine import approval, calls
 from reminders.engine.calls import Call
 from reminders.engine.runtime import Runtime
 from reminders.errors import TemplateError
-from reminders.store import clinics, import_pages, keeping, ledger, pages
+from reminders.store import clinics, import_pages, keeping, ledger, pages, turns
 from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
 from reminders.store.import_pages import ImportLine, ProblemLine
@@ -92,3 +92,4 @@ def release(conn: Connection, runtime: Runtime, now: datetime) -> None:
     """Let messages go out again."""
     if keeping.remove(conn, keeping.HELD):
         ledger.write(conn, now, runtime.actor, [Fact("released")])
+        turns.hint(conn)
