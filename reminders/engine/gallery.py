@@ -15,9 +15,9 @@ from reminders.message.lint import NAMES, Code, Finding, lint
 from reminders.message.render import Library, Rendered
 from reminders.message.samples import samples
 from reminders.message.sms import Measure, measure
-from reminders.store import ledger, templates
+from reminders.store import templates
 from reminders.store.database import Connection
-from reminders.store.ledger import Fact
+from reminders.store.templates import Approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ MOST_HUNG = 100
 
 def _hung(runtime: Runtime, clinic: str, chosen: Sequence[Source], now: datetime) -> Hung:
     day = now.astimezone(runtime.clinic(clinic).zone).date()
-    key = (id(runtime.config), clinic, day, *sorted(_place(source) for source in chosen))
+    key = (id(runtime.config), clinic, day, *sorted(source.identity for source in chosen))
     if key not in _HUNG:
         if len(_HUNG) >= MOST_HUNG:
             _HUNG.clear()
@@ -152,27 +152,8 @@ def approve(
     chosen = [
         item.source
         for item in approval.waiting(conn, runtime)
-        if _place(item.source) == (language, name, channel, version)
+        if item.source.identity == (language, name, channel, version)
     ]
     if not chosen:
         raise NotFoundError("That text has been edited again, or approved. Look at it again.")
-    approve_all(conn, runtime, chosen, now)
-
-
-def _place(source: Source) -> tuple[str, str, str, str]:
-    return source.language, source.name, source.channel.value, source.version
-
-
-def approve_all(
-    conn: Connection, runtime: Runtime, chosen: Sequence[Source], now: datetime
-) -> None:
-    """Make these versions the ones that go out."""
-    facts: list[Fact] = []
-    for source in chosen:
-        templates.approve(conn, source, runtime.actor, now)
-        names = ("language", "name", "channel", "version")
-        facts.append(
-            Fact("template_approved", detail=dict(zip(names, _place(source), strict=True)))
-        )
-    ledger.write(conn, now, runtime.actor, facts)
-    templates.replan_render_failures(conn, now)
+    approval.approve_these(conn, [Approval(source) for source in chosen], runtime.actor, now)

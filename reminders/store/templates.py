@@ -1,8 +1,10 @@
 """Template versions as they were approved. Their source is kept: what was sent can be shown."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from reminders.domain.contact import Channel
 from reminders.domain.reasons import Reason
@@ -10,6 +12,7 @@ from reminders.domain.template import Source
 from reminders.store.schema import appointment, message, template_version
 
 _T = template_version.c
+_KEY = ("language", "name", "channel", "version")
 
 
 def approved_versions(conn: Connection) -> frozenset[tuple[str, str, str, str]]:
@@ -44,36 +47,40 @@ def of_version(conn: Connection, channel: str, version: str) -> list[Source]:
     return [Source(r.language, r.name, Channel(r.channel), r.source, r.version) for r in rows]
 
 
-def approve(
-    conn: Connection, source: Source, actor: str, now: datetime, *, changes_meaning: bool = False
-) -> None:
-    """Make this version the one that is sent; it may say something else than the last one."""
-    this = (
-        (_T.language == source.language)
-        & (_T.name == source.name)
-        & (_T.channel == source.channel.value)
-        & (_T.version == source.version)
-    )
-    done = conn.execute(
-        update(template_version)
-        .where(this)
-        .values(approved_at=now, approved_by=actor, changes_meaning=changes_meaning)
-    )
-    if done.rowcount:
-        return
-    conn.execute(
-        insert(template_version).values(
-            language=source.language,
-            name=source.name,
-            channel=source.channel.value,
-            version=source.version,
-            source=source.text,
-            seen_at=now,
-            approved_at=now,
-            approved_by=actor,
-            changes_meaning=changes_meaning,
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A version to be sent from now on. `changes_meaning`: it says something else than the last."""
+
+    source: Source
+    changes_meaning: bool = False
+
+
+def approve(conn: Connection, approvals: Sequence[Approval], actor: str, now: datetime) -> None:
+    """Make these versions the ones that are sent."""
+    columns = (_T.language, _T.name, _T.channel, _T.version)
+    known = {tuple(row) for row in conn.execute(select(*columns))}
+    rows = [(one.source.identity, one) for one in approvals]
+    approved = {"approved_at": now, "approved_by": actor}
+    if new := [(key, one) for key, one in rows if key not in known]:
+        conn.execute(
+            insert(template_version),
+            [
+                dict(zip(_KEY, key, strict=True))
+                | {"source": one.source.text, "seen_at": now, **approved}
+                | {"changes_meaning": one.changes_meaning}
+                for key, one in new
+            ],
         )
-    )
+    if again := [(key, one) for key, one in rows if key in known]:
+        this = [column == bindparam(f"this_{column.key}") for column in columns]
+        conn.execute(
+            update(template_version).where(*this).values(**approved),
+            [
+                {f"this_{name}": value for name, value in zip(_KEY, key, strict=True)}
+                | {"changes_meaning": one.changes_meaning}
+                for key, one in again
+            ],
+        )
 
 
 def replan_render_failures(conn: Connection, now: datetime) -> None:

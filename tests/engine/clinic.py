@@ -17,8 +17,8 @@ from reminders.engine.planning import check_rules, plan_pending
 from reminders.engine.runtime import Runtime
 from reminders.simulation import loop
 from reminders.simulation.clock import VirtualClock
-from reminders.store.upgrade import upgrade
-from reminders.wiring import MakeProvider, build, close, make_key, open_store
+from reminders.wiring import MakeProvider, build, close
+from tests.engine.fresh import make_database
 
 SECOND = timedelta(seconds=1)
 ZONE = ZoneInfo("Europe/Stockholm")
@@ -72,10 +72,7 @@ class Clinic:
         self.config = self._config(url, changes)
         self.make_provider = make_provider
         self.starts = 0
-        make_key(self.config)
-        database = open_store(self.config, create=True)
-        upgrade(database)
-        database.close()
+        make_database(self.config)
         self.runtime: Runtime = self._build()
         self.runtime.in_transaction(approval.approve, self.runtime, "test", start)
         self.runtime.in_transaction(check_rules, self.runtime, start)

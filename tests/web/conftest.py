@@ -1,7 +1,6 @@
 """A clinic's pages: the real application over the real store, on a clock moved by hand."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,6 @@ def _light_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     accounts._nobodys_hash.cache_clear()
 
 
-@pytest.fixture(scope="session")
-def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a new installation, to be copied: making one takes a while."""
-    folder = tmp_path_factory.mktemp("made")
-    Clinic(folder, f"sqlite:///{folder / 'reminders.db'}", at(START)).end()
-    return folder
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of an empty database, of each kind."""
@@ -49,10 +40,9 @@ def either_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def open_clinic(tmp_path: Path, _made: Path) -> Iterator[Callable[..., Clinic]]:
+def open_clinic(tmp_path: Path) -> Iterator[Callable[..., Clinic]]:
     """Return a maker of clinics; they are closed at the end."""
     opened: list[Clinic] = []
-    shutil.copytree(_made, tmp_path, dirs_exist_ok=True)
 
     def make(start: str = START, url: str | None = None, **changes: Any) -> Clinic:
         where = url or f"sqlite:///{tmp_path / 'reminders.db'}"
