@@ -7,6 +7,9 @@ JOBS   ?= 2
 SEEDS  ?= 200
 FIRST  ?= 0
 
+# Modules are compiled once, whatever the caller's shell says: many tests start processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check simulate mutants test-long kill-test bench format lock picture pictures messages screenshots clean
 

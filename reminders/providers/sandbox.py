@@ -221,5 +221,8 @@ def _plain(token: str) -> str:
 
 
 def _write_private(path: Path, content: str | bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    """Write a new file: all of it or none, even if the process is killed on the way."""
+    part = path.with_name(f".{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
+    part.rename(path)
