@@ -41,6 +41,7 @@ from reminders.engine import importing
 from reminders.engine.importing import Difference, Options, Staged
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
+from reminders.intake.columns import Field
 from reminders.intake.problems import Problem
 from reminders.store import imports
 
@@ -192,8 +193,31 @@ def _progress(title: str) -> Iterator[Callable[[float], None] | None]:
 def describe(difference: Difference, zone: ZoneInfo) -> str:
     """Return what a file changes and what will be sent for it, in words."""
     return "\n".join(
-        [*_changes(difference, zone), "", *_sends(difference, zone), *_problems(difference)]
+        [
+            *_changes(difference, zone),
+            *_columns(difference),
+            "",
+            *_sends(difference, zone),
+            *_problems(difference),
+        ]
     )
+
+
+_ASSUMED = {
+    Field.KIND: "No column tells the kind of visit: every row is taken for a video visit.",
+    Field.STATUS: "No column tells whether a visit is cancelled: every row is taken as booked.",
+}
+
+
+def _columns(difference: Difference) -> list[str]:
+    """Return what of the file is not read, and what is assumed as the file does not tell it."""
+    lines = [_ASSUMED[field] for field in difference.assumed]
+    if difference.unread:
+        names = ", ".join(map(printable, difference.unread))
+        lines.append(f"Columns that are not read: {names}")
+    if lines:
+        lines.append("If this is wrong, name the column in the clinic's setting 'columns'.")
+    return ["", *(indented(line, 0, 2) for line in lines)] if lines else []
 
 
 def _changes(difference: Difference, zone: ZoneInfo) -> list[str]:
@@ -290,5 +314,7 @@ def _as_json(
         "cancels_missing": shown.cancels_missing,
         "confirmations": shown.confirmations,
         "first_import": shown.first_import,
+        "unread_columns": list(shown.unread),
+        "assumed": [field.value for field in shown.assumed],
         "applied": shown.applied,
     }

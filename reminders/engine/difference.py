@@ -10,6 +10,7 @@ from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Problem
+from reminders.intake.columns import Field
 from reminders.store import imports, staging
 from reminders.store.database import Connection
 
@@ -48,6 +49,10 @@ class Difference:
     clinic: str
     confirmations: bool
     first_import: bool
+    unread: tuple[str, ...] = ()
+    """The file's columns that are not read."""
+    assumed: tuple[Field, ...] = ()
+    """What no column tells: KIND, all are taken for video visits; STATUS, for booked."""
     counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
     moved: list[tuple[int, Move]] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
@@ -70,6 +75,8 @@ class Difference:
             clinic=staged.clinic,
             confirmations=staged.confirmations,
             first_import=staged.first_import,
+            unread=staged.unread,
+            assumed=staged.assumed,
             problems=list(staged.problems),
         )
 
@@ -132,6 +139,8 @@ class Staged:
     problems: tuple[Problem, ...]
     confirmations: bool
     first_import: bool
+    unread: tuple[str, ...] = ()
+    assumed: tuple[Field, ...] = ()
 
 
 def changes_of(

@@ -30,7 +30,7 @@ from reminders.engine.difference import (
 from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
-from reminders.intake.bookings import Format, Person, Problem, Row, read
+from reminders.intake.bookings import Columns, Format, Person, Problem, Row, read
 from reminders.store import clinics, imports, staging
 from reminders.store.database import Connection
 from reminders.store.wishes import wish_values
@@ -62,8 +62,9 @@ def stage(
         _begin, runtime, clinic_key, path.name, digest, exported_at, options, now
     )
     problems: list[Problem] = []
+    seen: list[Columns] = []
     try:
-        reader = read(path, format_for(runtime, clinic_key), now, progress)
+        reader = read(path, format_for(runtime, clinic_key), now, progress, seen.append)
         for rows, faults in _chunks(reader):
             problems += faults
             runtime.in_transaction(add_rows, run_id, clinic_id, rows, faults, now)
@@ -75,7 +76,15 @@ def stage(
         runtime.in_transaction(staging.forget, run_id)
         raise
     confirmations = options.confirmations if options.confirmations is not None else not first
-    return Staged(run_id, clinic_key, tuple(problems), confirmations, first)
+    return Staged(
+        run_id,
+        clinic_key,
+        tuple(problems),
+        confirmations,
+        first,
+        unread=tuple(name for columns in seen for name in columns.unread),
+        assumed=tuple(field for columns in seen for field in columns.assumed),
+    )
 
 
 def _refuse_problems(name: str, problems: list[Problem]) -> None:

@@ -20,7 +20,7 @@ from reminders.intake.table import Record, read_table
 from reminders.intake.visit import VisitReader, comparable_kind
 from reminders.intake.words import plain_word
 
-__all__ = ["Format", "Person", "Problem", "ProblemCode", "Row", "read"]
+__all__ = ["Columns", "Format", "Person", "Problem", "ProblemCode", "Row", "read"]
 
 _BOOKED = VisitStatus.BOOKED
 
@@ -85,10 +85,12 @@ def read(
     form: Format,
     now: datetime,
     progress: Callable[[float], None] | None = None,
+    on_columns: Callable[[Columns], None] | None = None,
 ) -> Iterator[Row | Problem]:
     """Yield each record as a row, preceded by its problems; or its problems alone.
 
-    `progress` is told the share of the file that is read, 0 to 1. Raise RefusedFileError for a
+    `progress` is told the share of the file that is read, 0 to 1, and `on_columns` once which
+    columns are read. Raise RefusedFileError for a
     file that cannot be trusted as a whole, possibly after many rows: keep nothing of it then.
     """
     own = own_headers(form.columns)
@@ -101,6 +103,8 @@ def read(
     if header is None:
         raise refuse(ProblemCode.EMPTY_FILE, "The file is empty.")
     columns = read_header(header.line, header.cells, own, lettered=sheet)
+    if on_columns is not None:
+        on_columns(columns)
     reader = _Reader(form, columns, now)
     yield from _mended(records, reader, columns.width)
     if reader.contradictions:

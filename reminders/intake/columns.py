@@ -210,13 +210,26 @@ class PersonColumns:
 class Columns:
     """The columns of a file that are read. `width` counts all of them, the unread too.
 
-    `when` is the column of date and time in one, or the date's and the time's.
+    `when` is the column of date and time in one, or the date's and the time's. `unread` are the
+    headers that mean nothing to us, without those that the clinic has set to be ignored.
     """
 
     when: tuple[Column, ...]
     visit: Mapping[Field, Column]
     people: tuple[PersonColumns, ...]
     width: int
+    unread: tuple[str, ...] = ()
+
+    @property
+    def assumed(self) -> tuple[Field, ...]:
+        """Return what no column tells, so that it is taken to be so of every row.
+
+        KIND: every row is a video visit. STATUS: every row is booked.
+        """
+        told = self.visit.keys()
+        cancelling = {Field.STATUS, Field.BOOKED, Field.CANCELLED}
+        kind = () if Field.KIND in told else (Field.KIND,)
+        return (*kind, *(() if told & cancelling else (Field.STATUS,)))
 
 
 @lru_cache(maxsize=4096)
@@ -275,11 +288,13 @@ def read_header(
     """
     found: dict[Meaning, Column] = {}
     problems: list[Problem] = []
+    unread: list[str] = []
     for index, cell in enumerate(cells):
         meaning = find_meaning(cell, own)
-        if meaning is None or meaning.field is Field.IGNORE:
-            continue
         header = " ".join(cell.split())
+        if meaning is None or meaning.field is Field.IGNORE:
+            unread += [header] if header and meaning is None else []
+            continue
         column = Column(index, f"{header} ({letters_of(index)})" if lettered else header)
         first = found.setdefault(meaning, column)
         if first is not column:
@@ -291,7 +306,7 @@ def read_header(
     if problems:
         raise refusal(problems)
     when = tuple(visit[f] for f in (Field.DATE, Field.STARTS_AT, Field.TIME) if f in visit)
-    return Columns(when, visit, _people(found), len(cells))
+    return Columns(when, visit, _people(found), len(cells), tuple(unread))
 
 
 def _repeated(line: int, first: Column, second: Column) -> Problem:

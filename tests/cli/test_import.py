@@ -98,6 +98,24 @@ def test_the_difference_is_told_in_words(here: Installation):
     assert "1 cancelled\n         B2\n" in text
 
 
+def test_what_is_not_read_or_only_assumed_is_shown(here: Installation):
+    """A mistyped header is seen before anything is sent: it stands among the columns not read."""
+    path = here.folder / "bookings.csv"
+    path.write_text(
+        "boknings-id;starttid;besökstypp;mobil;rum\nB1;2026-12-01 14:00;Fysiskt;0701740605;3\n"
+    )
+    text = here.run("import", path, "--dry-run").stdout
+    assert "Columns that are not read: besökstypp, rum" in text
+    assert "every row is taken for a video visit" in text
+    assert "every row is taken as booked" in text
+    shown = here.json("import", path, "--dry-run")
+    assert (shown["unread_columns"], shown["assumed"]) == (
+        ["besökstypp", "rum"],
+        ["kind", "status"],
+    )
+    assert "not read" not in here.run("import", here.file(booking("B1")), "--dry-run").stdout
+
+
 def test_missing_bookings_are_cancelled_only_when_asked(here: Installation):
     """--full lists what the file lacks; --cancel-missing cancels it."""
     here.take(booking("B1"), booking("B2"))
