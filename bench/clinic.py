@@ -5,6 +5,7 @@ minutes text is due. Future rows, where they are asked for, wait in the same tab
 """
 
 import asyncio
+import multiprocessing
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,10 @@ from reminders.wiring import build, close, make_key, open_store
 
 CLINIC = "internet"
 WEEK = timedelta(days=7)
+TO_PREPARE = timedelta(seconds=30)
+TO_PLAN = timedelta(milliseconds=3)
+"""With a rate, the first text falls due when so long has passed, and so long for each text."""
+YEAR = timedelta(days=365)
 ACCOUNT = "AC" + "0" * 32
 RULES = ("booked", "moved", "cancelled", "day_before", "fifteen_minutes", "help")
 
@@ -46,8 +51,20 @@ def config(url: str, stub: int, in_flight: int, folder: Path, **changes: object)
     return Config.model_validate({**data, "folder": folder})
 
 
-def prepare(made: Config, due: int, future: int) -> None:
-    """Make the database and fill it: so many texts due now, so many planned for later."""
+def prepare_apart(made: Config, due: int, future: int, rate: float | None = None) -> None:
+    """Fill the database in a process of its own, so that its memory is not the caller's."""
+    process = multiprocessing.Process(target=prepare, args=(made, due, future, rate))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def prepare(made: Config, due: int, future: int, rate: float | None = None) -> None:
+    """Make the database and fill it: so many texts planned for later, then so many due now.
+
+    With a rate, in texts a second, they fall due one after another, from a little later on.
+    The future ones take minutes, if they are millions; they are copies of the first visit's.
+    """
     make_key(made)
     database = open_store(made, create=True)
     upgrade(database)
@@ -57,9 +74,15 @@ def prepare(made: Config, due: int, future: int) -> None:
     try:
         runtime.in_transaction(approval.approve, runtime, "bench", now)
         runtime.in_transaction(check_rules, runtime, now)
-        starts = _starts(due, now)
         with runtime.database.transaction() as conn:
-            _visits(conn, starts, now - WEEK)
+            _visits(conn, [now + YEAR], now, first=1)
+        runtime.in_transaction(plan_pending, runtime, now)
+        with runtime.database.transaction() as conn:
+            _future(conn, future, now)
+        _tidy(runtime)
+        now = SystemClock().now()
+        with runtime.database.transaction() as conn:
+            _visits(conn, _starts(due, now, rate), now - WEEK, first=2)
         while runtime.in_transaction(plan_pending, runtime, now - WEEK)[0]:
             pass
         with runtime.database.transaction() as conn:
@@ -67,25 +90,28 @@ def prepare(made: Config, due: int, future: int) -> None:
                 text(
                     "UPDATE message SET state = 'delivered', attempts = 1, sent_at = due_at,"
                     " next_at = NULL WHERE rule = 'day_before' AND state = 'planned'"
+                    " AND appointment_id > 1"
                 )
             )
-            _future(conn, future, now)
-        _tidy(runtime)
+        _tidy(runtime, whole=not future)
     finally:
         asyncio.run(close(runtime))
 
 
-def _starts(count: int, now: datetime) -> list[datetime]:
-    """Return starts from four to fourteen minutes ahead, each at a second of its own."""
+def _starts(count: int, now: datetime, rate: float | None) -> list[datetime]:
+    """Return starts from four to fourteen minutes ahead, or such that the texts fall due evenly."""
+    if rate is not None:
+        first = now + timedelta(minutes=15) + TO_PREPARE + count * TO_PLAN
+        return [first + timedelta(seconds=n / rate) for n in range(count)]
     chance = random.Random(7)
     return [now + timedelta(seconds=chance.uniform(240, 840)) for _ in range(count)]
 
 
-def _visits(conn, starts: list[datetime], changed_at: datetime) -> None:
+def _visits(conn, starts: list[datetime], changed_at: datetime, first: int) -> None:
     if not starts:
         return
     clinic_id = conn.execute(text("SELECT id FROM clinic")).scalar_one()
-    ids = range(1, len(starts) + 1)
+    ids = range(first, first + len(starts))
     conn.execute(
         insert(s.patient),
         [
@@ -151,15 +177,15 @@ def _future(conn, count: int, now: datetime) -> None:
         at = f"(timestamptz '{start}+00' + n * interval '{step} seconds')"
         numbers = f"generate_series(1, {count}) AS n"
     # Not as a text(): the times are full of colons.
-    conn.exec_driver_sql(_FUTURE.format(at=at, numbers=numbers).replace("%", "%%"))
+    conn.exec_driver_sql(_FUTURE.format(at=at, numbers=numbers))
 
 
-def _tidy(runtime: Runtime) -> None:
+def _tidy(runtime: Runtime, *, whole: bool = True) -> None:
     """Let the database gather its statistics, as it does by itself in an hour."""
     engine = runtime.database.engine
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         if not runtime.database.is_sqlite:
-            conn.exec_driver_sql("VACUUM ANALYZE")
+            conn.exec_driver_sql("VACUUM ANALYZE" if whole else "ANALYZE")
             conn.exec_driver_sql("CHECKPOINT")
 
 
@@ -169,7 +195,7 @@ def states(runtime: Runtime) -> dict[str, int]:
         rows = conn.execute(
             text(
                 "SELECT state, count(*) FROM message WHERE rule = 'fifteen_minutes'"
-                " AND occasion = 0 AND channel = 'sms' GROUP BY state"
+                " AND occasion = 0 AND channel = 'sms' AND appointment_id > 1 GROUP BY state"
             )
         )
         return {row[0]: row[1] for row in rows}

@@ -4,7 +4,6 @@
     python bench/ours.py --url postgresql+psycopg://… --due 10000 --future 1000000 --delay-ms 50
     python bench/ours.py … --no-http          claim, render and record, with no provider
     python bench/ours.py … --workers 4        so many processes share one PostgreSQL
-    python bench/ours.py … --lateness 60 --rate 2000   texts fall due evenly; how late they are
 
 Prints one line of JSON. The database must not be there yet (SQLite) or be empty (PostgreSQL).
 """
@@ -102,7 +101,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     ):
         made = clinic.config(options.url, port, options.in_flight, Path(folder))
         if not options.prepared:
-            prepare_apart(made, options)
+            clinic.prepare_apart(made, options.due, options.future)
         server = measure.server_cpu(options.url)
         started, out = multiprocessing.Event(), multiprocessing.Queue()
         ready = multiprocessing.Semaphore(0)
@@ -143,16 +142,6 @@ def run(options: argparse.Namespace) -> dict[str, object]:
         "cpu_seconds_per_1000": round(cpu / max(sent, 1) * 1000, 4),
         "peak_mib": round(max(result[3] for result in results)),
     }
-
-
-def prepare_apart(made, options: argparse.Namespace) -> None:
-    """Fill the database in a process of its own, so that its memory is not ours."""
-    process = multiprocessing.Process(
-        target=clinic.prepare, args=(made, options.due, options.future)
-    )
-    process.start()
-    process.join()
-    assert process.exitcode == 0
 
 
 def main() -> None:

@@ -167,6 +167,11 @@ def long_run(bench: Bench) -> None:
             bench.ours(f"pg_{backlog}", "postgresql", "--future", backlog)
             for name in ON_POSTGRESQL if backlog == "1000000" else ():
                 bench.peer(f"pg_{backlog}", name, "postgresql", "--future", backlog)
+    half = round((median(bench.rows, "pg_10000000", "reminders") or 0) / 2)
+    if half:
+        with bench.database("postgresql") as url:
+            late = [sys.executable, str(HERE / "lateness.py"), "--url", url, "--rate", str(half)]
+            bench.add("lateness", [*late, "--future", "10000000"])
     four = ("--delay-ms", "50", "--in-flight", "20")
     for _ in range(bench.rounds):
         bench.ours("workers_1", "postgresql", *four)
