@@ -20,7 +20,7 @@ demo: $(VENV)/runtime.stamp ## see two days of an example clinic in a minute
 	@$(BIN)/reminders demo
 
 test: check ## every check and every test
-	$(BIN)/python -m pytest -n $(JOBS) -m "not long"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
 
 check: $(VENV)/dev.stamp ## style, types, layers, dependencies
 	$(BIN)/ruff format --check --quiet .

@@ -35,6 +35,7 @@ MOST_SKEW = 2.0
 """So many seconds may this machine's clock differ from the database server's."""
 
 SHIPPED_LANGUAGES = {"sv", "en"}
+READING_PACE = 0.5
 
 commands = family()
 
@@ -228,12 +229,20 @@ async def _probe_providers(runtime: Runtime) -> list[Check]:
     return checks
 
 
-@commands.command(epilog=examples("reminders demo", "reminders demo --pace 0"))
+@commands.command(epilog=examples("reminders demo", "reminders demo --pace 2"))
 def demo(
     pace: Annotated[
-        float, typer.Option(min=0, help="Seconds to rest after each message; 0 does not.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0,
+            help="Seconds to rest after each message. Else: 0.5 on a terminal, where they are read.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Play two days of a made-up clinic, with its texts on a pretended phone. Sends nothing."""
-    if not play_demo(Console(), pace=pace):
+    console = Console()
+    if pace is None:
+        pace = READING_PACE if console.is_terminal else 0
+    if not play_demo(console, pace=pace):
         raise typer.Exit(FINDING)
