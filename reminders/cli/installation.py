@@ -235,7 +235,7 @@ def demo(
         float | None,
         typer.Option(
             min=0,
-            help="Seconds to rest after each message. Else: 0.5 on a terminal, where they are read.",
+            help="Seconds to rest after each message. Else: 0.5 on a terminal, or none.",
             show_default=False,
         ),
     ] = None,
