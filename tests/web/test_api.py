@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from fastapi import FastAPI
@@ -122,6 +123,17 @@ def test_a_reference_is_what_it_says(api: TestClient):
         assert (refused.status_code, refused.json()["errors"][0]["place"]) == (422, "path")
 
 
+@pytest.mark.parametrize("ref", ["2026/17", "a/move", "a%2Fcancel", "a/b/c", "%2e%2e/x"])
+def test_a_reference_may_have_slashes(api: TestClient, ref: str):
+    """A booking whose reference has a slash in it is brought, seen, moved and cancelled."""
+    made = api.put(f"/appointments/{ref}", json=BOOKING)
+    assert made.status_code == 201
+    assert api.get(f"/appointments/{ref}").json()["ref"] == unquote(ref)
+    moved = api.post(f"/appointments/{ref}/move", json={"starts_at": "2026-12-02T12:00+01:00"})
+    assert moved.json()["starts_at"] == "2026-12-02T12:00:00+01:00"
+    assert api.post(f"/appointments/{ref}/cancel").json()["status"] == "cancelled"
+
+
 def test_other_kinds_are_ignored(api: TestClient):
     """A visit that is no video visit is not kept, as in a file."""
     taken = api.put("/appointments/B1", json=BOOKING | {"kind": "Telefon"}).json()
@@ -196,8 +208,11 @@ def test_errors_have_one_form(clinic: Clinic, api: TestClient):
     """Unknown paths, other methods, other bodies and too large ones are problems too."""
     kind = {"content-type": "text/plain"}
     answers = {
-        404: [api.get("/nothing"), api.get("/appointments/none")],
-        405: [api.delete("/status")],
+        404: [
+            api.get("/nothing"), api.get("/appointments/none"), api.get("/appointments"),
+            api.get("/status/", follow_redirects=False), api.post("/a/b/c/d"),
+        ],
+        405: [api.delete("/status"), api.delete("/appointments/B1"), api.post("/appointments/B1")],
         413: [api.put("/appointments/B1", content=b"{}", headers={"content-length": "99999999"})],
         415: [api.put("/appointments/B1", content=b"{}", headers=kind)],
         422: [api.get("/messages?limit=0"), api.put("/appointments/B1", content=b"{", headers={"content-type": "application/json"})],
@@ -206,6 +221,12 @@ def test_errors_have_one_form(clinic: Clinic, api: TestClient):
         for answer in found:
             assert (answer.status_code, answer.json()["status"]) == (status, status)
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_wrong_method_is_told_the_right_ones(api: TestClient):
+    """A path that has other methods tells all of them."""
+    assert api.delete("/appointments/B1").headers["allow"] == "GET, PUT"
+    assert api.delete("/appointments/B1/move").headers["allow"] == "GET, POST, PUT"
 
 
 def test_a_program_in_a_hurry_waits(open_clinic):

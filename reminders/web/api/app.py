@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from reminders.engine.runtime import Runtime
 from reminders.web.api.gate import Rates
@@ -20,6 +21,7 @@ DESCRIPTION = """Bookings in, messages out, for the programs of one clinic.
 Each request carries a token: `Authorization: Bearer …`, made with `reminders users token add`.
 A token belongs to one clinic. Errors are problem+json (RFC 9457); `errors` points at the fields.
 """
+WRONG_METHOD = 405
 _ALWAYS = (401, 403, 422, 429, 500, 503)
 _NAMED = (404,)
 _CHANGING = (409, 413, 415)
@@ -47,6 +49,7 @@ def create_api(runtime: Runtime, wake: Callable[[], None] | None = None) -> Api:
         redoc_url=None,
         servers=[{"url": BASE}],
         root_path_in_servers=False,
+        redirect_slashes=False,
     )
     api.state.runtime = runtime
     api.state.rates = Rates()
@@ -56,11 +59,23 @@ def create_api(runtime: Runtime, wake: Callable[[], None] | None = None) -> Api:
     return api
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     """Answer what no route has taken: an unknown path, or a method that it does not have."""
     if not isinstance(error, HTTPException):
         return answer(500, "The log says where it failed.")
+    if error.status_code == WRONG_METHOD:
+        allowed = {"allow": ", ".join(sorted(_methods(request)))}
+        return answer(error.status_code, "This path has other methods: see `Allow`.", (), allowed)
     return answer(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return every method that the path has; the framework tells of one route's alone."""
+    found: set[str] = set()
+    for route in (*router.routes, *request.app.routes):
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found
 
 
 def _document(api: FastAPI) -> dict[str, Any]:

@@ -88,13 +88,13 @@ Ref = Annotated[
         min_length=1,
         max_length=LONGEST_KEY,
         pattern=PLAIN,
-        description="The booking's reference, as the booking system has it.",
+        description="The booking's reference. A slash may stand in it, as it is or as %2F.",
     ),
 ]
 
 
 @router.put(
-    "/appointments/{ref}",
+    "/appointments/{ref:path}",
     summary="Bring a booking",
     responses={CREATED: {"model": TakenOut, "description": "The booking is new."}},
 )
@@ -117,13 +117,13 @@ def put_appointment(call: Caller, ref: Ref, body: BookingIn, response: Response)
     return TakenOut(result=taken.category, appointment=shown)
 
 
-@router.get("/appointments/{ref}", summary="One booking and its messages")
+@router.get("/appointments/{ref:path}", summary="One booking and its messages")
 def get_appointment(call: Caller, ref: Ref) -> AppointmentOut:
     """Return a booking with each of its messages, and why one is not sent."""
     return call.shown(ref)
 
 
-@router.post("/appointments/{ref}/cancel", summary="Cancel a booking")
+@router.post("/appointments/{ref:path}/cancel", summary="Cancel a booking")
 def cancel_appointment(call: Caller, ref: Ref) -> AppointmentOut:
     """Cancel a booking; who was told of it is told. Doing it again changes nothing."""
     call.write(_cancel, call, ref)
@@ -135,7 +135,7 @@ def _cancel(conn: Connection, call: Call, ref: str) -> None:
         desk.cancel(conn, call.runtime, call.clinic, [ref], call.now)
 
 
-@router.post("/appointments/{ref}/move", summary="Give a booking another time")
+@router.post("/appointments/{ref:path}/move", summary="Give a booking another time")
 def move_appointment(call: Caller, ref: Ref, body: MoveIn) -> AppointmentOut:
     """Move a booking; who was told of it is told. A cancelled booking is not moved (409)."""
     start = read_start((body.starts_at,), call.zone)
