@@ -61,27 +61,28 @@ def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
 
     Drafts are left out: languages that no clinic has chosen and nobody has ever approved.
     """
-    drafts = draft_languages(conn, runtime)
-    found = unapproved(conn, runtime)
-    return [item for item in found if item.source.language not in drafts]
+    return still_waiting(runtime, store.approved(conn))
+
+
+def still_waiting(runtime: Runtime, approved: Sequence[Source]) -> list[Waiting]:
+    """Return what waits beside these, the last approved versions."""
+    chosen = {code for clinic in runtime.config.clinics.values() for code in clinic.languages}
+    sent = chosen | {source.language for source in approved}
+    return [item for item in _differing(runtime, approved) if item.source.language in sent]
 
 
 def unapproved(conn: Connection, runtime: Runtime) -> list[Waiting]:
     """Return the templates on disk that differ from their last approved version, drafts too."""
-    approved = {(s.language, s.name, s.channel): s for s in store.approved(conn)}
+    return _differing(runtime, store.approved(conn))
+
+
+def _differing(runtime: Runtime, approved: Sequence[Source]) -> list[Waiting]:
+    known = {(source.language, source.name, source.channel): source for source in approved}
     return [
-        Waiting(source, approved.get(name))
+        Waiting(source, known.get(name))
         for name, source in sorted(on_disk(runtime).items())
-        if approved.get(name) is None or approved[name].version != source.version
+        if known.get(name) is None or known[name].version != source.version
     ]
-
-
-def draft_languages(conn: Connection, runtime: Runtime) -> frozenset[str]:
-    """Return the languages whose texts are drafts: never sent until a person approves them."""
-    chosen = {code for clinic in runtime.config.clinics.values() for code in clinic.languages}
-    approved = {language for language, _, _, _ in store.approved_versions(conn)}
-    written = {language for language, _, _ in on_disk(runtime)}
-    return frozenset(written - chosen - approved)
 
 
 def approve(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reminders.domain.lifecycle import NOT_REACHED
+from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Event
 from reminders.domain.state import State
@@ -13,7 +14,7 @@ from reminders.engine import attention, planning
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
-from reminders.store import called, clinics, desk, imports, ledger, people, views
+from reminders.store import called, cases, clinics, desk, imports, ledger, people, views
 from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
 from reminders.store.people import Patient
@@ -50,17 +51,22 @@ class Shown:
     entries: tuple[Entry, ...]
     explanations: tuple[planning.Explanation, ...]
     patient: Patient
+    case: Case
 
 
 def show(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetime) -> Shown:
     """Return a visit with its messages, its ledger, and why there is no other message."""
     visit = require(conn, clinic, ref)
+    found = views.lines(conn, [visit])
+    history = sorted((line.message for line in found), key=lambda message: message.id)
+    [case] = cases.load_cases(conn, [visit.id], runtime.digest, {visit.id: history})
     return Shown(
         visit,
-        tuple(views.lines(conn, [visit])),
+        tuple(found),
         tuple(ledger.entries(conn, visit.id)),
-        tuple(planning.explain(conn, runtime, visit.id, now)),
+        tuple(planning.explain(runtime, case, now)),
         people.patient_of(conn, visit.id),
+        case,
     )
 
 

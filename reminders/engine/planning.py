@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from reminders.domain.alike import Planner
 from reminders.domain.decision import Suppress
-from reminders.domain.plan import plan
+from reminders.domain.plan import Case, plan
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.replies import REPLY_KEYS
 from reminders.domain.state import State
@@ -77,15 +77,13 @@ class Explanation:
     reason: Reason
 
 
-def explain(conn: Connection, runtime: Runtime, visit_id: int, now: datetime) -> list[Explanation]:
+def explain(runtime: Runtime, case: Case, now: datetime) -> list[Explanation]:
     """Return the decisions about a visit that need no row, for those who ask why."""
-    found: list[Explanation] = []
-    for case in cases.load_cases(conn, [visit_id], runtime.digest):
-        practice = runtime.practices[case.appointment.clinic]
-        for decision in plan(case, practice, now).decisions:
-            if isinstance(decision, Suppress) and decision.reason in UNRECORDED:
-                key = decision.key
-                if key.rule in REPLY_KEYS:
-                    continue
-                found.append(Explanation(key.rule, key.contact, decision.reason))
-    return found
+    practice = runtime.practices[case.appointment.clinic]
+    return [
+        Explanation(decision.key.rule, decision.key.contact, decision.reason)
+        for decision in plan(case, practice, now).decisions
+        if isinstance(decision, Suppress)
+        and decision.reason in UNRECORDED
+        and decision.key.rule not in REPLY_KEYS
+    ]

@@ -61,4 +61,4 @@ def look_at(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: date
     """Return a visit with its people, the texts of its messages, and why."""
     shown = desk.show(conn, runtime, clinic, ref, now)
     people = pages.people_of(conn, [shown.visit.id])[shown.visit.id]
-    return VisitPage(shown, tuple(people), wording.words_of(conn, runtime, list(shown.lines), now))
+    return VisitPage(shown, tuple(people), wording.words_of(conn, runtime, shown, now))

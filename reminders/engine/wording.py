@@ -4,18 +4,18 @@ No text is kept. What went out is filled in again from the version of the templa
 the facts of that moment; its keyed digest tells whether it is word for word what was sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reminders.domain.contact import Contact
 from reminders.domain.plan import Case
-from reminders.engine.approval import Shelf
+from reminders.engine.desk import Shown
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
 from reminders.errors import TemplateError
 from reminders.message.render import Library, Rendered
-from reminders.store import cases, outbox, pages, templates
+from reminders.store import outbox, pages, templates
 from reminders.store.database import Connection
 from reminders.store.pages import Handed
 from reminders.store.views import Line
@@ -30,30 +30,25 @@ class Words:
 
 
 def words_of(
-    conn: Connection, runtime: Runtime, lines: Sequence[Line], now: datetime
+    conn: Connection, runtime: Runtime, shown: Shown, now: datetime
 ) -> Mapping[int, Words]:
-    """Return the text of each message that has one, by message id. All are of one visit."""
+    """Return the text of each message of a visit that has one, by message id."""
+    lines, case = shown.lines, shown.case
     if not lines:
         return {}
-    [case] = cases.load_cases(conn, [lines[0].visit.id], runtime.digest)
     went = pages.handed(conn, [line.message.id for line in lines])
     contacts = sorted({line.message.key.contact for line in lines})
     shared = outbox.addresses(conn, contacts, now)
-    approved = Shelf().library(conn)
+    approved = Library(templates.approved(conn))
     found: dict[int, Words] = {}
     for line in lines:
         sibling = shared[line.message.key.contact].shared_with_sibling
         attempt = went.get(line.message.id)
-        library = approved if attempt is None else _as_it_went(conn, line, attempt)
+        library = approved if attempt is None else Library(attempt.sources)
         words = _words(runtime, library, case, line, attempt, now, sibling=sibling)
         if words is not None:
             found[line.message.id] = words
     return found
-
-
-def _as_it_went(conn: Connection, line: Line, attempt: Handed) -> Library:
-    channel = line.message.key.channel
-    return Library(templates.of_version(conn, channel.value, attempt.template_version))
 
 
 def _words(

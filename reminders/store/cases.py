@@ -1,7 +1,7 @@
 """Reading visits for the planner, and writing back what it now knows of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, literal_column, select, text, true, update
@@ -45,8 +45,16 @@ def pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
     return list(conn.execute(query.with_for_update(of=appointment, skip_locked=True)).scalars())
 
 
-def load_cases(conn: Connection, ids: Sequence[int], digest: Digest) -> list[Case]:
-    """Return all that is known of these visits, in the order of `ids`."""
+def load_cases(
+    conn: Connection,
+    ids: Sequence[int],
+    digest: Digest,
+    histories: Mapping[int, Sequence[Message]] | None = None,
+) -> list[Case]:
+    """Return all that is known of these visits, in the order of `ids`.
+
+    `histories`: their messages, where they have been read before.
+    """
     visits = {
         row.id: row
         for row in conn.execute(
@@ -63,7 +71,8 @@ def load_cases(conn: Connection, ids: Sequence[int], digest: Digest) -> list[Cas
         )
     }
     people = contacts_of(conn, {row.patient_id for row in visits.values()}, digest)
-    histories = messages_of(conn, ids)
+    if histories is None:
+        histories = messages_of(conn, ids)
     requests: dict[int, list[Request]] = defaultdict(list)
     for row in conn.execute(select(request).where(among(conn, request.c.appointment_id, ids))):
         asked = Request(row.id, row.rule, row.requested_at, row.contact_id)

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, text
 
+from reminders.domain.contact import Channel
 from reminders.domain.state import State
+from reminders.domain.template import Source
 from reminders.store import views
 from reminders.store.schema import (
     TROUBLE,
@@ -18,6 +20,7 @@ from reminders.store.schema import (
     message,
     opt_out,
     patient,
+    template_version,
 )
 from reminders.store.views import Visit
 
@@ -86,8 +89,8 @@ def _by_hour(column: ColumnElement[datetime], first: datetime, count: int) -> Co
 
 def coming_lines(conn: Connection, clinic_id: int, until: datetime, limit: int) -> list[views.Line]:
     """Return the messages that go out next, before `until`, the soonest first."""
-    rows = conn.execute(
-        select(message.c.id, message.c.appointment_id)
+    chosen = (
+        select(message.c.id)
         .join(appointment, appointment.c.id == message.c.appointment_id)
         .where(
             text("message.state = 'planned'"),
@@ -97,10 +100,8 @@ def coming_lines(conn: Connection, clinic_id: int, until: datetime, limit: int) 
         )
         .order_by(message.c.next_at, message.c.id)
         .limit(limit)
-    ).all()
-    wanted = {row.id for row in rows}
-    found = views.visits(conn, among=appointment.c.id.in_([row.appointment_id for row in rows]))
-    return [line for line in views.lines(conn, found) if line.message.id in wanted]
+    )
+    return views.lines_among(conn, message.c.id.in_(chosen))
 
 
 def troubled(
@@ -122,8 +123,7 @@ def troubled(
         .order_by(func.min(message.c.truth_starts_at), message.c.appointment_id)
         .limit(limit)
     )
-    ids = list(conn.execute(chosen).scalars())
-    return views.visits(conn, among=appointment.c.id.in_(ids))
+    return views.visits(conn, among=appointment.c.id.in_(chosen))
 
 
 def unreachable(
@@ -133,7 +133,7 @@ def unreachable(
     people = select(contact.c.id).where(
         contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
     )
-    ids = conn.execute(
+    chosen = (
         select(appointment.c.id)
         .where(
             appointment.c.clinic_id == clinic_id,
@@ -144,8 +144,8 @@ def unreachable(
         )
         .order_by(appointment.c.starts_at)
         .limit(limit)
-    ).scalars()
-    return views.visits(conn, among=appointment.c.id.in_(list(ids)))
+    )
+    return views.visits(conn, among=appointment.c.id.in_(chosen))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,13 +190,13 @@ def search(conn: Connection, clinic_id: int, wanted: Wanted, limit: int) -> list
             and_(appointment.c.starts_at == at, appointment.c.id > last),
         )
         among += [appointment.c.starts_at >= at, later]
-    ids = conn.execute(
+    chosen = (
         select(appointment.c.id)
         .where(*among)
         .order_by(appointment.c.starts_at, appointment.c.id)
         .limit(limit)
-    ).scalars()
-    found = views.visits(conn, among=appointment.c.id.in_(list(ids)))
+    )
+    found = views.visits(conn, among=appointment.c.id.in_(chosen))
     return sorted(found, key=lambda visit: (visit.starts_at, visit.id))
 
 
@@ -260,60 +260,77 @@ class Person:
 
 def people_of(conn: Connection, visit_ids: Sequence[int]) -> dict[int, list[Person]]:
     """Return the present contacts of each visit's patient."""
+    said_no = (opt_out.c.clinic_id == appointment.c.clinic_id) & opt_out.c.address.in_(
+        [contact.c.phone, contact.c.email]
+    )
     rows = conn.execute(
-        select(appointment.c.id.label("visit_id"), contact, appointment.c.clinic_id)
+        select(
+            appointment.c.id.label("visit_id"),
+            contact,
+            consent.c.channel,
+            consent.c.status,
+            opt_out.c.address,
+        )
+        .select_from(appointment)
         .join(contact, contact.c.patient_id == appointment.c.patient_id)
+        .outerjoin(consent, consent.c.contact_id == contact.c.id)
+        .outerjoin(opt_out, said_no)
         .where(appointment.c.id.in_(list(visit_ids)), contact.c.removed_at.is_(None))
         .order_by(contact.c.id)
     ).all()
-    wishes: dict[int, dict[str, str]] = {}
-    chosen = consent.c.contact_id.in_([row.id for row in rows])
-    for row in conn.execute(select(consent).where(chosen)):
-        wishes.setdefault(row.contact_id, {})[row.channel] = row.status
-    addresses = [a for row in rows for a in (row.phone, row.email) if a]
-    out = conn.execute(
-        select(opt_out.c.clinic_id, opt_out.c.address).where(
-            opt_out.c.clinic_id.in_({row.clinic_id for row in rows}),
-            opt_out.c.address.in_(addresses),
-        )
-    )
-    gone = {(row.clinic_id, row.address) for row in out}
-    found: dict[int, list[Person]] = {visit_id: [] for visit_id in visit_ids}
+    wishes: dict[int, dict[str, str]] = {row.id: {} for row in rows}
+    stopped: dict[int, set[str]] = {row.id: set() for row in rows}
     for row in rows:
-        stopped = frozenset(a for a in (row.phone, row.email) if a and (row.clinic_id, a) in gone)
-        found[row.visit_id].append(
-            Person(
-                row.id,
-                row.role,
-                row.phone,
-                row.email,
-                row.language,
-                wishes.get(row.id, {}),
-                stopped,
-            )
+        if row.channel:
+            wishes[row.id][row.channel] = row.status
+        if row.address:
+            stopped[row.id].add(row.address)
+    found: dict[int, list[Person]] = {visit_id: [] for visit_id in visit_ids}
+    for (visit_id, _), row in {(row.visit_id, row.id): row for row in rows}.items():
+        out = frozenset(stopped[row.id])
+        found[visit_id].append(
+            Person(row.id, row.role, row.phone, row.email, row.language, wishes[row.id], out)
         )
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """The last try to hand a message over: with which template, and the digest of its text."""
+    """The last try to hand a message over: the digest of its text, and what it was filled in from.
 
-    message_id: int
-    template_version: str
+    `sources` has one template, unless two languages have the same text.
+    """
+
     body_digest: str
     started_at: datetime
-    segments: int | None
+    sources: tuple[Source, ...]
 
 
 def handed(conn: Connection, message_ids: Sequence[int]) -> dict[int, Handed]:
     """Return the last attempt of each of these messages that has one."""
-    rows = conn.execute(
-        select(attempt).where(attempt.c.message_id.in_(list(message_ids))).order_by(attempt.c.id)
+    of_it = (template_version.c.channel == message.c.channel) & (
+        template_version.c.version == attempt.c.template_version
     )
-    return {
-        row.message_id: Handed(
-            row.message_id, row.template_version, row.body_digest, row.started_at, row.segments
+    rows = conn.execute(
+        select(
+            attempt.c.id,
+            attempt.c.message_id,
+            attempt.c.body_digest,
+            attempt.c.started_at,
+            template_version,
         )
-        for row in rows
+        .join(message, message.c.id == attempt.c.message_id)
+        .outerjoin(template_version, of_it)
+        .where(attempt.c.message_id.in_(list(message_ids)))
+        .order_by(attempt.c.id)
+    ).all()
+    last = {row.message_id: row for row in rows}
+    sources: dict[int, list[Source]] = {row.id: [] for row in last.values()}
+    for row in rows:
+        if row.source is not None and row.id in sources:
+            channel = Channel(row.channel)
+            sources[row.id].append(Source(row.language, row.name, channel, row.source, row.version))
+    return {
+        message_id: Handed(row.body_digest, row.started_at, tuple(sources[row.id]))
+        for message_id, row in last.items()
     }

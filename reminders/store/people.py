@@ -1,11 +1,11 @@
 """The people of a visit as staff see and change them: addresses masked by whoever shows them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, Row, and_, select, update
 
 from reminders.domain.appointment import OwnLogin
 from reminders.domain.contact import Channel, Role, Wishes
@@ -54,37 +54,45 @@ def patient_of(conn: Connection, visit_id: int) -> Patient:
 
     A confirmation of another time than the visit's is none.
     """
-    row = conn.execute(
+    present = and_(contact.c.patient_id == patient.c.id, contact.c.removed_at.is_(None))
+    rows = conn.execute(
         select(
-            patient.c.id,
+            contact,
+            consent,
+            patient.c.id.label("whose"),
             patient.c.own_login,
             appointment.c.starts_at,
             appointment.c.confirmed_at,
             appointment.c.confirmed_by,
             appointment.c.confirmed_starts_at,
         )
-        .join(appointment, appointment.c.patient_id == patient.c.id)
+        .select_from(appointment)
+        .join(patient, patient.c.id == appointment.c.patient_id)
+        .outerjoin(contact, present)
+        .outerjoin(consent, consent.c.contact_id == contact.c.id)
         .where(appointment.c.id == visit_id)
-    ).one()
-    holds = row.confirmed_starts_at == row.starts_at
+        .order_by(contact.c.id)
+    ).all()
+    one = rows[0]
+    holds = one.confirmed_starts_at == one.starts_at
     return Patient(
-        row.id,
-        OwnLogin(row.own_login),
-        row.confirmed_at if holds else None,
-        row.confirmed_by if holds else None,
-        _people(conn, row.id),
+        one.whose,
+        OwnLogin(one.own_login),
+        one.confirmed_at if holds else None,
+        one.confirmed_by if holds else None,
+        _people(rows),
     )
 
 
-def _people(conn: Connection, patient_id: int) -> tuple[Person, ...]:
-    chosen = and_(contact.c.patient_id == patient_id, contact.c.removed_at.is_(None))
+def _people(rows: Sequence[Row[tuple[object, ...]]]) -> tuple[Person, ...]:
+    """Return the contacts of rows that have one for each channel somebody has spoken of."""
     words: dict[int, dict[Channel, Word]] = defaultdict(dict)
-    for row in conn.execute(
-        select(consent).join(contact, contact.c.id == consent.c.contact_id).where(chosen)
-    ):
-        words[row.contact_id][Channel(row.channel)] = Word(
-            row.status, row.source, row.template_version, row.recorded_at, row.informed_at
-        )
+    for row in rows:
+        if row.channel is not None:
+            words[row.id][Channel(row.channel)] = Word(
+                row.status, row.source, row.template_version, row.recorded_at, row.informed_at
+            )
+    once = {row.id: row for row in rows if row.id is not None}
     return tuple(
         Person(
             row.id,
@@ -95,7 +103,7 @@ def _people(conn: Connection, patient_id: int) -> tuple[Person, ...]:
             wishes_of(row),
             words[row.id],
         )
-        for row in conn.execute(select(contact).where(chosen).order_by(contact.c.id))
+        for row in once.values()
     )
 
 

@@ -39,14 +39,6 @@ def _latest() -> Select[tuple[object, ...]]:
     return select(ranked).where(ranked.c.place == 1)
 
 
-def of_version(conn: Connection, channel: str, version: str) -> list[Source]:
-    """Return the templates of one version: one, unless two languages have the same text."""
-    rows = conn.execute(
-        select(template_version).where(_T.channel == channel, _T.version == version)
-    )
-    return [Source(r.language, r.name, Channel(r.channel), r.source, r.version) for r in rows]
-
-
 @dataclass(frozen=True, slots=True)
 class Approval:
     """A version to be sent from now on. `changes_meaning`: it says something else than the last."""

@@ -134,18 +134,31 @@ def find_session(
     conn: Connection, token_hash: str, now: datetime, seen_since: datetime
 ) -> Session | None:
     """Return the session of this token, if it was used after `seen_since` and has not ended."""
-    row = conn.execute(
-        select(session.c.id, session.c.seen_at, user.c.login)
+    rows = conn.execute(
+        select(
+            user,
+            session.c.id.label("session_id"),
+            session.c.seen_at,
+            membership.c.role,
+            clinic.c.key.label("clinic_key"),
+        )
+        .select_from(session)
         .join(user, user.c.id == session.c.user_id)
+        .outerjoin(membership, membership.c.user_id == user.c.id)
+        .outerjoin(clinic, clinic.c.id == membership.c.clinic_id)
         .where(
             session.c.token_hash == token_hash,
             session.c.expires_at > now,
             session.c.seen_at > seen_since,
             user.c.disabled_at.is_(None),
         )
-    ).first()
-    account = find(conn, row.login) if row else None
-    return Session(row.id, row.seen_at, account) if row and account else None
+    ).all()
+    if not rows:
+        return None
+    one = rows[0]
+    roles = {row.clinic_key or ALL_CLINICS: Role(row.role) for row in rows if row.role}
+    account = Account(one.id, one.login, one.language, roles, one.created_at, one.disabled_at)
+    return Session(one.session_id, one.seen_at, account)
 
 
 def touch_session(conn: Connection, session_id: int, now: datetime) -> None:

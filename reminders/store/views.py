@@ -1,12 +1,13 @@
 """What people ask of the database: a visit, what goes out when, what needs a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     Select,
     and_,
     func,
@@ -129,22 +130,34 @@ def visits(
 def lines(conn: Connection, found: Sequence[Visit]) -> list[Line]:
     """Return the messages of these visits, by due time."""
     by_id = {visit.id: visit for visit in found}
-    rows = conn.execute(
+    rows = conn.execute(_lines().where(message.c.appointment_id.in_(list(by_id))))
+    return [_line(row, by_id) for row in rows]
+
+
+def lines_among(conn: Connection, among: ColumnElement[bool]) -> list[Line]:
+    """Return these messages, by due time."""
+    rows = conn.execute(_lines().where(among)).all()
+    theirs = appointment.c.id.in_({row.appointment_id for row in rows})
+    by_id = {visit.id: visit for visit in visits(conn, among=theirs)}
+    return [_line(row, by_id) for row in rows]
+
+
+def _lines() -> Select[tuple[object, ...]]:
+    return (
         select(message, contact.c.role, contact.c.phone, contact.c.email)
         .join(contact, contact.c.id == message.c.contact_id)
-        .where(message.c.appointment_id.in_(list(by_id)))
         .order_by(message.c.due_at, message.c.id)
     )
-    return [
-        Line(
-            to_message(row),
-            by_id[row.appointment_id],
-            masked(row.role, row.phone if row.channel == "sms" else row.email),
-            row.covered_by,
-            row.sent_at,
-        )
-        for row in rows
-    ]
+
+
+def _line(row: Row[tuple[object, ...]], by_id: Mapping[int, Visit]) -> Line:
+    return Line(
+        to_message(row),
+        by_id[row.appointment_id],
+        masked(row.role, row.phone if row.channel == "sms" else row.email),
+        row.covered_by,
+        row.sent_at,
+    )
 
 
 def masked(role: str, address: str | None) -> str:
@@ -263,17 +276,13 @@ def health(conn: Connection, now: datetime) -> Health:
 
 def lines_after(conn: Connection, clinic_key: str, after: int, limit: int) -> list[Line]:
     """Return a clinic's messages made after the one with this id, in the order they were made."""
-    rows = conn.execute(
-        select(message.c.id, message.c.appointment_id)
+    chosen = (
+        select(message.c.id)
         .join(appointment, appointment.c.id == message.c.appointment_id)
         .join(clinic, clinic.c.id == appointment.c.clinic_id)
         .where(clinic.c.key == clinic_key, message.c.id > after)
         .order_by(message.c.id)
         .limit(limit)
-    ).all()
-    wanted = {row.id for row in rows}
-    among = appointment.c.id.in_({row.appointment_id for row in rows})
-    found = lines(conn, visits(conn, clinic_key, among=among))
-    return sorted(
-        (line for line in found if line.message.id in wanted), key=lambda line: line.message.id
     )
+    found = lines_among(conn, message.c.id.in_(chosen))
+    return sorted(found, key=lambda line: line.message.id)

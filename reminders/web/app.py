@@ -52,7 +52,7 @@ def create_app(runtime: Runtime, wake: Callable[[], None] | None = None) -> Fast
     app.state.site = site
     app.state.templates = LoginTemplates(site)
     app.mount("/static", Assets(directory=STATIC), name="static")
-    app.mount(api.BASE, api.create_api(runtime, wake))
+    api.attach(app, runtime, wake)
     app.include_router(health.router)
     app.include_router(metrics.router)
     if runtime.config.web.hooks_port is None:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from reminders.domain.access import Scope
 from reminders.engine import accounts
-from reminders.web.api import BASE, create_api
+from reminders.web.api import BASE, attach
 from reminders.web.security import protect
 from tests.engine.clinic import Clinic, at
 
@@ -24,7 +24,7 @@ BOOKING: dict[str, Any] = {
 def serve(clinic: Clinic) -> FastAPI:
     """Return the web side with the API alone."""
     app = FastAPI(openapi_url=None)
-    app.mount(BASE, create_api(clinic.runtime))
+    attach(app, clinic.runtime)
     protect(app, clinic.runtime)
     return app
 
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_pointed_at(api: TestClient, change, pointer: str, code
 
 def test_a_reference_is_what_it_says(api: TestClient):
     """A reference that would be kept otherwise than it was sent is refused."""
-    for ref in ("%20B1", "'B1", "B1%E2%80%8B", '="B1"'):
+    for ref in ("a%0Ab", "%0A", "%20B1", "'B1", "B1%E2%80%8B", '="B1"'):
         refused = api.put(f"/appointments/{ref}", json=BOOKING)
         assert (refused.status_code, refused.json()["errors"][0]["place"]) == (422, "path")
 
@@ -210,7 +210,7 @@ def test_errors_have_one_form(clinic: Clinic, api: TestClient):
     answers = {
         404: [
             api.get("/nothing"), api.get("/appointments/none"), api.get("/appointments"),
-            api.get("/status/", follow_redirects=False), api.post("/a/b/c/d"),
+            api.get("/status/", follow_redirects=False), api.post("/a/b/c/d"), api.get("/a%0Ab"),
         ],
         405: [api.delete("/status"), api.delete("/appointments/B1"), api.post("/appointments/B1")],
         413: [api.put("/appointments/B1", content=b"{}", headers={"content-length": "99999999"})],

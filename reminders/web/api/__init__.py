@@ -1,5 +1,5 @@
-"""The JSON API for programs: `create_api` makes an application of its own, to be mounted."""
+"""The JSON API for programs: an application of its own, which `attach` puts below its path."""
 
-from reminders.web.api.app import BASE, create_api
+from reminders.web.api.app import BASE, attach, create_api
 
-__all__ = ["BASE", "create_api"]
+__all__ = ["BASE", "attach", "create_api"]

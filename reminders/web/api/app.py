@@ -1,5 +1,6 @@
 """The JSON API as an application of its own, and its OpenAPI document."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Mount, Route
+from starlette.types import ASGIApp
 
 from reminders.engine.runtime import Runtime
 from reminders.web.api.gate import Rates
@@ -57,6 +59,20 @@ def create_api(runtime: Runtime, wake: Callable[[], None] | None = None) -> Api:
     api.include_router(router)
     api.add_exception_handler(HTTPException, _refused)
     return api
+
+
+class Below(Mount):
+    """A mount that keeps all that is below its path, a line break in it too."""
+
+    def __init__(self, path: str, app: ASGIApp) -> None:
+        """Take where it is, and what answers there."""
+        super().__init__(path, app)
+        self.path_regex = re.compile(f"^{re.escape(path)}/(?P<path>.*)$", re.DOTALL)
+
+
+def attach(app: FastAPI, runtime: Runtime, wake: Callable[[], None] | None = None) -> None:
+    """Put the API below its path of an application."""
+    app.router.routes.append(Below(BASE, create_api(runtime, wake)))
 
 
 async def _refused(request: Request, error: Exception) -> Response:

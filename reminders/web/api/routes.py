@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Query, Response, Security
 from fastapi.security import HTTPBearer
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 
 from reminders.domain.access import Client
@@ -36,6 +37,15 @@ from reminders.web.api.models import (
 )
 
 T = TypeVar("T")
+
+
+class Text(PathConvertor):
+    """Any text in a path, line breaks too, which `path` leaves out."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("text", Text())
 
 LARGEST_ID = 2**63 - 1
 CREATED = 201
@@ -94,7 +104,7 @@ Ref = Annotated[
 
 
 @router.put(
-    "/appointments/{ref:path}",
+    "/appointments/{ref:text}",
     summary="Bring a booking",
     responses={CREATED: {"model": TakenOut, "description": "The booking is new."}},
 )
@@ -117,13 +127,13 @@ def put_appointment(call: Caller, ref: Ref, body: BookingIn, response: Response)
     return TakenOut(result=taken.category, appointment=shown)
 
 
-@router.get("/appointments/{ref:path}", summary="One booking and its messages")
+@router.get("/appointments/{ref:text}", summary="One booking and its messages")
 def get_appointment(call: Caller, ref: Ref) -> AppointmentOut:
     """Return a booking with each of its messages, and why one is not sent."""
     return call.shown(ref)
 
 
-@router.post("/appointments/{ref:path}/cancel", summary="Cancel a booking")
+@router.post("/appointments/{ref:text}/cancel", summary="Cancel a booking")
 def cancel_appointment(call: Caller, ref: Ref) -> AppointmentOut:
     """Cancel a booking; who was told of it is told. Doing it again changes nothing."""
     call.write(_cancel, call, ref)
@@ -135,7 +145,7 @@ def _cancel(conn: Connection, call: Call, ref: str) -> None:
         desk.cancel(conn, call.runtime, call.clinic, [ref], call.now)
 
 
-@router.post("/appointments/{ref:path}/move", summary="Give a booking another time")
+@router.post("/appointments/{ref:text}/move", summary="Give a booking another time")
 def move_appointment(call: Caller, ref: Ref, body: MoveIn) -> AppointmentOut:
     """Move a booking; who was told of it is told. A cancelled booking is not moved (409)."""
     start = read_start((body.starts_at,), call.zone)
