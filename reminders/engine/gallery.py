@@ -47,7 +47,8 @@ def wall(
     conn: Connection, runtime: Runtime, clinic: str, language: str, name: str, now: datetime
 ) -> Wall:
     """Return the approved texts of one name in one language, for each kind of reader."""
-    approved = [source for source in templates.approved(conn) if source.language == language]
+    everything = templates.approved(conn)
+    approved = [source for source in everything if source.language == language]
     there = {source.name for source in approved}
     names = [known for known in NAMES if known in there]
     names += sorted(there - set(names))
@@ -57,7 +58,7 @@ def wall(
         name = names[0]
     chosen = [source for source in approved if source.name == name]
     sms, email, findings = _hung(runtime, clinic, chosen, now)
-    waiting = len(approval.waiting(conn, runtime))
+    waiting = len(approval.still_waiting(runtime, everything))
     return Wall(language, name, tuple(names), sms, email, findings, waiting)
 
 

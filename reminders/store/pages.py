@@ -178,11 +178,7 @@ def search(conn: Connection, clinic_id: int, wanted: Wanted, limit: int) -> list
     if wanted.address is not None:
         among.append(appointment.c.patient_id.in_(_people_at(conn, clinic_id, wanted.address)))
     if wanted.states:
-        said = select(message.c.id).where(
-            message.c.appointment_id == appointment.c.id,
-            message.c.state.in_([state.value for state in wanted.states]),
-        )
-        among.append(said.exists())
+        among.append(_with_message(wanted))
     if wanted.after is not None:
         at, last = wanted.after
         later = or_(
@@ -198,6 +194,24 @@ def search(conn: Connection, clinic_id: int, wanted: Wanted, limit: int) -> list
     )
     found = views.visits(conn, among=appointment.c.id.in_(chosen))
     return sorted(found, key=lambda visit: (visit.starts_at, visit.id))
+
+
+def _with_message(wanted: Wanted) -> ColumnElement[bool]:
+    """Tell whether a message of the visit as it is now is in one of the wanted states."""
+    own = select(message.c.id).where(
+        message.c.appointment_id == appointment.c.id,
+        message.c.version == appointment.c.version,
+        message.c.state.in_([state.value for state in wanted.states]),
+    )
+    if wanted.since is None or wanted.until is None or not set(wanted.states) <= set(MISSED):
+        return own.exists()
+    # Rare, with an index of its own: looking through the visits of a month for them is slow.
+    troubled = select(message.c.appointment_id).where(
+        text(TROUBLE),
+        message.c.truth_starts_at >= wanted.since,
+        message.c.truth_starts_at < wanted.until,
+    )
+    return and_(appointment.c.id.in_(troubled), own.exists())
 
 
 def _people_at(conn: Connection, clinic_id: int, address: str) -> list[int]:

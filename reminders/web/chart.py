@@ -1,5 +1,6 @@
 """The chart of messages by hour, as SVG that the page's own style dresses."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,12 +16,22 @@ sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, pygal.PluginIm
 
 WIDTH, HEIGHT = 720, 190
 EVERY = 3
+REMEMBERED = 32
 HEADROOM = 1.1
 DRAWN = frozenset({"g", "path", "rect", "text"})
 
 
 def by_hour(hours: Sequence[Hour], labels: Sequence[str], names: Sequence[str]) -> Markup:
     """Return stacked bars: what went, what is planned, what did not arrive."""
+    numbers = tuple((hour.reached, hour.planned, hour.missed) for hour in hours)
+    return _drawn(numbers, tuple(labels), tuple(names))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _drawn(
+    numbers: tuple[tuple[int, int, int], ...], labels: tuple[str, ...], names: tuple[str, ...]
+) -> Markup:
+    """Draw once what every open page asks for anew each few seconds."""
     chart = pygal.StackedBar(
         width=WIDTH,
         height=HEIGHT,
@@ -38,16 +49,12 @@ def by_hour(hours: Sequence[Hour], labels: Sequence[str], names: Sequence[str]) 
         min_scale=2,
         max_scale=4,
         formatter=lambda number: f"{number:.0f}",
-        range=(0, max(4, *(_sum(hour) for hour in hours)) * HEADROOM),
+        range=(0, max(4, *map(sum, numbers)) * HEADROOM),
     )
     chart.x_labels = list(labels)
-    for name, attribute in zip(names, ("reached", "planned", "missed"), strict=True):
-        chart.add(name, [getattr(hour, attribute) for hour in hours])
+    for name, bars in zip(names, zip(*numbers, strict=True), strict=True):
+        chart.add(name, list(bars))
     return _dressed(chart.render_tree())
-
-
-def _sum(hour: Hour) -> int:
-    return hour.reached + hour.planned + hour.missed
 
 
 def _dressed(svg: ET.Element) -> Markup:

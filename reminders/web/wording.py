@@ -12,6 +12,9 @@ from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
 from reminders.web.language import N_, Speaking
 
+LETTERS = 256
+"""So many emails are remembered as HTML: the pages of texts show dozens, the same for everybody."""
+
 RULES: Mapping[str, str] = {
     "booked": N_("Confirmation"),
     "moved": N_("New time"),
@@ -110,6 +113,7 @@ def problem(one: ProblemLine, speaking: Speaking) -> str:
     return name(PROBLEMS, one.code, speaking)
 
 
+@functools.lru_cache(maxsize=LETTERS)
 def letter(text: str) -> Markup:
     """Return Markdown as HTML. Markup in the text itself is escaped, and nothing is loaded."""
     return Markup(_markdown().render(text))  # noqa: S704 - the parser escapes all HTML
