@@ -19,7 +19,7 @@ from reminders.message.context import Context, Facts, make_context
 from reminders.message.html import escape_value, to_html, to_plain
 from reminders.message.sms import repair
 from reminders.message.sources import CALENDAR, HEAD, NOTE, SUBJECT
-from reminders.message.syntax import environment, file_name, place, without_notes
+from reminders.message.syntax import environment, file_name, place, uses, without_notes
 
 FAULTS = (
     jinja2.TemplateError,
@@ -71,9 +71,8 @@ class Library:
         return next((source for source in found if source is not None), None)
 
     def mentions(self, name: str) -> bool:
-        """Tell whether any template may use this name, so that its value can change a text."""
-        word = re.compile(rf"(?<![\w.]){re.escape(name)}\b")
-        return any(word.search(source.text) for source in self._sources.values())
+        """Tell whether any template may use this value, so that it can change a text."""
+        return any(uses(source.text, name) for source in self._sources.values())
 
     def language_for(self, name: str, channel: Channel, wished: str | None) -> str | None:
         """Return the wished language if this template is there in it, else the only one it has."""

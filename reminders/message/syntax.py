@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from reminders.domain.contact import Channel
@@ -90,6 +90,16 @@ _PLAIN = environment(lambda value: value)
 def parse(text: str) -> nodes.Template:
     """Return a template's syntax tree. Raise jinja2.TemplateSyntaxError."""
     return _PLAIN.parse(without_notes(text))
+
+
+def uses(text: str, name: str) -> bool:
+    """Tell whether a template's text depends on a value; one that cannot be read may."""
+    if not re.search(rf"\b{re.escape(name)}\b", text):
+        return False
+    try:
+        return name in meta.find_undeclared_variables(parse(text))
+    except TemplateSyntaxError:
+        return True
 
 
 @functools.lru_cache(maxsize=4096)
