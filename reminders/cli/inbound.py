@@ -22,10 +22,10 @@ from reminders.cli.visits import told
 from reminders.config import Config
 from reminders.domain.reasons import Reason
 from reminders.engine import attention, inbound
-from reminders.errors import NotFoundError, UsageError
+from reminders.engine.attention import Written
+from reminders.errors import UsageError
 from reminders.providers.base import Inbound
 from reminders.store import inbound as store
-from reminders.store.inbound import Answer
 from reminders.store.views import masked
 
 BY_HAND = "command line"
@@ -51,15 +51,16 @@ def list_all(
         since = runtime.clock.now() - timedelta(days=days) if days else None
         with runtime.database.reading() as conn:
             found = store.answers(conn, key, since=since)
-        read = [(answer, *attention.written(runtime, answer)) for answer in found]
+        read = attention.read_all(runtime, found)
     if as_json:
-        listed = [_json(config, *one) for one in read]
+        listed = [_json(config, one) for one in read]
         print_json({"count": len(listed), "answers": listed})
         return
-    say("\n".join([*(_text(config, *one) for one in read), f"{plural(len(read), 'answer')}."]))
+    say("\n".join([*(_text(config, one) for one in read), f"{plural(len(read), 'answer')}."]))
 
 
-def _json(config: Config, answer: Answer, number: str, words: str) -> dict[str, Any]:
+def _json(config: Config, one: Written) -> dict[str, Any]:
+    answer = one.answer
     zone = zone_of(config, answer.clinic)
     return {
         "id": answer.id,
@@ -67,10 +68,10 @@ def _json(config: Config, answer: Answer, number: str, words: str) -> dict[str, 
         "received_at": iso(answer.received_at, zone),
         "keyword": answer.keyword,
         "contact": masked(answer.role, answer.phone) if answer.role else None,
-        "from": number or None,
+        "from": one.number or None,
         "ref": answer.ref,
         "starts_at": iso(answer.starts_at, zone),
-        "text": words or None,
+        "text": one.words or None,
         "reply": answer.reply,
         "reason": answer.reason,
         "handled_at": iso(answer.handled_at, zone),
@@ -78,13 +79,14 @@ def _json(config: Config, answer: Answer, number: str, words: str) -> dict[str, 
     }
 
 
-def _text(config: Config, answer: Answer, number: str, words: str) -> str:
+def _text(config: Config, one: Written) -> str:
+    answer = one.answer
     zone = zone_of(config, answer.clinic)
-    who = masked(answer.role, answer.phone) if answer.role else number or "unknown number"
+    who = masked(answer.role, answer.phone) if answer.role else one.number or "unknown number"
     parts = [str(answer.id), local(answer.received_at, zone), answer.keyword.upper(), who]
     lines = [indented("  ".join([*parts, *([answer.ref] if answer.ref else [])]), 0)]
-    if words:
-        lines.append(indented(words, 4))
+    if one.words:
+        lines.append(indented(one.words, 4))
     if answer.reason and answer.handled_at is None:
         lines.append(indented(told(Reason(answer.reason)), 4))
     return "\n".join(lines)
@@ -164,8 +166,7 @@ def done(
         now = runtime.clock.now()
         with runtime.database.transaction() as conn:
             for answer in answers:
-                if not store.finish(conn, answer, runtime.actor, now):
-                    raise NotFoundError(f"There is no answer {answer} that waits.")
+                attention.finish(conn, runtime, None, answer, now)
     if as_json:
         print_json({"done": answers})
     else:

@@ -38,9 +38,9 @@ KINDS = {
     "channel": "Nothing goes out on these channels",
     "call": "To phone: nothing has reached them",
     "unknown": "Not known whether it arrived: phone if it is urgent",
-    "answer": "Has written to us: 'reminders inbound done' ticks it off",
-    "login": "No login of their own that is known to work",
-    "inform": "Consented to texts that say something else now",
+    "answer": "Have written to us: 'inbound list' shows the words, 'inbound done' ticks them off",
+    "login": "No login of their own that is known to work: 'own-login' records the answer",
+    "inform": "Agreed to texts that say something else now: 'contact set --informed' records it",
     "problem": "Rows of files to correct",
 }
 

@@ -212,12 +212,12 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
         "The provider's answer was lost, so it is not known whether the message went. Phone if urgent.",  # noqa: E501 - one sentence
     ),
     Reason.NO_OWN_LOGIN: (
-        "Patienten behöver ett eget e-id vid besöket, och det är inte bekräftat att det finns. Fråga, och anteckna svaret med 'reminders own-login'.",  # noqa: E501 - what to do, in one place
-        "The patient needs an e-ID of their own at the visit, and it is not confirmed that there is one. Ask, and record the answer with 'reminders own-login'.",  # noqa: E501 - what to do, in one place
+        "Patienten behöver ett eget e-id vid besöket, och det är inte bekräftat att det finns. Fråga, och anteckna svaret.",  # noqa: E501 - what to do, in one place
+        "The patient needs an e-ID of their own at the visit, and it is not confirmed that there is one. Ask, and record the answer.",  # noqa: E501 - what to do, in one place
     ),
     Reason.CONSENT_OUTDATED: (
-        "Meddelandena säger något annat nu än när samtycket gavs. Berätta det, och anteckna med 'reminders contact set --informed'. Meddelanden skickas som förut.",  # noqa: E501 - what to do, in one place
-        "The messages say something else now than when consent was given. Tell them, and record it with 'reminders contact set --informed'. Messages go on as before.",  # noqa: E501 - what to do, in one place
+        "Meddelandena säger något annat nu än när samtycket gavs. Berätta det, och anteckna att det är gjort. Meddelanden skickas som förut.",  # noqa: E501 - what to do, in one place
+        "The messages say something else now than when consent was given. Tell them, and record that it is done. Messages go on as before.",  # noqa: E501 - what to do, in one place
     ),
     Reason.WROTE_STOP: (
         "Har svarat STOPP: numret får inga fler SMS, för något barn. Ring i stället.",
@@ -240,12 +240,12 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
         "Answered NO. Nothing is cancelled: get in touch, and cancel or move the visit.",
     ),
     Reason.WROTE_OTHER: (
-        "Har skrivit något som en person behöver läsa: 'reminders inbound list'.",
-        "Has written something that a person needs to read: 'reminders inbound list'.",
+        "Har skrivit något som en person behöver läsa.",
+        "Has written something that a person needs to read.",
     ),
     Reason.WROTE_UNKNOWN: (
-        "Ett nummer som inte finns hos någon patient har skrivit, och har inte fått något svar: 'reminders inbound list'.",  # noqa: E501 - one sentence
-        "A number that no patient has wrote to us, and got no answer: 'reminders inbound list'.",
+        "Ett nummer som inte finns hos någon patient har skrivit, och har inte fått något svar.",
+        "A number that no patient has wrote to us, and got no answer.",
     ),
 }
 """Each reason in Swedish and in English."""

@@ -1,7 +1,7 @@
 """Templates and their approval: the engine sends the last approved version of each."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,13 +102,13 @@ def approve(
     Messages held back because a template could not be filled in are planned again.
     """
     items = choose(conn, runtime, languages)
-    approve_these(
-        conn,
-        [Approval(one.source, changes_meaning and one.approved is not None) for one in items],
-        actor,
-        now,
-    )
+    approve_these(conn, approvals(items, changes_meaning=changes_meaning), actor, now)
     return [item.source for item in items]
+
+
+def approvals(items: Iterable[Waiting], *, changes_meaning: bool) -> list[Approval]:
+    """Return what is approved of these; a text that is new has no meaning to change."""
+    return [Approval(one.source, changes_meaning and one.approved is not None) for one in items]
 
 
 def approve_these(

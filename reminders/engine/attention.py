@@ -1,27 +1,33 @@
 """What needs a person though no message failed: answers, logins, consents to older texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from reminders.config_rules import parse_duration
-from reminders.domain.appointment import age_at
+from reminders.domain.appointment import OwnLogin, age_at
+from reminders.domain.contact import Channel, Consent
 from reminders.domain.reasons import Reason
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.engine.sealing import unseal
+from reminders.errors import NotFoundError
 from reminders.store import consents, inbound, people
+from reminders.store.consents import Editions
 from reminders.store.database import Connection
 from reminders.store.inbound import Answer
-from reminders.store.views import CALL_AHEAD, masked
+from reminders.store.people import Patient
+from reminders.store.views import CALL_AHEAD, Visit, masked
 
 
 def items(conn: Connection, runtime: Runtime, clinic: str | None, now: datetime) -> list[Item]:
     """Return what has been written to us, whose login is not sure, and who has to hear more."""
-    return [
-        *_answers(conn, clinic),
-        *_logins(conn, runtime, clinic, now),
-        *_consents(conn, runtime, clinic, now),
-    ]
+    return [*_answers(conn, clinic), *to_ask(conn, runtime, clinic, now)]
+
+
+def to_ask(conn: Connection, runtime: Runtime, clinic: str | None, now: datetime) -> list[Item]:
+    """Return whose login is not sure, and who has to hear more: a word with them is enough."""
+    return [*_logins(conn, runtime, clinic, now), *_consents(conn, runtime, clinic, now)]
 
 
 def _answers(conn: Connection, clinic: str | None) -> Iterator[Item]:
@@ -37,16 +43,22 @@ def _logins(
     conn: Connection, runtime: Runtime, clinic: str | None, now: datetime
 ) -> Iterator[Item]:
     """Yield visits at which the patient needs a login that nobody has confirmed."""
-    for key, practice in runtime.practices.items():
+    for key in runtime.practices:
         if clinic not in {None, key}:
             continue
         until = now + parse_duration(runtime.clinic(key).check_login_before)
         for visit in people.visits_without_login(conn, key, now, until):
-            age = age_at(visit.birth_date, visit.starts_at, practice.zone)
-            of_age = age is not None and age >= practice.own_from_age
-            if of_age and visit.kind.casefold() in practice.video_kinds:
+            if needs_own_login(runtime, visit):
                 reason = Reason.NO_OWN_LOGIN.value
                 yield Item("login", key, visit.ref, visit.starts_at, None, reason, "")
+
+
+def needs_own_login(runtime: Runtime, visit: Visit) -> bool:
+    """Tell whether the patient has the age, at a video visit, for a login of their own."""
+    practice = runtime.practices[visit.clinic]
+    age = age_at(visit.birth_date, visit.starts_at, practice.zone)
+    of_age = age is not None and age >= practice.own_from_age
+    return of_age and visit.kind.casefold() in practice.video_kinds
 
 
 def _consents(
@@ -61,12 +73,75 @@ def _consents(
         if one.clinic not in runtime.config.clinics:
             continue
         editions = consents.editions(conn, runtime.clinic(one.clinic).languages)
-        written = editions.language(one.language, one.channel)
-        changed_at = changes.get((written or "", one.channel.value))
-        if changed_at is not None and changed_at > one.since:
+        if _outdated(editions, changes, one.language, one.channel, one.since):
             who = masked(one.role, one.address)
             reason = Reason.CONSENT_OUTDATED.value
             yield Item("inform", one.clinic, one.ref, one.starts_at, who, reason, "")
+
+
+def _outdated(
+    editions: Editions,
+    changes: Mapping[tuple[str, str], datetime],
+    language: str | None,
+    channel: Channel,
+    since: datetime,
+) -> bool:
+    """Tell whether the texts somebody reads have changed their meaning since they heard of them."""
+    written = editions.language(language, channel)
+    changed_at = changes.get((written or "", channel.value))
+    return changed_at is not None and changed_at > since
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What somebody wrote to us. `words` and a stranger's `number` are there while it waits."""
+
+    answer: Answer
+    number: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What there is to ask the people of a visit, and to tell them, and what they have written.
+
+    `to_inform` names the contacts who have to hear what the texts say now.
+    """
+
+    answers: tuple[Written, ...]
+    login: OwnLogin | None
+    to_inform: frozenset[int]
+
+
+def of_visit(conn: Connection, runtime: Runtime, visit: Visit, patient: Patient) -> Asked:
+    """Return all this of one visit. `login` is None where no login of their own is needed."""
+    return Asked(
+        read_all(runtime, inbound.of_visit(conn, visit.id)),
+        patient.own_login if needs_own_login(runtime, visit) else None,
+        _to_inform(conn, runtime, visit.clinic, patient),
+    )
+
+
+def read_all(runtime: Runtime, answers: Sequence[Answer]) -> tuple[Written, ...]:
+    """Return these answers with what was written, as far as it is kept."""
+    return tuple(Written(answer, *written(runtime, answer)) for answer in answers)
+
+
+def _to_inform(conn: Connection, runtime: Runtime, clinic: str, patient: Patient) -> frozenset[int]:
+    changes = consents.meaning_changes(conn)
+    if not changes:
+        return frozenset()
+    editions = consents.editions(conn, runtime.clinic(clinic).languages)
+    return frozenset(
+        person.id
+        for person in patient.people
+        for channel, word in person.words.items()
+        if word.status == Consent.GIVEN.value
+        and (person.phone if channel is Channel.SMS else person.email)
+        and _outdated(
+            editions, changes, person.language, channel, word.informed_at or word.recorded_at
+        )
+    )
 
 
 def written(runtime: Runtime, answer: Answer) -> tuple[str, str]:
@@ -75,3 +150,11 @@ def written(runtime: Runtime, answer: Answer) -> tuple[str, str]:
         return "", ""
     number, _, words = unseal(runtime.secret, answer.sealed).partition("\n")
     return number, words
+
+
+def finish(
+    conn: Connection, runtime: Runtime, clinic: str | None, answer_id: int, now: datetime
+) -> None:
+    """Tick an answer off: the words are deleted. Raise NotFoundError if it does not wait."""
+    if not inbound.finish(conn, answer_id, clinic, runtime.actor, now):
+        raise NotFoundError(f"There is no answer {answer_id} that waits.")

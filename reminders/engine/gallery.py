@@ -17,7 +17,6 @@ from reminders.message.samples import samples
 from reminders.message.sms import Measure, measure
 from reminders.store import templates
 from reminders.store.database import Connection
-from reminders.store.templates import Approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +145,16 @@ def _sample(runtime: Runtime, clinic: str, source: Source, now: datetime) -> Ren
 
 
 def approve(
-    conn: Connection, runtime: Runtime, language: str, name: str, channel: str, version: str,
+    conn: Connection,
+    runtime: Runtime,
+    identity: tuple[str, str, str, str],
     now: datetime,
-) -> None:  # fmt: skip
-    """Approve one text, if it still is the version that was shown."""
-    chosen = [
-        item.source
-        for item in approval.waiting(conn, runtime)
-        if item.source.identity == (language, name, channel, version)
-    ]
+    *,
+    changes_meaning: bool = False,
+) -> None:
+    """Approve one text, if it still is the version that was shown: `Source.identity`."""
+    chosen = [item for item in approval.waiting(conn, runtime) if item.source.identity == identity]
     if not chosen:
         raise NotFoundError("That text has been edited again, or approved. Look at it again.")
-    approval.approve_these(conn, [Approval(source) for source in chosen], runtime.actor, now)
+    approvals = approval.approvals(chosen, changes_meaning=changes_meaning)
+    approval.approve_these(conn, approvals, runtime.actor, now)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminders.engine import approval, calls
+from reminders.engine import approval, attention, calls
+from reminders.engine.attention import Written
 from reminders.engine.calls import Call
 from reminders.engine.runtime import Runtime
 from reminders.errors import TemplateError
-from reminders.store import clinics, import_pages, keeping, ledger, pages, turns
+from reminders.store import clinics, import_pages, inbound, keeping, ledger, pages, turns
 from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
 from reminders.store.import_pages import ImportLine, ProblemLine
@@ -26,6 +27,8 @@ class Overview:
 
     held: bool
     channels: tuple[ClosedChannel, ...]
+    answers: tuple[Written, ...]
+    more_answers: bool
     calls: tuple[Call, ...]
     more_calls: bool
     problems: tuple[ProblemLine, ...]
@@ -37,9 +40,8 @@ class Overview:
     @property
     def all_well(self) -> bool:
         """Tell whether nothing needs a person."""
-        return not (
-            self.held or self.channels or self.calls or self.problems or self.templates_waiting
-        )
+        to_do = (self.channels, self.answers, self.calls, self.problems)
+        return not (self.held or any(to_do) or self.templates_waiting)
 
     @property
     def reached(self) -> int:
@@ -61,10 +63,13 @@ def today(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Ove
     """Return what there is to see of one clinic."""
     clinic_id = clinics.find_clinic_id(conn, clinic) or 0
     listed = calls.call_list(conn, clinic_id, now, SHOWN)
+    written = inbound.answers(conn, clinic, limit=SHOWN + 1)
     last = import_pages.imports_before(conn, clinic_id, None, 1)
     return Overview(
         held=keeping.get(conn, keeping.HELD) is not None,
         channels=tuple(c for c in clinics.closed_channels(conn) if c.clinic == clinic),
+        answers=attention.read_all(runtime, written[:SHOWN]),
+        more_answers=len(written) > SHOWN,
         calls=listed.waiting,
         more_calls=listed.more,
         problems=tuple(import_pages.open_problems(conn, clinic_id, SHOWN)),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminders.domain.state import State
-from reminders.engine import desk, wording
+from reminders.engine import attention, desk, wording
+from reminders.engine.attention import Asked
 from reminders.engine.desk import Shown
 from reminders.engine.runtime import Runtime
 from reminders.engine.wording import Words
@@ -55,10 +56,16 @@ class VisitPage:
     shown: Shown
     people: tuple[Person, ...]
     words: Mapping[int, Words]
+    asked: Asked
 
 
 def look_at(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetime) -> VisitPage:
     """Return a visit with its people, the texts of its messages, and why."""
     shown = desk.show(conn, runtime, clinic, ref, now)
     people = pages.people_of(conn, [shown.visit.id])[shown.visit.id]
-    return VisitPage(shown, tuple(people), wording.words_of(conn, runtime, shown, now))
+    return VisitPage(
+        shown,
+        tuple(people),
+        wording.words_of(conn, runtime, shown, now),
+        attention.of_visit(conn, runtime, shown.visit, shown.patient),
+    )

@@ -210,13 +210,27 @@ class Answer:
 
 
 def answers(
-    conn: Connection, clinic_key: str | None, *, since: datetime | None = None
+    conn: Connection,
+    clinic_key: str | None,
+    *,
+    since: datetime | None = None,
+    limit: int | None = None,
 ) -> list[Answer]:
     """Return what waits for staff, the oldest first; with `since`, all that has come since."""
-    query = _answers().order_by(inbound.c.received_at, inbound.c.id)
+    query = _answers().order_by(inbound.c.received_at, inbound.c.id).limit(limit)
     query = query.where(OPEN if since is None else inbound.c.received_at >= since)
     if clinic_key is not None:
         query = query.where(clinic.c.key == clinic_key)
+    return _listed(conn, query)
+
+
+def of_visit(conn: Connection, visit_id: int) -> list[Answer]:
+    """Return all that has been written about a visit, the oldest first."""
+    query = _answers().where(inbound.c.appointment_id == visit_id)
+    return _listed(conn, query.order_by(inbound.c.received_at, inbound.c.id))
+
+
+def _listed(conn: Connection, query: Select[tuple[object, ...]]) -> list[Answer]:
     return [
         Answer(
             row.id,
@@ -253,11 +267,16 @@ def _answers() -> Select[tuple[object, ...]]:
     )
 
 
-def finish(conn: Connection, answer_id: int, actor: str, now: datetime) -> bool:
-    """Tick a text off, and drop what was written; tell whether it was open."""
+def finish(
+    conn: Connection, answer_id: int, clinic_key: str | None, actor: str, now: datetime
+) -> bool:
+    """Tick a clinic's text off, and drop what was written; tell whether it was open."""
+    theirs = select(clinic.c.id)
+    if clinic_key is not None:
+        theirs = theirs.where(clinic.c.key == clinic_key)
     done = conn.execute(
         update(inbound)
-        .where(inbound.c.id == answer_id, OPEN)
+        .where(inbound.c.id == answer_id, inbound.c.clinic_id.in_(theirs), OPEN)
         .values(handled_at=now, handled_by=actor, sealed=None)
     )
     return done.rowcount == 1

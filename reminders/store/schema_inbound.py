@@ -28,6 +28,7 @@ inbound = Table(
     Column("handled_by", String(100)),
     UniqueConstraint("clinic_id", "provider", "provider_ref"),
     Index("ix_inbound_sender_key_received_at", "sender_key", "received_at"),
+    Index("ix_inbound_appointment_id", "appointment_id"),
     Index(
         "ix_inbound_open",
         "received_at",

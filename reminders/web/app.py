@@ -22,7 +22,17 @@ from reminders.web.here import show
 from reminders.web.language import known
 from reminders.web.security import User, csrf_field, protect, signed_in
 from reminders.web.site import STATIC, Site
-from reminders.web.views import calls, imports, settings, several, texts, today, visits, whatif
+from reminders.web.views import (
+    answers,
+    calls,
+    imports,
+    settings,
+    several,
+    texts,
+    today,
+    visits,
+    whatif,
+)
 
 log = structlog.get_logger()
 
@@ -33,6 +43,7 @@ PAGES = (
     several.router,
     imports.router,
     calls.router,
+    answers.router,
     texts.router,
     settings.router,
     whatif.router,

@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
 from reminders.config import ClinicConfig
+from reminders.domain.contact import Wishes
 from reminders.domain.reasons import Reason, sentence
 from reminders.engine.runtime import Runtime
 from reminders.intake.problems import Problem
@@ -177,6 +178,18 @@ class Here:
     def role(self, key: str) -> str:
         """Return what a role is called."""
         return wording.name(wording.ROLES, key, self.speaking)
+
+    def keyword(self, key: str) -> str:
+        """Return what somebody answered."""
+        return wording.name(wording.KEYWORDS, key, self.speaking)
+
+    def login(self, key: str) -> str:
+        """Return what is known of a patient's own login."""
+        return wording.name(wording.LOGINS, key, self.speaking)
+
+    def wishes(self, wishes: Wishes) -> list[str]:
+        """Return how a contact wants to be contacted, a sentence each."""
+        return wording.wishes(wishes, self.settings.eid.own_from_age, self.speaking)
 
     def person(self, one: Person | None) -> str:
         """Return who somebody is to the visit."""

@@ -15,6 +15,8 @@ NOTES: Mapping[str, str] = {
     "stopped": N_("Nothing more is sent to that address."),
     "started": N_("Messages may be sent to that address again."),
     "called": N_("Ticked off."),
+    "answered": N_("Ticked off. What was written is deleted."),
+    "recorded": N_("Recorded."),
     "uncalled": N_("Back on the list."),
     "approved": N_("The text is approved, and goes out from now on."),
     "imported": N_("The import is applied."),

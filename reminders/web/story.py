@@ -23,6 +23,11 @@ SENTENCES: Mapping[str, str] = {
     "contact_added": N_("A contact was added."),
     "stopped_contacting": N_("Messages to an address were stopped."),
     "started_contacting": N_("Messages to an address were let again."),
+    "contact_changed": N_("What a contact wishes was recorded."),
+    "own_login": N_("It was recorded whether there is a login of their own."),
+    "inbound": N_("Somebody wrote to us: %(keyword)s."),
+    "confirmed": N_("It was answered that they come."),
+    "answered": N_("It is answered: %(rule)s."),
     "called": N_("Ticked off on the call list by %(by)s."),
     "not_called": N_("Put back on the call list."),
     "planned": N_("%(rule)s, %(whom)s: planned for %(due)s."),
@@ -72,6 +77,7 @@ def _sentence(here: Here, entry: Entry, line: Line | None) -> Sentence:
         "rule": here.rule(str(entry.detail.get("rule") or _rule(line))),
         "whom": here.whom(line) if line else "",
         "due": here.moment(line.message.due_at) if line else "",
+        "keyword": here.keyword(str(entry.detail.get("keyword", ""))),
         "by": str(entry.detail.get("by", "")),
     }
     text = str(here.speaking.text(known, **values)) if known else entry.event.replace("_", " ")

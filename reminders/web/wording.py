@@ -7,6 +7,7 @@ import phonenumbers
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from reminders.domain.contact import Wishes
 from reminders.intake.problems import Problem
 from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
@@ -25,8 +26,27 @@ RULES: Mapping[str, str] = {
     "help": N_("Connection help"),
     "not_come": N_("We are waiting for you"),
     "confirmation": N_("Confirmation"),
+    "next_steps": N_("After the visit"),
+    "reply_stop": N_("Answer to STOP"),
+    "reply_start": N_("Answer to START"),
+    "reply_cancel": N_("Answer to NO"),
+    "reply_other": N_("Answer to other words"),
+}
+KEYWORDS: Mapping[str, str] = {
+    "stop": N_("STOP"),
+    "start": N_("START"),
+    "help": N_("HELP"),
+    "yes": N_("YES"),
+    "no": N_("NO"),
+    "other": N_("Wrote something else"),
+}
+LOGINS: Mapping[str, str] = {
+    "confirmed": N_("Yes, it works"),
+    "missing": N_("There is none"),
+    "unknown": N_("Not asked yet"),
 }
 CHANNELS: Mapping[str, str] = {"sms": N_("SMS"), "email": N_("Email")}
+PREFERS: Mapping[str, str] = {"sms": N_("Prefers SMS."), "email": N_("Prefers email.")}
 ROLES: Mapping[str, str] = {"patient": N_("Patient"), "guardian": N_("Guardian")}
 STATES: Mapping[str, str] = {
     "planned": N_("Planned"),
@@ -106,6 +126,25 @@ def person(one: Person | None, speaking: Speaking) -> str:
     return name(ROLES, one.role, speaking) if one else str(speaking.text("Nobody is known"))
 
 
+def wishes(of: Wishes, age: int, speaking: Speaking) -> list[str]:
+    """Return how somebody wants to be contacted, a sentence each."""
+    said = []
+    if of.prefers:
+        said.append(speaking.text(PREFERS[of.prefers.value]))
+    if of.no_sms:
+        hours = f"{of.no_sms.start:%H:%M}-{of.no_sms.end:%H:%M}"
+        said.append(speaking.text("Wants no SMS %(hours)s.", hours=hours))
+    if of.from_13 is True:
+        said.append(
+            speaking.text("Is contacted also when the patient is %(age)s or older.", age=age)
+        )
+    if of.from_13 is False:
+        said.append(
+            speaking.text("Is not contacted when the patient is %(age)s or older.", age=age)
+        )
+    return [str(one) for one in said]
+
+
 def problem(one: ProblemLine, speaking: Speaking) -> str:
     """Return what is wrong with a row: in English as the reader of files says it."""
     if speaking.language == "en" or one.code not in PROBLEMS:
@@ -165,6 +204,7 @@ SAID = (
     N_("That contact is no longer there. Look at the visit again."),
     N_("That address is no longer the visit's. Look at the visit again."),
     N_("The patient's identity is protected: no contact is kept. Phone instead."),
+    N_("Say whether there is a login of their own."),
     N_("Say whether the person is the patient or a guardian."),
     N_("That row is no longer there. Look at the file's difference again."),
     N_("That text has been edited again, or approved. Look at it again."),
@@ -200,6 +240,8 @@ READERS = (
     N_("booked late"),
 )
 ACTS: Mapping[str, str] = {
+    "contact_changed": N_("Recorded what a contact wishes"),
+    "own_login": N_("Recorded whether there is a login"),
     "called": N_("Ticked somebody off on the call list"),
     "not_called": N_("Put somebody back on the call list"),
     "moved_by_hand": N_("Moved a visit"),

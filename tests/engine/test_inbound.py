@@ -293,8 +293,8 @@ def test_words_are_sealed_and_gone_when_done(clinic: Clinic) -> None:
         [answer] = store.answers(conn, "internet")
         assert answer.sealed is not None
         assert b"byta" not in answer.sealed
-        assert store.finish(conn, answer.id, "anna", clinic.clock.now())
-        assert not store.finish(conn, answer.id, "anna", clinic.clock.now())
+        assert store.finish(conn, answer.id, None, "anna", clinic.clock.now())
+        assert not store.finish(conn, answer.id, None, "anna", clinic.clock.now())
         assert conn.execute(select(schema_inbound.inbound.c.sealed)).scalar() is None
     assert items(clinic) == []
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from reminders.engine import calls
+from reminders.engine import attention, calls
 from reminders.store import clinics
 from reminders.store.database import Connection
 from reminders.web.here import Acting, AtClinic, Here
@@ -14,12 +14,15 @@ from reminders.web.security import page_router
 router = page_router(prefix="/c/{clinic}")
 
 Text = Annotated[str, Form(max_length=400)]
+MOST_ASKED = 100
 
 
 @router.get("/calls")
 async def call_list(here: AtClinic) -> HTMLResponse:
     """Show whom to phone."""
-    return here.page("calls.html", found=await here.read(_call_list, here))
+    found = await here.read(_call_list, here)
+    to_ask = await here.read(attention.to_ask, here.runtime, here.clinic, here.now)
+    return here.page("calls.html", found=found, to_ask=to_ask[:MOST_ASKED])
 
 
 def _call_list(conn: Connection, here: Here) -> calls.CallList:

@@ -1,5 +1,6 @@
 """Texts: every one as its readers see it, and approving a change."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Form, Query
@@ -33,8 +34,11 @@ async def waiting(here: AtClinic) -> HTMLResponse:
 
 @router.post("/texts/approve")
 async def approve(
-    here: Acting, language: Text = "", name: Text = "", channel: Text = "", version: Text = ""
-) -> RedirectResponse:
-    """Approve one version of one text."""
-    await here.write(gallery.approve, here.runtime, language, name, channel, version, here.now)
+    here: Acting, language: Text = "", name: Text = "", channel: Text = "", version: Text = "",
+    meaning: Text = "",
+) -> RedirectResponse:  # fmt: skip
+    """Approve one version of one text; `meaning`: it says something else than the last one."""
+    key = (language, name, channel, version)
+    approve_it = partial(gallery.approve, changes_meaning=bool(meaning))
+    await here.write(approve_it, here.runtime, key, here.now)
     return here.go("texts/waiting", "approved")

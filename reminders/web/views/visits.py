@@ -96,9 +96,16 @@ def _page(here: Here, found: search.VisitPage) -> HTMLResponse:
     order = sorted(
         found.shown.lines, key=lambda line: (_gone(line.message.state), line.message.due_at)
     )
+    patient = found.shown.patient
+    known = {person.id: person for person in patient.people}
+    by = known.get(patient.confirmed_by or 0)
     return here.page(
         "visit.html",
         visit=found.shown.visit,
+        asked=found.asked,
+        known=known,
+        confirmed_at=patient.confirmed_at,
+        confirmed_by=by.role.value if by else None,
         lines=order,
         words=found.words,
         people=found.people,
