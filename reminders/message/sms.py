@@ -40,6 +40,8 @@ class Measure:
 
 _ALONE = {Charset.GSM7: 160, Charset.UCS2: 70}
 _JOINED = {Charset.GSM7: 153, Charset.UCS2: 67}
+_LAST_UNIT = "\uffff"
+"""The last character that is one unit of UTF-16."""
 
 
 def repair(text: str) -> str:
@@ -77,11 +79,10 @@ def outside_gsm(text: str) -> list[str]:
 def measure(text: str) -> Measure:
     """Count a text's segments; an escape pair or a surrogate pair never straddles two."""
     if _ONLY_BASIC.fullmatch(text):
-        # Nearly every text: each character is one unit, and none can straddle two segments.
-        units, alone = len(text), _ALONE[Charset.GSM7]
-        joined = 1 if units <= alone else -(-units // _JOINED[Charset.GSM7])
-        return Measure(Charset.GSM7, units, joined)
+        return _even(Charset.GSM7, len(text))
     charset = Charset.UCS2 if outside_gsm(text) else Charset.GSM7
+    if charset is Charset.UCS2 and max(text) <= _LAST_UNIT:
+        return _even(charset, len(text))
     sizes = [_size(character, charset) for character in text]
     units = sum(sizes)
     if units <= _ALONE[charset]:
@@ -94,7 +95,13 @@ def measure(text: str) -> Measure:
     return Measure(charset, units, segments)
 
 
+def _even(charset: Charset, units: int) -> Measure:
+    """Measure nearly every text: each character is one unit, and none can straddle two segments."""
+    alone = units <= _ALONE[charset]
+    return Measure(charset, units, 1 if alone else -(-units // _JOINED[charset]))
+
+
 def _size(character: str, charset: Charset) -> int:
     if charset is Charset.GSM7:
         return 2 if character in _EXTENSION else 1
-    return 2 if ord(character) > 0xFFFF else 1  # noqa: PLR2004 - the end of one UTF-16 unit
+    return 2 if character > _LAST_UNIT else 1

@@ -87,8 +87,9 @@ def environment(show: Callable[[Any], Any]) -> ImmutableSandboxedEnvironment:
 _PLAIN = environment(lambda value: value)
 
 
+@functools.lru_cache(maxsize=512)
 def parse(text: str) -> nodes.Template:
-    """Return a template's syntax tree. Raise jinja2.TemplateSyntaxError."""
+    """Return a template's syntax tree, to look at alone. Raise jinja2.TemplateSyntaxError."""
     return _PLAIN.parse(without_notes(text))
 
 
