@@ -25,7 +25,7 @@ from reminders.store.ledger import Fact, write
 AT_ONCE = 4000
 """Bookings that are applied in one transaction: the write lock is held for well under a second."""
 
-PART = 1000
+PART = 500
 """Patients of a larger file that are applied in one transaction."""
 
 

@@ -19,7 +19,7 @@ from reminders.store import cases, clinics, plans, turns
 from reminders.store.database import Connection
 
 PLANNER = "planner"
-CHUNK = 1000
+CHUNK = 400
 """Visits planned in one transaction: so few that what falls due meanwhile need not wait."""
 
 KEPT_FOR_AFTER = timedelta(days=30)

@@ -9,6 +9,9 @@ from typing import BinaryIO
 from reminders.errors import RefusedFileError
 from reminders.intake.problems import ProblemCode, refuse
 
+LONGEST_LINE = 1 << 16
+"""Characters a line may have. A longer one is no row of bookings."""
+
 _CHUNK = 1 << 20
 _HEAD = 1 << 12
 
@@ -90,15 +93,33 @@ def _unmarked_utf16(head: bytes) -> str | None:
 
 
 def _first_undecodable(stream: BinaryIO, encoding: str) -> int | None:
-    """Return the 1-based line of the first byte that the codec cannot read, or None."""
+    """Return the 1-based line of the first byte that the codec cannot read, or None.
+
+    Raise RefusedFileError at a line that is far too long: gigabytes of it are not looked through.
+    """
     decoder = codecs.getincrementaldecoder(encoding)()
-    line = 1
+    line, since = 1, 0
     for chunk, final in _chunks(stream):
         try:
-            line += _line_ends(decoder.decode(chunk, final))
+            text = decoder.decode(chunk, final)
         except UnicodeDecodeError as error:
             return line + _line_ends(error.object[: error.start].decode(encoding, "ignore"))
+        ends = max(text.rfind("\n"), text.rfind("\r"))
+        since = since + len(text) if ends < 0 else len(text) - ends - 1
+        line += _line_ends(text)
+        if since > LONGEST_LINE:
+            raise line_too_long(line)
     return None
+
+
+def line_too_long(line: int) -> RefusedFileError:
+    """Return the error that refuses a file for a line that is no row."""
+    return refuse(
+        ProblemCode.TOO_LONG,
+        f"The line is longer than {LONGEST_LINE} characters. Is this a list of bookings, "
+        "one on each line?",
+        line,
+    )
 
 
 def _line_ends(text: str) -> int:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from reminders.errors import RefusedFileError
+from reminders.intake.encoding import LONGEST_LINE
 from reminders.intake.problems import ProblemCode, refuse
-from reminders.intake.table import LONGEST_LINE, Record
+from reminders.intake.table import Record
 
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0"

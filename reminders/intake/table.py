@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from reminders.errors import RefusedFileError
-from reminders.intake.encoding import detect_encoding
+from reminders.intake.encoding import LONGEST_LINE, detect_encoding, line_too_long
 from reminders.intake.problems import ProblemCode, refuse
-
-LONGEST_LINE = 1 << 16
-"""Characters a line may have. A longer one is no row of bookings."""
 
 LONGEST_RECORD = 200
 """Lines that one record may run over, inside quotation marks."""
@@ -93,12 +90,7 @@ class _Lines:
             raise _open_quote(self.record, self.number)
         self.ended = line.endswith(("\n", "\r"))
         if len(line) >= LONGEST_LINE and not self.ended:
-            raise refuse(
-                ProblemCode.TOO_LONG,
-                f"The line is longer than {LONGEST_LINE} characters. Is this a list of bookings, "
-                "one on each line?",
-                self.number,
-            )
+            raise line_too_long(self.number)
         if "\0" in line:
             raise refuse(
                 ProblemCode.NUL_CHARACTER,

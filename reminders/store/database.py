@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
 from reminders.errors import DatabaseError
+from reminders.store.writers import Writers
 
 try:
     from sqlcipher3 import dbapi2 as sqlcipher
@@ -46,10 +47,11 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
 class Database:
     """One database and its connections. `open_transactions` counts what is under way."""
 
-    def __init__(self, engine: Engine, *, encrypted: bool) -> None:
+    def __init__(self, engine: Engine, *, encrypted: bool, writers: Writers | None = None) -> None:
         self.engine = engine
         self.encrypted = encrypted
         self.open_transactions = 0
+        self._writers = writers
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,7 +61,9 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Yield a connection that may write; commit at the end, roll back on an exception."""
-        yield from self._connection(writing=True)
+        turn = self._writers.turn(BUSY_SECONDS) if self._writers else nullcontext()
+        with turn:
+            yield from self._connection(writing=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -133,7 +137,7 @@ def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:
         cursor.close()
 
     _begin_as_asked(engine)
-    return _checked(Database(engine, encrypted=encrypted))
+    return _checked(Database(engine, encrypted=encrypted, writers=Writers()))
 
 
 def _begin_as_asked(engine: Engine) -> None:

@@ -66,8 +66,10 @@ class Job:
 class Jobs:
     """The files of one process, and the one thread that reads them."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, plans: bool = True) -> None:
+        """Take whether imports are planned here: not where a sender in this process does it."""
         self._runtime = runtime
+        self._plans = plans
         self._thread = ThreadPoolExecutor(1, "web-import")
         self._jobs: OrderedDict[str, Job] = OrderedDict()
 
@@ -116,7 +118,8 @@ class Jobs:
         now = runtime.clock.now()
         importing.apply(runtime, job.staged, options, now, expected)
         job.step = Step.APPLIED
-        self._thread.submit(_plan, runtime)
+        if self._plans:
+            self._thread.submit(_plan, runtime)
 
     def throw_away(self, runtime: Runtime, job: Job) -> None:
         """Forget a file, and all that was staged of it."""
@@ -171,7 +174,7 @@ class Jobs:
 
 
 def _plan(runtime: Runtime) -> None:
-    """Plan what an import has changed, where no sender in this process does it at once."""
+    """Plan what an import has changed."""
     while runtime.in_transaction(planning.plan_pending, runtime, runtime.clock.now())[0]:
         pass
 

@@ -3,12 +3,15 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
+from reminders.errors import RefusedFileError
 from reminders.intake import table as table_module
-from reminders.intake.bookings import ProblemCode, read
-from reminders.intake.table import LONGEST_LINE, assumed_encoding
+from reminders.intake.bookings import Problem, ProblemCode, read
+from reminders.intake.encoding import LONGEST_LINE, detect_encoding
+from reminders.intake.table import assumed_encoding
 from tests.intake.helpers import (
     FILE,
     FORM,
@@ -87,6 +90,34 @@ def test_line_breaks_in_quotes() -> None:
 def test_no_newline_at_the_end() -> None:
     """The last row needs no newline when it is whole."""
     assert len(rows(FILE.rstrip("\n"))) == 1
+
+
+class EndlessLine(io.RawIOBase):
+    """Two gigabytes of one line, made as they are read; `given` counts them."""
+
+    size, given = 2 << 30, 0
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        self.place = self.size + place if whence == io.SEEK_END else place
+        return self.place
+
+    def read(self, size: int = -1) -> bytes:
+        """Return what is asked for; all of it would not fit."""
+        assert 0 <= size <= 1 << 20
+        self.given += size
+        return b"x" * size
+
+
+def test_a_line_of_two_gigabytes_is_not_read_to_its_end() -> None:
+    """A line without an end is refused after a small part of it."""
+    line = EndlessLine()
+    with pytest.raises(RefusedFileError) as found:
+        detect_encoding(cast("BinaryIO", line))
+    [problem] = found.value.problems
+    assert isinstance(problem, Problem)
+    assert problem.code is ProblemCode.TOO_LONG
+    assert line.given <= 2 << 20
 
 
 def test_trailing_blanks_are_fast() -> None:

@@ -1,10 +1,11 @@
 """Every page is for everybody: axe finds nothing, a keyboard is enough, a phone is wide enough."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.engine.clinic import at
 from tests.web.browsing import DESKTOP, PHONE, chromium, sign_in, window
@@ -15,6 +16,18 @@ PAGES = (
     "visit/B1019", "several?day=2026-12-01", "calls", "texts", "texts?language=en&name=moved",
     "texts/waiting", "settings", "more",
 )  # fmt: skip
+
+HOSTILE = "<script>window.struck=1</script><img src=x onerror='window.struck=1'>"
+HOSTILE_ROWS = f"""boknings-id;patient;starttid;besökstyp;behandlare;mobil;roll;status
+B9 {HOSTILE};P9 {HOSTILE};2026-12-05 10:00;Videobesök;{HOSTILE};070-174 06 91;patient;bokad
+B8 {HOSTILE};P8;2026-12-05 11:00;Videobesök;{HOSTILE};{HOSTILE};{HOSTILE};{HOSTILE}
+B7;P7;2026-12-05 11:00;{HOSTILE};A;070-174 06 92;patient;bokad
+"""
+HOSTILE_FILE: FilePayload = {
+    "name": f"{HOSTILE}.csv",
+    "mimeType": "text/csv",
+    "buffer": HOSTILE_ROWS.encode(),
+}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +86,31 @@ def test_axe_finds_nothing_in_a_difference(desk: Desk, browser: Browser) -> None
         assert _faults(page) == []
         page.set_viewport_size(PHONE)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_what_a_file_says_is_never_run(desk: Desk, browser: Browser) -> None:
+    """Markup and scripts in every cell of a file, and in its name, are shown as they are written."""
+    with window(browser) as page:
+        sign_in(page, desk.url)
+        page.goto(f"{desk.url}c/internet/import")
+        page.set_input_files("#file", files=[HOSTILE_FILE])
+        page.check("#older")
+        page.get_by_role("button", name="Läs filen").click()
+        expect(page.locator("#problems")).to_be_visible()
+        _only_shown(page, f"B8 {HOSTILE}")
+        page.get_by_role("button", name="Ja, läs in").click()
+        page.wait_for_url("**/import/*note=imported")
+        _only_shown(page, f"B8 {HOSTILE}")
+        desk.plan()
+        visit = quote(f"B9 {HOSTILE}", safe="")
+        for path in ("today", "visits?day=2026-12-05", "several?day=2026-12-05", f"visit/{visit}"):
+            page.goto(f"{desk.url}c/internet/{path}")
+            _only_shown(page, HOSTILE)
+
+
+def _only_shown(page: Page, text: str) -> None:
+    expect(page.locator("main")).to_contain_text(text)
+    assert page.evaluate("window.struck === undefined"), page.url
 
 
 def test_a_keyboard_is_enough(desk: Desk, browser: Browser) -> None:
