@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import insert, text
 
 from reminders.clock import SystemClock
-from reminders.config import Config, load_config
+from reminders.config import Config, example
 from reminders.engine import approval
 from reminders.engine.planning import check_rules, plan_pending
 from reminders.engine.runtime import Runtime
@@ -33,7 +33,7 @@ RULES = ("booked", "moved", "cancelled", "day_before", "fifteen_minutes", "help"
 
 def config(url: str, stub: int, in_flight: int, folder: Path, **changes: object) -> Config:
     """Return the example configuration, with its texts going to the stub as to Twilio."""
-    data = load_config(environ={}).model_dump(by_alias=True)
+    data = example().model_dump(by_alias=True)
     data["environment"] = "production"
     data["database"]["url"] = url
     data["delivery"]["in_flight"] = in_flight

@@ -285,7 +285,15 @@ def load_config(given: Path | None = None, environ: Mapping[str, str] | None = N
     Raise ConfigError naming the file, the key and what would be right.
     """
     environ = os.environ if environ is None else environ
-    path = find_config(given, environ)
+    return _read(find_config(given, environ), environ)
+
+
+def example() -> Config:
+    """Return the built-in example, whatever lies in this folder or stands in the environment."""
+    return _read(None, {})
+
+
+def _read(path: Path | None, environ: Mapping[str, str]) -> Config:
     name = str(path) if path else "the embedded default"
     try:
         text = path.read_text("utf-8") if path else example_config()

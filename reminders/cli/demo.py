@@ -13,7 +13,7 @@ from rich.console import Console
 from reminders.cli.importing import describe
 from reminders.cli.screen import language, plural
 from reminders.cli.visits import messages_text, told
-from reminders.config import load_config
+from reminders.config import example
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.lifecycle import TOLD
 from reminders.engine import desk, importing
@@ -46,7 +46,7 @@ class _Demo:
     def __init__(self, console: Console, folder: Path, pace: float) -> None:
         self._console = console
         self._pace = pace
-        config = load_config(environ={})
+        config = example()
         self._clinic, clinic = next(iter(config.clinics.items()))
         self._zone = clinic.zone
         start = START.replace(tzinfo=self._zone).astimezone(UTC)

@@ -98,3 +98,15 @@ def test_demo_ends_with_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     result = CliRunner().invoke(app, ["demo", "--pace", "0"])
     assert result.exit_code == 0, result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_plays_the_example_wherever_it_is_begun(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """A configuration in the folder, or named in the environment, is not the demo's."""
+    broken = 'templates_folder = "nowhere"\n' + here.config.read_text("utf-8")
+    here.config.write_text(broken, "utf-8")
+    monkeypatch.chdir(here.folder)
+    environ = {"REMINDERS_CONFIG": str(here.config)}
+    result = CliRunner().invoke(app, ["demo", "--pace", "0"], env=environ)
+    assert result.exit_code == 0, result.output

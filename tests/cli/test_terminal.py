@@ -17,7 +17,7 @@ import structlog
 
 from reminders.cli import logs, screen, session
 from reminders.clock import SystemClock
-from reminders.config import load_config
+from reminders.config import example, load_config
 from reminders.store.schema import import_run, staged_visit
 from reminders.wiring import open_store
 from tests.cli.conftest import Installation, booking
@@ -205,7 +205,7 @@ def test_warnings_alone_are_logged_outside_the_daemon(capsys: pytest.CaptureFixt
 )
 def test_times_are_read_in_the_clinics_zone(text: str, instant: str):
     """A time without an offset is the clinic's, and one with an offset is that instant."""
-    zone = session.zone_of(load_config(environ={}))
+    zone = session.zone_of(example())
     read = session.instant(text, zone)
     assert read.isoformat(timespec="minutes") == instant
     again = screen.iso(read, zone)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reminders.config import Config, load_config
+from reminders.config import Config, example
 from reminders.engine import approval, desk, importing
 from reminders.engine.dispatch import Dispatcher, Report
 from reminders.engine.items import Item
@@ -80,7 +80,7 @@ class Clinic:
 
     def _config(self, url: str, changes: dict[str, Any]) -> Config:
         """Return the example configuration with changes: scalars by path, sections whole."""
-        data = load_config(environ={}).model_dump(by_alias=True)
+        data = example().model_dump(by_alias=True)
         data["database"]["url"] = url
         data["providers"] = {"sandbox": {"show": "none"}}
         for path, value in changes.items():

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
-from reminders.config import Config, load_config
+from reminders.config import Config, example
 from reminders.domain.inbound import Signal
 from reminders.engine import inbound
 from reminders.engine.inbound import Taken
@@ -342,7 +342,7 @@ def test_nothing_private_is_logged(clinic: Clinic, capsys: pytest.CaptureFixture
 )
 def test_two_way_needs_a_number(section: dict[str, Any], words: str) -> None:
     """Only a sender that can receive may be switched to two-way."""
-    data = load_config(environ={}).model_dump(by_alias=True)
+    data = example().model_dump(by_alias=True)
     data["clinics"]["internet"].update(section)
     with pytest.raises(ValidationError, match=words):
         Config.model_validate(data)
@@ -350,7 +350,7 @@ def test_two_way_needs_a_number(section: dict[str, Any], words: str) -> None:
 
 def test_a_rule_cannot_be_called_like_an_answer() -> None:
     """The names of our answers are taken."""
-    data = load_config(environ={}).model_dump(by_alias=True)
+    data = example().model_dump(by_alias=True)
     data["rules"]["reply_stop"] = {"before": "24h"}
     with pytest.raises(ValidationError, match="program's own"):
         Config.model_validate(data)
@@ -358,5 +358,5 @@ def test_a_rule_cannot_be_called_like_an_answer() -> None:
 
 def test_without_two_way_there_are_no_answers() -> None:
     """A clinic with a name for a sender has no rules for answers."""
-    practice = load_config(environ={}).practice("internet")
+    practice = example().practice("internet")
     assert not [rule for rule in practice.rules if rule.key.startswith("reply_")]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reminders.config import load_config
+from reminders.config import example
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Channel, Role
 from reminders.message.context import Facts
@@ -123,7 +123,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
 def book(language: str) -> str:
     """Return the whole page for one language."""
     sv = language == "sv"
-    clinic = load_config(environ={}).clinics["internet"]
+    clinic = example().clinics["internet"]
     library = Library(read_sources(templates()).values())
     lines = [
         "# Texterna, som patienter läser dem" if sv else "# The texts, as patients read them",

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from reminders.cli.demo import START
-from reminders.config import load_config
+from reminders.config import example
 from reminders.engine import importing
 from reminders.simulation.world import World, phones
 
@@ -23,7 +23,7 @@ ROWS = "VB-1042;2026-12-01 15:00;070-174 06 05;vårdnadshavare;2016-05-01\n"
 def draw(picture: Path) -> None:
     """Let one family's texts appear, and keep the screen."""
     console = Console(record=True, width=64, file=io.StringIO(), force_terminal=True)
-    config = load_config(environ={})
+    config = example()
     clinic, settings = next(iter(config.clinics.items()))
     start = START.replace(tzinfo=settings.zone)
     with tempfile.TemporaryDirectory() as folder:

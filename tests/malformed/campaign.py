@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, select
 
-from reminders.config import load_config
+from reminders.config import example
 from reminders.domain.merge import Category
 from reminders.engine import importing
 from reminders.engine.runtime import Runtime
@@ -67,7 +67,7 @@ def campaign(seed: int, files: int, folder: Path, import_every: int = 500) -> Ta
 
 
 def _runtime(folder: Path) -> Runtime:
-    config = load_config(environ={}).model_copy(update={"folder": folder})
+    config = example().model_copy(update={"folder": folder})
     make_key(config)
     database = open_store(config, create=True)
     upgrade(database)

@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reminders.config import ClinicConfig, load_config
+from reminders.config import ClinicConfig, example
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Role
 from reminders.message.context import Facts
 from reminders.message.sources import read_sources
 from reminders.resources import templates
 
-CLINIC: ClinicConfig = load_config(environ={}).clinics["internet"]
+CLINIC: ClinicConfig = example().clinics["internet"]
 SOURCES = read_sources(templates())
 COMPLETE = ("sv", "en")
 DRAFTS = tuple(sorted({language for language, _, _ in SOURCES} - set(COMPLETE)))

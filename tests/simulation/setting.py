@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reminders.config import Config, load_config
+from reminders.config import Config, example
 from reminders.engine import approval
 from reminders.simulation.clock import VirtualClock
 from reminders.simulation.world import new_database
@@ -46,7 +46,7 @@ def tidy() -> None:
 
 @functools.cache
 def _example() -> dict[str, Any]:
-    return load_config(environ={}).model_dump(by_alias=True)
+    return example().model_dump(by_alias=True)
 
 
 def configuration(knobs: Knobs, rules: Any) -> Config:

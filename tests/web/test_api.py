@@ -165,9 +165,9 @@ def test_a_reader_may_not_write(clinic: Clinic):
 
 def test_a_program_sees_its_own_clinic(open_clinic):
     """A token of one clinic finds nothing of another."""
-    from reminders.config import load_config
+    from reminders.config import example
 
-    data = load_config(environ={}).model_dump(by_alias=True)
+    data = example().model_dump(by_alias=True)
     clinic = open_clinic(clinics__second=data["clinics"]["internet"])
     api = program(clinic, *Scope)
     api.put("/appointments/B1", json=BOOKING)
