@@ -1,4 +1,4 @@
-"""`simulate`: what a file would send, and what an outage would do, with nothing sent to anybody."""
+"""`simulate`: what a file, or the plan, would send, and what an outage would do to it."""
 
 import re
 from collections import Counter
@@ -19,6 +19,7 @@ from reminders.cli.session import (
     family,
     instant,
     one_clinic,
+    opened,
     zone_of,
 )
 from reminders.cli.visits import message_json, told
@@ -26,10 +27,11 @@ from reminders.clock import SystemClock
 from reminders.config_rules import parse_clock, parse_length
 from reminders.domain.reasons import Reason
 from reminders.errors import UsageError
-from reminders.simulation.rehearsal import Outage, Rehearsal, rehearse
+from reminders.simulation.rehearsal import Outage, Rehearsal, rehearse, rehearse_plan
 from reminders.store.views import Line
 
 LISTED = 200
+AHEAD = 3
 _HELP = "Let the server be down: '01:00/8h', or '2026-12-01 01:00/8h'."
 
 commands = family()
@@ -37,6 +39,7 @@ commands = family()
 
 @commands.command(
     epilog=examples(
+        "reminders simulate                 the plan as it is",
         "reminders simulate bookings.csv",
         "reminders simulate bookings.csv --outage 01:00/8h",
         "reminders simulate bookings.csv --outage '2026-12-01 01:00/8h'",
@@ -44,14 +47,24 @@ commands = family()
 )
 def simulate(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The bookings, as CSV.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="The bookings, as CSV. Without a file: the plan as it is.",
+            show_default=False,
+        ),
+    ] = None,
     outage: Annotated[
         str | None, typer.Option(metavar="FROM/DURATION", help=_HELP, show_default=False)
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="TIME", help="When it is imported. Else: now."),
+        typer.Option("--at", metavar="TIME", help="When the file is imported. Else: now."),
     ] = None,
+    days: Annotated[
+        int, typer.Option(min=1, max=31, help="How far to look ahead, without a file.")
+    ] = AHEAD,
     confirmations: Annotated[
         bool | None,
         typer.Option(
@@ -65,17 +78,23 @@ def simulate(
 ) -> None:
     """Show what a file would send, and when; with --outage also what would be late or lost.
 
-    The real planner and engine run on a clock that jumps ahead, in a database of their own. Nothing
-    is sent to anybody, and nothing is changed.
+    Without a file it is what is planned. The real planner and engine run on a clock that jumps
+    ahead, in a database of their own. Nothing is sent to anybody, and nothing is changed.
     """
     config = config_of(ctx)
     key = one_clinic(config, clinic)
     zone = zone_of(config, key)
+    if file is None and (at or confirmations is not None):
+        raise UsageError("--at and --confirmations are of a file. Name the file too.")
     start = instant(at, zone) if at else SystemClock().now()
     down = read_outage(outage, start, zone) if outage else None
-    found = rehearse(config, key, file, start, down, confirmations=confirmations)
+    if file is not None:
+        found = rehearse(config, key, file, start, down, confirmations=confirmations)
+    else:
+        with opened(config) as runtime:
+            found = rehearse_plan(runtime, key, timedelta(days=days), down)
     if as_json:
-        print_json(_as_json(found, down, start, zone))
+        print_json(_as_json(found, down, start if file else None, zone))
     else:
         say("\n\n".join(_as_text(found, down, zone)))
 
@@ -99,12 +118,12 @@ def read_outage(text: str, start: datetime, zone: ZoneInfo) -> Outage:
             day += timedelta(days=1)
         moment = instant(f"{day:%Y-%m-%d} {at:%H:%M}", zone)
     if moment < start:
-        raise UsageError("The outage begins before the file is imported. Give a later time.")
+        raise UsageError("The outage begins before anything else does. Give a later time.")
     return Outage(moment, moment + lasts)
 
 
 def _as_json(
-    found: Rehearsal, outage: Outage | None, start: datetime, zone: ZoneInfo
+    found: Rehearsal, outage: Outage | None, start: datetime | None, zone: ZoneInfo
 ) -> dict[str, Any]:
     by_rule = Counter(line.message.key.rule for line in found.sent)
     down = {"from": iso(outage.begins, zone), "until": iso(outage.ends, zone)} if outage else None
@@ -115,7 +134,7 @@ def _as_json(
         "by_rule": dict(sorted(by_rule.items())),
         "late": len(found.late),
         "expired": len(found.expired),
-        "problems": len(found.difference.problems),
+        "problems": _problems(found),
         "messages": [message_json(line, zone) for line in found.sent],
         "expired_messages": [message_json(line, zone) for line in found.expired],
         "phone": [
@@ -169,9 +188,9 @@ def _timeline(lines: list[Line] | Any, late: set[int], zone: ZoneInfo) -> str:
 
 def _sum(found: Rehearsal, outage: Outage | None, zone: ZoneInfo) -> str:
     said = [f"{plural(len(found.sent), 'message')} would go out."]
-    if found.difference.problems:
+    if _problems(found):
         said.append(
-            f"{plural(len(found.difference.problems), 'row')} of the file could not be used; see"
+            f"{plural(_problems(found), 'row')} of the file could not be used; see"
             " 'reminders import FILE --dry-run'."
         )
     if outage is not None:
@@ -181,6 +200,10 @@ def _sum(found: Rehearsal, outage: Outage | None, zone: ZoneInfo) -> str:
             f" {len(found.expired)} not sent because they would no longer have helped."
         )
     return "\n".join(indented(line, 0) for line in said)
+
+
+def _problems(found: Rehearsal) -> int:
+    return len(found.difference.problems) if found.difference else 0
 
 
 def _named(line: Line, zone: ZoneInfo) -> str:

@@ -198,6 +198,7 @@ CHANGES: Mapping[str, str] = {
     "problems": N_("problems"),
 }
 SAID = (
+    N_("That is more than 5000 visits. Choose fewer days."),
     N_("The new time has already passed. Give a time that is still to come."),
     N_("Write a mobile number or an email address."),
     N_("Write your initials: one to sixteen characters."),

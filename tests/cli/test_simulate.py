@@ -47,6 +47,41 @@ def test_who_has_to_be_phoned_after_an_outage(here: Installation) -> None:
     assert [(p["ref"], p["contact"]) for p in said["phone"]] == [("B1", "patient …605")]
 
 
+def test_the_plan_as_it_is(here: Installation) -> None:
+    """Without a file it is what is planned that goes, at the times of the plan; nothing changes."""
+    here.take(booking("B1"), booking("B2", "2026-12-02", "10:00"), booking("B3", "2026-12-20"))
+    here.ok("tick")
+    here.ok("cancel", "B2")
+    before = here.json("timeline", "--hours", 72)
+    said = here.json("simulate")
+    assert said["imported_at"] is None
+    sent = [(m["ref"], m["rule"], m["contact"], m["sent_at"]) for m in said["messages"]]
+    assert sent == [
+        (m["ref"], m["rule"], m["contact"], m["due_at"])
+        for m in before["messages"]
+        if m["state"] == "planned"
+    ]
+    assert [one[:2] for one in sent] == [
+        ("B2", "cancelled"),
+        ("B1", "day_before"),
+        ("B1", "fifteen_minutes"),
+    ]
+    assert here.json("timeline", "--hours", 72) == before
+
+
+def test_an_outage_of_the_plan(here: Installation) -> None:
+    """What would be late and lost of the real plan is told, and who would have to be phoned."""
+    here.take(booking("B1", "2026-12-01", "08:30"), booking("B2", "2026-12-02", "08:30"))
+    said = here.json("simulate", "--outage", "2026-11-30 12:05/24h", "--days", 1)
+    assert [(m["ref"], m["rule"]) for m in said["expired_messages"]] == [("B1", "fifteen_minutes")]
+    assert said["late"] == 1
+
+
+def test_what_is_of_a_file_needs_one(here: Installation) -> None:
+    """When a file is imported can only be said of a file."""
+    assert here.run("simulate", "--at", "2026-12-01 08:00").exit_code == 2
+
+
 @pytest.mark.parametrize(
     "outage", ["soon", "01:00", "01:00/-8h", "25:00/8h", "2026-11-01 01:00/8h"]
 )

@@ -175,6 +175,31 @@ def test_a_script_in_a_files_name_is_text(clinic: Clinic, web: TestClient) -> No
     assert "&lt;img src=x" in page
 
 
+def test_what_an_outage_would_do_to_the_plan(open_clinic, either_url: str) -> None:
+    """What if, without a file, is asked of the real plan, with an outage; nothing changes."""
+    clinic = open_clinic(url=either_url)
+    clinic.read(row("B1"), row("B2", phone="070-174 06 06"), confirmations=True)
+    clinic.plan()
+    clinic.until("2026-11-30 12:10")
+    before = [line.message.state for line in clinic.show("B1").lines]
+    with TestClient(create_app(clinic.runtime), follow_redirects=False) as web:
+        add_user(clinic)
+        log_in(web)
+        found = re.search(r'name="csrf_token" value="(\w+)"', web.get(f"{HERE}/what-if").text)
+        assert found
+        asked = {
+            "days": "2", "outage_day": "2026-11-30", "outage_time": "13:00", "hours": "48",
+            "csrf_token": found[1],
+        }  # fmt: skip
+        page = web.post("/import/internet/what-if", data=asked, files={"file": ("", b"")}).text
+        refused = web.post("/import/internet/what-if", data=asked | {"days": "99"})
+    assert "Planen som den är" in page
+    numbers = [int(n) for n in re.findall(r"<dd>(\d+)</dd></div>", page)[:4]]
+    assert numbers[2] >= 2
+    assert refused.status_code == 400
+    assert [line.message.state for line in clinic.show("B1").lines] == before
+
+
 def test_the_language_is_the_users(clinic: Clinic, web: TestClient) -> None:
     """A user who chooses English has the pages in English from then on."""
     add_user(clinic)
