@@ -57,6 +57,11 @@ def read_secret(config: Config) -> bytes:
     return secret
 
 
+def is_set_up(config: Config) -> bool:
+    """Tell whether 'reminders init' has made an installation here."""
+    return config.path(config.key_file).is_file()
+
+
 def open_store(config: Config, *, create: bool = False) -> Database:
     """Open the database alone, whatever its version."""
     return open_database(config.database_url, read_secret(config), create=create)

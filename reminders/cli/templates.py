@@ -1,35 +1,44 @@
 """The texts: checking them, seeing them, approving them."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from reminders.cli.screen import Line, ask, indented, plural, print_json, printable, say, table
+from reminders.cli.screen import ask, plural, print_json, printable, say
 from reminders.cli.session import (
     AsJson,
     Clinic,
     Yes,
+    catch_up,
     config_of,
     examples,
     family,
     one_clinic,
     opened,
 )
+from reminders.cli.text_check import Checked, check_json, check_text
+from reminders.cli.text_preview import (
+    preview_html,
+    preview_json,
+    preview_of,
+    preview_text,
+    write_page,
+)
 from reminders.clock import SystemClock
-from reminders.config import Config
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
 from reminders.engine import approval
-from reminders.engine.approval import Waiting
+from reminders.engine.approval import Name, Waiting
+from reminders.engine.proof import prove
 from reminders.errors import NotFoundError
-from reminders.message.lint import Report, lint
-from reminders.message.render import Library
-from reminders.message.samples import samples
-from reminders.message.sms import measure
-from reminders.message.sources import read_sources
+from reminders.message.lint import broken, lint
+from reminders.message.sources import read_all, read_sources
+from reminders.wiring import is_set_up
 
 NOT_DONE = 1
 FINDING = 1
@@ -106,78 +115,44 @@ def _name(source: Source) -> dict[str, Any]:
 def check(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Check the texts as they are written: what they cost, and whether they say too much.
 
-    Ends with 1 if there is a finding.
+    Where there is a database, every upcoming message is filled in too, and edited texts are shown
+    against the approved ones, as sample people would read them. Ends with 1 if there is a finding.
     """
     config = config_of(ctx)
-    sources = list(read_sources(*approval.template_folders(config)).values())
+    written, faults = read_all(*approval.template_folders(config))
     now = SystemClock().now()
-    reports = {key: lint(sources, key, clinic, now) for key, clinic in config.clinics.items()}
-    findings = [(key, found) for key, report in reports.items() for found in report.findings]
+    reports = {
+        key: lint(written.values(), key, clinic, now) for key, clinic in config.clinics.items()
+    }
+    findings = [("", broken(file, str(fault))) for file, fault in faults.items()]
+    findings += [(key, one) for key, report in reports.items() for one in report.findings]
+    checked = Checked(config, reports, findings)
+    _against_the_database(checked, written, now)
     if as_json:
-        print_json(_check_json(config, reports))
+        print_json(check_json(checked))
     else:
-        for key, report in reports.items():
-            say(_costs(config, key, report))
-        for key, found in findings:
-            where = f"{found.file}, line {found.line} ({key})"
-            say(indented(f"{where}: {found.message} [{found.code.value}]", 0, 4))
-        say(f"\n{plural(len(findings), 'finding')}.")
-    if findings:
+        say(check_text(checked))
+    if checked.findings:
         raise typer.Exit(FINDING)
 
 
-def _costs(config: Config, key: str, report: Report) -> str:
-    price = config.cost
-    lines = [
-        Line(
-            (
-                cost.file,
-                cost.measure.charset.value,
-                str(cost.measure.units),
-                str(cost.measure.segments),
-                f"{cost.measure.segments * price.sms_segment:.2f} {price.currency}",
-            ),
-        )
-        for cost in report.costs
-    ]
-    title = f"Clinic {key}: the longest sample of each text message"
-    return f"{title}\n" + table(("Text", "Charset", "Units", "Parts", "Cost"), lines) + "\n"
-
-
-def _check_json(config: Config, reports: Mapping[str, Report]) -> dict[str, Any]:
-    return {
-        "ok": not any(report.findings for report in reports.values()),
-        "findings": [
-            {
-                "clinic": key,
-                "file": found.file,
-                "line": found.line,
-                "code": found.code.value,
-                "message": found.message,
-            }
-            for key, report in reports.items()
-            for found in report.findings
-        ],
-        "messages": [
-            {
-                "clinic": key,
-                "file": cost.file,
-                "sample": cost.sample,
-                "charset": cost.measure.charset.value,
-                "units": cost.measure.units,
-                "segments": cost.measure.segments,
-                "cost": round(cost.measure.segments * config.cost.sms_segment, 2),
-            }
-            for key, report in reports.items()
-            for cost in report.costs
-        ],
-    }
+def _against_the_database(checked: Checked, written: Mapping[Name, Source], now: datetime) -> None:
+    """Add what the database tells, if there is one: upcoming messages, and what is approved."""
+    if not is_set_up(checked.config):
+        return
+    with opened(checked.config) as runtime:
+        catch_up(runtime, now)
+        with runtime.database.reading() as conn:
+            proof = prove(conn, runtime, written, now)
+    checked.upcoming = proof.messages
+    checked.findings += proof.findings()
+    checked.edits += proof.edits
 
 
 @commands.command(
     epilog=examples(
-        "reminders templates preview",
         "reminders templates preview --language sv --name day_before --channel sms",
+        "reminders templates preview --html texts.html",
     )
 )
 def preview(
@@ -185,6 +160,13 @@ def preview(
     language: Annotated[str | None, typer.Option(help="Only this language, like sv.")] = None,
     name: Annotated[str | None, typer.Option(help="Only this text, like day_before.")] = None,
     channel: Annotated[Channel | None, typer.Option(help="Only sms, or only email.")] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a page for the browser, with phones and mailboxes; - is standard output.",
+        ),
+    ] = None,
     clinic: Clinic = None,
     as_json: AsJson = False,
 ) -> None:
@@ -199,34 +181,13 @@ def preview(
     ]
     if not chosen:
         raise NotFoundError("There is no such text. 'reminders templates preview' shows them all.")
-    shown = list(_previews(config, key, chosen))
-    if as_json:
-        print_json(shown)
-        return
-    for one in shown:
-        say(f"== {one['language']}/{one['name']} {one['channel']}: {one['sample']}{one['size']}")
-        if one["subject"]:
-            say(f"{one['subject']}\n")
-        say(f"{one['body'].strip()}\n")
-
-
-def _previews(config: Config, key: str, chosen: list[Source]) -> Iterator[dict[str, Any]]:
-    """Yield each different text once, for the first sample that gets it."""
-    library = Library(chosen)
-    for source in chosen:
-        seen: set[str] = set()
-        for sample in samples(config.clinics[key], SystemClock().now()):
-            rendered = library.render(source, sample.facts, config.clinics[key])
-            if rendered.body in seen:
-                continue
-            seen.add(rendered.body)
-            size = measure(rendered.body)
-            parts = f", {size.charset.value}, {plural(size.segments, 'part')}"
-            yield {
-                **_name(source),
-                "sample": sample.name,
-                "subject": rendered.subject,
-                "body": rendered.body,
-                "segments": size.segments if source.channel is Channel.SMS else None,
-                "size": parts if source.channel is Channel.SMS else "",
-            }
+    shown = preview_of(config, key, chosen, SystemClock().now())
+    if html == "-":
+        say(preview_html(config, key, shown))
+    elif html is not None:
+        write_page(Path(html), preview_html(config, key, shown))
+        say(f"Wrote {html}: {plural(len(shown), 'text')}.")
+    elif as_json:
+        print_json([preview_json(one) for one in shown])
+    else:
+        say("\n\n".join(preview_text(config, key, one) for one in shown))

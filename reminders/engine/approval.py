@@ -64,23 +64,31 @@ def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
     return still_waiting(runtime, store.approved(conn))
 
 
-def still_waiting(runtime: Runtime, approved: Sequence[Source]) -> list[Waiting]:
-    """Return what waits beside these, the last approved versions."""
+def still_waiting(
+    runtime: Runtime, approved: Sequence[Source], written: Mapping[Name, Source] | None = None
+) -> list[Waiting]:
+    """Return what waits beside these, the last approved versions. `written`: what is on disk."""
+    sent = languages_sent(runtime, approved)
+    found = _differing(on_disk(runtime) if written is None else written, approved)
+    return [item for item in found if item.source.language in sent]
+
+
+def languages_sent(runtime: Runtime, approved: Sequence[Source]) -> frozenset[str]:
+    """Return the languages that a clinic has chosen or a person approved; others are drafts."""
     chosen = {code for clinic in runtime.config.clinics.values() for code in clinic.languages}
-    sent = chosen | {source.language for source in approved}
-    return [item for item in _differing(runtime, approved) if item.source.language in sent]
+    return frozenset(chosen | {source.language for source in approved})
 
 
 def unapproved(conn: Connection, runtime: Runtime) -> list[Waiting]:
     """Return the templates on disk that differ from their last approved version, drafts too."""
-    return _differing(runtime, store.approved(conn))
+    return _differing(on_disk(runtime), store.approved(conn))
 
 
-def _differing(runtime: Runtime, approved: Sequence[Source]) -> list[Waiting]:
+def _differing(written: Mapping[Name, Source], approved: Sequence[Source]) -> list[Waiting]:
     known = {(source.language, source.name, source.channel): source for source in approved}
     return [
         Waiting(source, known.get(name))
-        for name, source in sorted(on_disk(runtime).items())
+        for name, source in sorted(written.items())
         if known.get(name) is None or known[name].version != source.version
     ]
 

@@ -195,9 +195,11 @@ def calls_for(visit: Visit, found: Sequence[Line]) -> list[Item]:
         unclear = state is State.UNKNOWN
         missed = state in NOT_REACHED or state is State.EXPIRED
         said_no = state is State.SUPPRESSED and line.message.reason in CALL_FOR
-        if who in served and not unclear:
+        # A text that cannot be written is told also where a later one may go.
+        unwritten = said_no and line.message.reason is Reason.RENDER_FAILED
+        if who in served and not unclear and not unwritten:
             continue
-        if unclear or missed or (said_no and not served):
+        if unclear or missed or unwritten or (said_no and not served):
             reason = line.message.reason or Reason.NO_ANSWER
             kind = "unknown" if unclear else "call"
             items[who] = _item(kind, visit, line.contact, reason, who)

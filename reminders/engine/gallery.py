@@ -1,10 +1,11 @@
 """Every text as its readers see it: per language, reader and situation; and approving a change."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from reminders.config import ClinicConfig
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
 from reminders.engine import approval
@@ -12,7 +13,7 @@ from reminders.engine.approval import Waiting
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, TemplateError
 from reminders.message.lint import NAMES, Code, Finding, lint
-from reminders.message.render import Library, Rendered
+from reminders.message.render import Facts, Library, Rendered
 from reminders.message.samples import samples
 from reminders.message.sms import Measure, measure
 from reminders.store import templates
@@ -75,23 +76,23 @@ def _hung(runtime: Runtime, clinic: str, chosen: Sequence[Source], now: datetime
     if key not in _HUNG:
         if len(_HUNG) >= MOST_HUNG:
             _HUNG.clear()
+        settings, price = runtime.clinic(clinic), runtime.config.cost.sms_segment
         by_channel = {source.channel: source for source in chosen}
-        found = lint(chosen, clinic, runtime.clinic(clinic), now).findings
+        sms, email = by_channel.get(Channel.SMS), by_channel.get(Channel.EMAIL)
+        found = lint(chosen, clinic, settings, now).findings
         _HUNG[key] = (
-            _readings(runtime, clinic, by_channel.get(Channel.SMS), now),
-            _readings(runtime, clinic, by_channel.get(Channel.EMAIL), now),
+            readings(sms, settings, price, now) if sms else (),
+            readings(email, settings, price, now) if email else (),
             tuple(finding for finding in found if finding.code is not Code.MISSING),
         )
     return _HUNG[key]
 
 
-def _readings(
-    runtime: Runtime, clinic: str, source: Source | None, now: datetime
+def readings(
+    source: Source, settings: ClinicConfig, price: float, now: datetime
 ) -> tuple[Reading, ...]:
-    """Return each different text once, with all who get it."""
-    if source is None:
-        return ()
-    library, settings = Library([source]), runtime.clinic(clinic)
+    """Return each different text once, with all who get it. `price` is of a segment."""
+    library = Library([source])
     readers: dict[str, list[str]] = {}
     texts: dict[str, Rendered] = {}
     for sample in samples(settings, now):
@@ -101,7 +102,6 @@ def _readings(
             continue
         texts.setdefault(rendered.body, rendered)
         readers.setdefault(rendered.body, []).append(sample.name)
-    price = runtime.config.cost.sms_segment
     found: list[Reading] = []
     for body, rendered in texts.items():
         size = measure(body) if source.channel is Channel.SMS else None
@@ -111,35 +111,74 @@ def _readings(
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What some readers get now, and what they would get. None: it cannot be filled in."""
+
+    readers: tuple[str, ...]
+    before: Rendered | None
+    after: Rendered | None
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return the text line by line: '+' would be new, '-' would be gone, ' ' stays."""
+        return compare(_words(self.before), _words(self.after))
+
+
+def _words(rendered: Rendered | None) -> str:
+    subject = f"{rendered.subject}\n\n" if rendered and rendered.subject else ""
+    return subject + rendered.body.strip() if rendered else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
-    """A template whose present text waits: line by line against the one that goes out."""
+    """A template whose present text waits: line by line against the one that goes out.
+
+    `changes` has what is different for sample people, each difference once.
+    """
 
     waiting: Waiting
     lines: tuple[tuple[str, str], ...]
     sample: Rendered | None
+    changes: tuple[Change, ...]
 
 
 def edits(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> list[Edit]:
     """Return the edited templates that nobody has approved."""
-    return [
-        Edit(item, tuple(_compared(item)), _sample(runtime, clinic, item.source, now))
-        for item in approval.waiting(conn, runtime)
-    ]
+    return [edit(runtime, clinic, item, now) for item in approval.waiting(conn, runtime)]
 
 
-def _compared(item: Waiting) -> Iterator[tuple[str, str]]:
-    """Yield each line, with '+' if it is new, '-' if it is gone, ' ' if it stays."""
-    before = item.approved.text.splitlines() if item.approved else []
-    for line in difflib.ndiff(before, item.source.text.splitlines()):
-        if line[0] in "+- ":
-            yield line[0], line[2:]
-
-
-def _sample(runtime: Runtime, clinic: str, source: Source, now: datetime) -> Rendered | None:
+def edit(runtime: Runtime, clinic: str, item: Waiting, now: datetime) -> Edit:
+    """Return how one edited text differs from the approved one, for the readers of one clinic."""
     settings = runtime.clinic(clinic)
-    first = next(samples(settings, now))
+    readers: dict[tuple[str, str], list[str]] = {}
+    pairs: dict[tuple[str, str], tuple[Rendered | None, Rendered | None]] = {}
+    people = list(samples(settings, now))
+    for sample in people:
+        before = _filled(item.approved, sample.facts, settings)
+        after = _filled(item.source, sample.facts, settings)
+        words = (_words(before), _words(after))
+        if words[0] != words[1] or after is None:
+            readers.setdefault(words, []).append(sample.name)
+            pairs.setdefault(words, (before, after))
+    before_text = item.approved.text if item.approved else ""
+    return Edit(
+        item,
+        tuple(compare(before_text, item.source.text)),
+        _filled(item.source, people[0].facts, settings),
+        tuple(Change(tuple(readers[words]), *pair) for words, pair in pairs.items()),
+    )
+
+
+def compare(before: str, after: str) -> list[tuple[str, str]]:
+    """Return each line, with '+' if it is new, '-' if it is gone, ' ' if it stays."""
+    lines = difflib.ndiff(before.splitlines(), after.splitlines())
+    return [(line[0], line[2:]) for line in lines if line[0] in "+- "]
+
+
+def _filled(source: Source | None, facts: Facts, settings: ClinicConfig) -> Rendered | None:
+    if source is None:
+        return None
     try:
-        return Library([source]).render(source, first.facts, settings)
+        return Library([source]).render(source, facts, settings)
     except TemplateError:
         return None
 

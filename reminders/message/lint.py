@@ -2,17 +2,25 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from reminders.config import ClinicConfig
 from reminders.domain.contact import Channel
+from reminders.domain.replies import Reply
 from reminders.domain.template import Source
 from reminders.errors import TemplateError
-from reminders.message.context import make_context
+from reminders.message.context import Context, make_context
 from reminders.message.languages import language_of
-from reminders.message.marks import ONLY_EMAIL, STATEMENTS, marked, unknown_names
+from reminders.message.marks import (
+    ONLY_EMAIL,
+    STATEMENTS,
+    Marks,
+    marked,
+    unknown_names,
+    used_values,
+)
 from reminders.message.render import FAULTS, Library, Rendered
 from reminders.message.samples import IN_GOOD_TIME, Sample, samples
 from reminders.message.sms import Charset, Measure, measure, outside_gsm, repair
@@ -27,7 +35,7 @@ MOST_SEGMENTS = {Charset.GSM7: 7, Charset.UCS2: 14}
 ALWAYS = ("confirmation", "day_before", "fifteen_minutes", "help")
 """What everybody gets, or can get: these together say all that the handout says."""
 
-NAMES = (
+SITUATIONS = (
     "confirmation",
     "two_days",
     "day_before",
@@ -39,6 +47,11 @@ NAMES = (
     "next_steps",
 )
 """The situations, in the order in which a patient may meet them."""
+
+ANSWERS = tuple(reply.value for reply in Reply)
+"""The answers to what people write, by SMS alone, where the clinic can be answered."""
+
+NAMES = (*SITUATIONS, *ANSWERS)
 
 SENDER = re.compile(r"[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}")
 _LINK = re.compile(r"https?:|www\.|\b[a-z0-9-]+\.(?:se|com|org|net|nu)\b", re.IGNORECASE)
@@ -93,19 +106,19 @@ def lint(sources: Iterable[Source], key: str, clinic: ClinicConfig, now: datetim
     findings: list[Finding] = [*_sender(key, clinic), *_missing(known, clinic)]
     costs: list[Cost] = []
     library = Library(known.values())
-    people = list(samples(clinic, now))
+    people = _Readers(list(samples(clinic, now)), clinic)
     said: _Said = {}
     for name in sorted(known):
         source = known[name]
         findings += _in_source(source, clinic)
         try:
-            marks = _look(source, people, clinic)
+            marks = _look(source, people)
             findings += marks.findings
             if marks.said:
                 said[name] = marks.said
-            longest = _fill(library, source, marks.different, clinic, findings)
+            longest = _fill(library, source, marks.different, people, findings)
         except TemplateError as error:
-            findings.append(_broken(source, str(error)))
+            findings.append(broken(file_name(source), str(error)))
             continue
         if longest is not None:
             costs.append(longest)
@@ -116,15 +129,18 @@ def lint(sources: Iterable[Source], key: str, clinic: ClinicConfig, now: datetim
 def _fill(
     library: Library,
     source: Source,
-    people: Sequence[Sample],
-    clinic: ClinicConfig,
+    different: Sequence[Sample],
+    readers: "_Readers",
     findings: list[Finding],
 ) -> Cost | None:
     """Fill a template in for everybody, noting what is wrong; return the dearest SMS."""
     longest: Cost | None = None
-    for sample in people:
-        rendered = library.render(source, sample.facts, clinic)
-        findings += _in_text(source, rendered, sample, clinic)
+    clinic = readers.clinic
+    for sample in different:
+        context = readers.context(source, sample, clinic)
+        rendered = library.render(source, sample.facts, clinic, context)
+        who, short = f" for {sample.name}", sample.facts.short
+        findings += in_text(source, rendered, clinic, who, short=short)
         if source.channel is Channel.SMS:
             cost = Cost(file_name(source), sample.name, measure(rendered.body))
             if longest is None or cost.measure.units > longest.measure.units:
@@ -141,10 +157,26 @@ class _Looked:
     findings: tuple[Finding, ...]
     said: dict[str, frozenset[str]]
     different: tuple[Sample, ...]
-    """An email is as it is by the branches it takes, so that one of each is enough to fill in."""
+    """Whose texts differ. An email is as it is by the branches it takes: one of each is enough."""
 
 
-def _look(source: Source, people: Sequence[Sample], clinic: ClinicConfig) -> _Looked:
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """Sample people, and the facts in words of each language: made once for all its texts."""
+
+    people: Sequence[Sample]
+    clinic: ClinicConfig
+    _contexts: dict[tuple[str, Channel, str, bool], Context] = field(default_factory=dict)
+
+    def context(self, source: Source, sample: Sample, clinic: ClinicConfig) -> Context:
+        key = (source.language, source.channel, sample.name, clinic is self.clinic)
+        if key not in self._contexts:
+            made = make_context(source.language, source.channel, sample.facts, clinic)
+            self._contexts[key] = made
+        return self._contexts[key]
+
+
+def _look(source: Source, readers: _Readers) -> _Looked:
     """Find branches that nobody gets, and what each reader is told."""
     unknown = [
         Finding(*locate(source, line), Code.UNKNOWN_NAME, f"there is no {name!r} to show.")
@@ -153,24 +185,28 @@ def _look(source: Source, people: Sequence[Sample], clinic: ClinicConfig) -> _Lo
     if unknown:
         return _Looked(tuple(unknown), {}, ())
     try:
-        return _look_into(source, people, clinic)
+        return _look_into(source, readers)
     except FAULTS:
-        return _Looked((), {}, tuple(people))  # filling it in says what is wrong, and where
+        return _Looked((), {}, tuple(readers.people))  # filling it in says what is wrong, and where
 
 
-def _look_into(source: Source, people: Sequence[Sample], clinic: ClinicConfig) -> _Looked:
-    marks = marked(source)
+def _look_into(source: Source, readers: _Readers) -> _Looked:
+    marks, clinic = marked(source), readers.clinic
     taken: set[int] = set()
     said: dict[str, frozenset[str]] = {}
     ways: dict[object, Sample] = {}
     answered = [_two_way(clinic)] if "can_reply" in source.text else []
-    for sample in people:
+    alike: dict[object, Marks] = {}
+    for sample in readers.people:
         for way in (*answered, clinic):
-            context = make_context(source.language, source.channel, sample.facts, way)
-            seen = marks.look(context)
-            taken |= seen.taken
+            context = readers.context(source, sample, way)
+            same = used_values(source, context)
+            if same not in alike:
+                alike[same] = marks.look(context)
+                taken |= alike[same].taken
+        seen = alike[same]
         said[sample.name] = seen.said
-        ways.setdefault(seen.taken if source.channel is Channel.EMAIL else sample.name, sample)
+        ways.setdefault(seen.taken if source.channel is Channel.EMAIL else same, sample)
     message = "nobody is ever shown this branch. Is its question right?"
     lines = dict.fromkeys(line for n, line in marks.branches.items() if n not in taken)
     missed = (Finding(*locate(source, line), Code.UNREACHABLE, message) for line in lines)
@@ -204,21 +240,25 @@ def _not_said(said: _Said) -> Iterator[Finding]:
             yield Finding(file, 1, Code.NOT_SAID, f"{message} It is {statement} of the handout.")
 
 
-def _broken(source: Source, message: str) -> Finding:
-    line = re.search(r"line (\d+)", message)
-    return Finding(file_name(source), int(line[1]) if line else 1, Code.BROKEN, message)
+def broken(file: str, message: str) -> Finding:
+    """Return a finding of what a TemplateError says."""
+    place = re.match(r"(\S+), line (\d+): (.*)", message, re.DOTALL)
+    if place:
+        return Finding(place[1], int(place[2]), Code.BROKEN, place[3])
+    return Finding(file, 1, Code.BROKEN, message.removeprefix(f"{file}: "))
 
 
 def _missing(
     known: Mapping[tuple[str, str, Channel], Source], clinic: ClinicConfig
 ) -> Iterator[Finding]:
     language = clinic.languages[0]
-    for name in NAMES:
-        for channel in Channel:
-            if (language, name, channel) not in known:
-                file = file_name(Source(language, name, channel, "", ""))
-                message = "is not there; every other language falls back to it. Write it."
-                yield Finding(file, 1, Code.MISSING, message)
+    wanted = [(name, channel) for name in SITUATIONS for channel in Channel]
+    wanted += [(name, Channel.SMS) for name in ANSWERS if clinic.can_reply]
+    for name, channel in wanted:
+        if (language, name, channel) not in known:
+            file = file_name(Source(language, name, channel, "", ""))
+            message = "is not there; every other language falls back to it. Write it."
+            yield Finding(file, 1, Code.MISSING, message)
 
 
 def _sender(key: str, clinic: ClinicConfig) -> Iterator[Finding]:
@@ -264,10 +304,13 @@ def _costly(text: str) -> list[str]:
     return outside_gsm(repair(re.sub(r"\{#.*?#\}|\{%.*?%\}", "", text)))
 
 
-def _in_text(
-    source: Source, rendered: Rendered, sample: Sample, clinic: ClinicConfig
+def in_text(
+    source: Source, rendered: Rendered, clinic: ClinicConfig, who: str, *, short: bool
 ) -> Iterator[Finding]:
-    """Find what is wrong in a filled-in text: what the configuration puts in counts too."""
+    """Find what is wrong in a filled-in text: what the configuration puts in counts too.
+
+    `who` reads it; `short`: it is the one text of somebody who is told late.
+    """
     file = file_name(source)
     files = [a.content.decode() for a in rendered.attachments if not a.inline]
     whole = "\n".join([rendered.subject or "", rendered.body, *files])
@@ -283,7 +326,7 @@ def _in_text(
         message = f"has {signs} once it is filled in: the whole text costs more than double."
         yield Finding(file, 1, Code.NOT_GSM, message)
     one = source.name in ONE_SEGMENT and plain and source.language in clinic.languages
-    most = 1 if one and not sample.facts.short else MOST_SEGMENTS[size.charset]
+    most = 1 if one and not short else MOST_SEGMENTS[size.charset]
     if size.segments > most:
-        message = f"takes {size.segments} parts for {sample.name}: shorten it to {most}."
+        message = f"takes {size.segments} parts{who}: shorten it to {most}."
         yield Finding(file, 1, Code.TOO_LONG, message)

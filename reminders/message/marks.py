@@ -99,6 +99,24 @@ def _mark_branches(tree: nodes.Template) -> Iterator[tuple[int, int]]:
 
 
 @functools.lru_cache(maxsize=1024)
+def _used(source: Source) -> tuple[tuple[str, str], ...]:
+    tree, known = parse(source.text), variables()
+    parts = [p for p in tree.find_all(nodes.Getattr) if isinstance(p.node, nodes.Name)]
+    of_parts = {id(part.node) for part in parts}
+    dotted = {(part.node.name, part.attr) for part in parts if isinstance(part.node, nodes.Name)}
+    whole = {(n.name, "") for n in tree.find_all(nodes.Name) if id(n) not in of_parts}
+    return tuple(sorted((name, attr) for name, attr in dotted | whole if name in known))
+
+
+def used_values(source: Source, context: Context) -> tuple[object, ...]:
+    """Return the values of all that a template uses: where they are the same, so is its text."""
+    return tuple(
+        getattr(getattr(context, name), attr, None) if attr else getattr(context, name)
+        for name, attr in _used(source)
+    )
+
+
+@functools.lru_cache(maxsize=1024)
 def unknown_names(source: Source) -> tuple[tuple[int, str], ...]:
     """Return line and name of everything a template uses that there is not, in any branch."""
     return tuple(_unknown_names(source))

@@ -3,7 +3,7 @@
 import functools
 import re
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import jinja2
@@ -70,6 +70,10 @@ class Library:
         found = (self._sources.get((language, name, channel)) for language in languages)
         return next((source for source in found if source is not None), None)
 
+    def sources(self) -> Collection[Source]:
+        """Return the templates."""
+        return self._sources.values()
+
     def mentions(self, name: str) -> bool:
         """Tell whether any template may use this value, so that it can change a text."""
         return any(uses(source.text, name) for source in self._sources.values())
@@ -79,9 +83,14 @@ class Library:
         there = [of for of, called, by in self._sources if (called, by) == (name, channel)]
         return wished if wished in there or len(there) != 1 else there[0]
 
-    def render(self, source: Source, facts: Facts, clinic: ClinicConfig) -> Rendered:
-        """Fill a template in. Raise TemplateError naming template and line, never a value."""
-        context = make_context(source.language, source.channel, facts, clinic)
+    def render(
+        self, source: Source, facts: Facts, clinic: ClinicConfig, context: Context | None = None
+    ) -> Rendered:
+        """Fill a template in. Raise TemplateError naming template and line, never a value.
+
+        `context`: the facts in words of its language, where they have been made before.
+        """
+        context = context or make_context(source.language, source.channel, facts, clinic)
         key = (source, context)
         if key not in self._filled:
             if len(self._filled) >= REMEMBERED:

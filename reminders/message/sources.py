@@ -31,20 +31,33 @@ def read_sources(*folders: Path) -> dict[Name, Source]:
     A line `{% include "_name.j2" %}` is replaced by that file of the same language, so that the
     version, a digest of the whole text, covers it. Raise TemplateError with file and line.
     """
+    found, faults = read_all(*folders)
+    for fault in faults.values():
+        raise fault
+    return found
+
+
+def read_all(*folders: Path) -> tuple[dict[Name, Source], dict[str, TemplateError]]:
+    """Return the templates of these folders that are whole, and by file what others are not."""
     files: dict[str, Path] = {}
     for folder in folders:
         files |= _files(folder)
     found: dict[Name, Source] = {}
+    faults: dict[str, TemplateError] = {}
     for key in files:
         language, _, file = key.partition("/")
         ending = next((end for end in ENDINGS if file.endswith(end)), None)
         if ending is None:
             continue
         name, channel = file.removesuffix(ending), ENDINGS[ending]
-        source = make_source(language, name, channel, _inlined(key, files))
-        _check(source)
-        found[language, name, channel] = source
-    return found
+        try:
+            source = make_source(language, name, channel, _inlined(key, files))
+            _check(source)
+        except TemplateError as error:
+            faults[key] = error
+        else:
+            found[language, name, channel] = source
+    return found, faults
 
 
 def make_source(language: str, name: str, channel: Channel, text: str) -> Source:

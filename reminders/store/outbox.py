@@ -72,6 +72,18 @@ def addresses(conn: Connection, contact_ids: Sequence[int], now: datetime) -> di
     return {row.id: Address(row.phone, row.email, bool(row.sibling)) for row in rows}
 
 
+def planned_visits(conn: Connection, after: int, limit: int) -> list[int]:
+    """Return visits with a message that is planned, in the order of their ids."""
+    query = (
+        select(message.c.appointment_id)
+        .distinct()
+        .where(_in(State.PLANNED), message.c.appointment_id > after)
+        .order_by(message.c.appointment_id)
+        .limit(limit)
+    )
+    return list(conn.execute(query).scalars())
+
+
 def postpone(conn: Connection, message_id: int, until: datetime) -> None:
     """Look at a planned message again at `until`."""
     conn.execute(update(message).where(message.c.id == message_id).values(next_at=until))

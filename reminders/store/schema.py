@@ -250,8 +250,8 @@ WENT = "message.state NOT IN ('planned', 'cancelled', 'suppressed')"
 TROUBLE = (
     "(message.state IN ('failed', 'undelivered', 'expired', 'unknown')"
     " OR message.state = 'suppressed' AND message.reason IN ('no_address', 'no_consent',"
-    " 'opted_out', 'protected_identity', 'render_failed', 'environment', 'quiet_hours',"
-    " 'too_late'))"
+    " 'opted_out', 'protected_identity', 'guardian_not_chosen', 'guardian_declined',"
+    " 'render_failed', 'environment', 'quiet_hours', 'own_hours', 'too_late'))"
 )
 """What may mean that somebody has to be phoned."""
 

@@ -53,3 +53,50 @@ def test_approve_shows_the_difference_and_asks(edited: Installation):
 def test_with_nothing_to_approve_it_ends_well(here: Installation):
     """Where every text is approved, `approve` says so and ends with 0."""
     assert "Every text is approved." in here.ok("templates", "approve")
+
+
+def test_check_tells_all_it_finds(edited: Installation):
+    """One check tells what is broken, what is edited and how it reads, and tries real bookings."""
+    (edited.folder / "texts" / "sv" / "help.sms.txt").write_text("\n{% if %}\n", "utf-8")
+    edited.take(booking("B1"), booking("B2", time="14:10", phone="070-174 06 06"))
+    told = edited.json("templates", "check", exits=1)
+    assert (told["ok"], told["upcoming"] > 1) == (False, True)
+    found = {(one["file"], one["line"], one["code"]) for one in told["findings"]}
+    assert ("sv/help.sms.txt", 2, "broken") in found
+    assert ("sv/confirmation.sms.txt", 1, "not_said") not in found  # help is not to be judged
+    [waiting] = told["waiting"]
+    assert (waiting["name"], waiting["clinic"]) == ("day_before", "internet")
+    assert waiting["approved_version"] != waiting["version"]
+    assert {change["now"].split(".")[0] for change in waiting["changes"]} == {
+        "Sent from an edited text"
+    }
+    text = edited.run("templates", "check").stdout
+    assert "sv/help.sms.txt, line 2" in text
+    assert "+ Sent from an edited text. i morgon 13:00" in text
+    assert "upcoming messages." in text
+
+
+def test_preview_is_as_on_a_phone_and_as_an_email(here: Installation):
+    """The terminal breaks an SMS as a phone does, under its sender; an email has its head."""
+    sms = here.ok(*"templates preview --language sv --name day_before --channel sms".split())
+    assert "guardian of a child of 8, tomorrow" in sms
+    assert "\n  Videobesok\n  | Videobesök i morgon 13:00 i Alltid\n" in sms
+    assert max(len(line) for line in sms.splitlines() if line.startswith("  |")) <= 42
+    email = here.ok(*"templates preview --language sv --name day_before --channel email".split())
+    assert "\nSubject: Påminnelse: videobesök" in email
+    assert "\nFiles: calendar.ics\n" in email
+
+
+def test_preview_writes_a_page(here: Installation):
+    """The page shows phones and whole emails, right to left where they are, and loads nothing."""
+    choice = "templates preview --name fifteen_minutes --language".split()
+    page = here.ok(*choice, "ar", "--html", "-")
+    assert 'dir="rtl"' in page
+    assert "<iframe sandbox" in page
+    assert "data:image/png;base64," in page
+    assert "cid:" not in page
+    path = here.folder / "texts.html"
+    assert "Wrote" in here.ok(*choice, "sv", "--html", path)
+    assert "Mina ärenden" in path.read_text("utf-8")
+    nowhere = here.run(*choice, "sv", "--html", here.folder / "none" / "x.html")
+    assert nowhere.exit_code == 2

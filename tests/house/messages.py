@@ -26,6 +26,12 @@ TEENAGER = replace(CHILD, age=15, role=Role.PATIENT)
 PARENT = replace(CHILD, age=15)
 UNKNOWN = replace(CHILD, age=None)
 
+NO_EMAIL = {True: "Den går bara som sms.", False: "It goes by SMS alone."}
+ANSWERED = {
+    True: "Genast, där avsändaren kan ta emot svar.",
+    False: "At once, where the sender can receive answers.",
+}
+
 Reader = tuple[str, Facts, timedelta]
 """A reader, and how long before the visit the text goes."""
 
@@ -118,12 +124,28 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
         else "Three hours after. Off in the example.",
         [(child, CHILD, hours(-3))],
     )
+    words = ("STOPP", "START", "NEJ") if sv else ("STOP", "START", "NO")
+    for name, word in zip(("stop", "start", "cancel"), words, strict=True):
+        yield (
+            f"reply_{name}",
+            f"Svar till den som skriver {word}" if sv else f"Answer to {word}",
+            ANSWERED[sv],
+            [(child, CHILD, hours(30))],
+        )
+    yield (
+        "reply_other",
+        "Svar till den som skriver något annat" if sv else "Answer to anything else",
+        ANSWERED[sv],
+        [(child, CHILD, hours(30))],
+    )
 
 
 def book(language: str) -> str:
     """Return the whole page for one language."""
     sv = language == "sv"
     clinic = example().clinics["internet"]
+    sms = clinic.sms.model_copy(update={"sender": "+46701740699", "two_way": True})
+    answered = clinic.model_copy(update={"sms": sms})
     library = Library(read_sources(templates()).values())
     lines = [
         "# Texterna, som patienter läser dem" if sv else "# The texts, as patients read them",
@@ -137,10 +159,16 @@ def book(language: str) -> str:
         for channel in Channel:
             lines += ["", f"### {'SMS' if channel is Channel.SMS else 'Email'}"]
             source = library.pick(name, channel, [language])
-            assert source is not None
+            if source is None:
+                lines += ["", NO_EMAIL[sv]]
+                continue
             told: dict[str, list[str]] = {}
             for reader, facts, lead in readers:
-                text = library.render(source, replace(facts, now=START - lead), clinic)
+                text = library.render(
+                    source,
+                    replace(facts, now=START - lead),
+                    answered if name.startswith("reply_") else clinic,
+                )
                 size = measure(text.body).segments
                 parts = (
                     ("1 del" if sv else "1 part")

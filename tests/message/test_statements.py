@@ -15,7 +15,7 @@ from reminders.message.lint import lint
 from reminders.message.render import Library
 from reminders.message.sms import Charset, measure
 from reminders.message.sources import make_source
-from tests.message.people import AGES, CLINIC, COMPLETE, NOW, SOURCES, facts
+from tests.message.people import AGES, CLINIC, COMPLETE, NOW, SOURCES, TWO_WAY, facts
 
 ALL = {f"S{number}" for number in range(1, 24)}
 NOTE = r"(?:S\d+ ?|visit ?|heading ?|picture ?|ombud ?|cancel ?|reply ?)+"
@@ -38,6 +38,10 @@ PLACES = {
     ("cancelled", Channel.EMAIL): "S23",
     ("next_steps", Channel.SMS): "S23",
     ("next_steps", Channel.EMAIL): "S23",
+    ("reply_stop", Channel.SMS): "S23",
+    ("reply_start", Channel.SMS): "S23",
+    ("reply_cancel", Channel.SMS): "S23",
+    ("reply_other", Channel.SMS): "S23",
 }
 """What each text says to a reader whom it reaches in good time."""
 
@@ -59,6 +63,12 @@ def said(source: Source, age: int | None, **more) -> set[str]:
 def test_each_message_says_what_belongs_in_it(language, age, name, channel):
     """Each message has the statements that the handout's table puts in it, and no other."""
     assert said(SOURCES[language, name, channel], age) == set(PLACES[name, channel].split())
+
+
+def test_the_table_has_every_text():
+    """No text that we ship lacks its line in the table."""
+    shipped = {(name, channel) for language, name, channel in SOURCES if language in COMPLETE}
+    assert shipped == set(PLACES)
 
 
 @pytest.mark.parametrize("language", COMPLETE)
@@ -148,6 +158,11 @@ def test_the_day_is_the_day_of_sending():
 def test_the_shipped_texts_have_no_finding():
     """The shipped texts pass their own check."""
     assert lint(SOURCES.values(), "internet", CLINIC, NOW).findings == ()
+    answered = [s for s in SOURCES.values() if s.language in COMPLETE]
+    assert lint(answered, "internet", TWO_WAY, NOW).findings == ()
+    without = [s for s in answered if s.name != "reply_stop"]
+    [missing] = lint(without, "internet", TWO_WAY, NOW).findings
+    assert (missing.file, missing.code.value) == ("sv/reply_stop.sms.txt", "missing")
 
 
 @pytest.mark.parametrize(

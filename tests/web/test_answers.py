@@ -11,7 +11,9 @@ from starlette.testclient import TestClient
 from reminders.domain.appointment import OwnLogin
 from reminders.domain.contact import Channel
 from reminders.engine import approval, inbound
+from reminders.engine.desk import CALL_FOR
 from reminders.providers.base import Inbound
+from reminders.store.schema import TROUBLE
 from reminders.web.app import create_app
 from tests.engine.clinic import HEAD, Clinic, row
 from tests.web.conftest import add_user, log_in
@@ -174,3 +176,19 @@ def test_whether_a_text_changes_its_meaning_is_chosen(
     person = clinic.show("B1").patient.people[0].id
     post(web, "/visit/B1", "/act/informed/B1", contact=person)
     assert told not in web.get(f"{HERE}/visit/B1").text
+
+
+def test_the_call_list_has_everybody_whom_the_worklist_has() -> None:
+    """No reason to phone somebody is left out where the page looks for them."""
+    assert [reason.value for reason in CALL_FOR if f"'{reason.value}'" not in TROUBLE] == []
+
+
+def test_a_guardian_without_a_choice_is_on_the_pages_call_list(
+    clinic: Clinic, web: TestClient
+) -> None:
+    """Whom nobody may write to for want of a choice is to be phoned, on the page as well."""
+    clinic.read(row("B3", phone="070-174 06 07", born="2011-05-01"), confirmations=True)
+    clinic.plan()
+    page = web.get(f"{HERE}/calls").text
+    assert f'{HERE}/visit/B3"' in page
+    assert "070-174 06 07" in page
