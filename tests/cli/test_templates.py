@@ -78,18 +78,19 @@ def test_check_tells_all_it_finds(edited: Installation):
 
 def test_preview_is_as_on_a_phone_and_as_an_email(here: Installation):
     """The terminal breaks an SMS as a phone does, under its sender; an email has its head."""
-    sms = here.ok(*"templates preview --language sv --name day_before --channel sms".split())
+    choice = ["templates", "preview", "--language", "sv", "--name", "day_before", "--channel"]
+    sms = here.ok(*choice, "sms")
     assert "guardian of a child of 8, tomorrow" in sms
     assert "\n  Videobesok\n  | Videobesök i morgon 13:00 i Alltid\n" in sms
     assert max(len(line) for line in sms.splitlines() if line.startswith("  |")) <= 42
-    email = here.ok(*"templates preview --language sv --name day_before --channel email".split())
+    email = here.ok(*choice, "email")
     assert "\nSubject: Påminnelse: videobesök" in email
     assert "\nFiles: calendar.ics\n" in email
 
 
 def test_preview_writes_a_page(here: Installation):
     """The page shows phones and whole emails, right to left where they are, and loads nothing."""
-    choice = "templates preview --name fifteen_minutes --language".split()
+    choice = ["templates", "preview", "--name", "fifteen_minutes", "--language"]
     page = here.ok(*choice, "ar", "--html", "-")
     assert 'dir="rtl"' in page
     assert "<iframe sandbox" in page
