@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reminders.domain.access import ALL_CLINICS
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, ledger
+from reminders.store import clinics, ledger, users
 from reminders.store.database import Connection
-from reminders.store.ledger import Entry
+from reminders.store.ledger import Act
+from reminders.store.users import Account
 
 SHOWN = 100
 
@@ -17,12 +19,13 @@ class House:
 
     opt_outs: tuple[tuple[str, str, object], ...]
     more_opt_outs: bool
-    acts: tuple[Entry, ...]
+    acts: tuple[Act, ...]
+    users: tuple[Account, ...]
     rules: Mapping[str, Mapping[str, object]]
 
 
 def look(conn: Connection, runtime: Runtime, clinic: str) -> House:
-    """Return the clinic's opt-outs, its rules as they are configured, and what people did last."""
+    """Return the clinic's opt-outs, rules and users, and what people did last."""
     clinic_id = clinics.find_clinic_id(conn, clinic) or 0
     listed = clinics.opt_outs_from(conn, clinic_id, SHOWN + 1)
     practice = runtime.practices[clinic]
@@ -34,6 +37,7 @@ def look(conn: Connection, runtime: Runtime, clinic: str) -> House:
     return House(
         tuple(listed[:SHOWN]),
         len(listed) > SHOWN,
-        tuple(ledger.latest_by_people(conn, SHOWN // 2)),
+        tuple(ledger.latest_by_people(conn, clinic_id, SHOWN // 2)),
+        tuple(one for one in users.accounts(conn) if {clinic, ALL_CLINICS} & set(one.roles)),
         rules,
     )

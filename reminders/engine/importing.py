@@ -260,7 +260,7 @@ def apply(
     begun they go on to the end: an interrupt waits, and a process that dies leaves the rest to
     the next one (`resume`).
     """
-    if count_of(runtime, staged) <= AT_ONCE:
+    if not is_large(runtime, staged):
         return runtime.in_transaction(apply_whole, runtime, staged, options, now, expected)
     if expected is not None:
         with runtime.database.reading() as conn:
@@ -281,6 +281,11 @@ def apply(
     if interrupt is not None:
         raise interrupt
     return done
+
+
+def is_large(runtime: Runtime, staged: Staged) -> bool:
+    """Tell whether a file is applied in many transactions, and not in one."""
+    return count_of(runtime, staged) > AT_ONCE
 
 
 def resume(runtime: Runtime, now: datetime) -> None:

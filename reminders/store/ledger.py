@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from reminders.store.bulk import insert_rows
-from reminders.store.schema import ledger
+from reminders.store.schema import appointment, ledger
 
 _COLUMNS = ("at", "actor", "appointment_id", "message_id", "event", "detail")
 
@@ -65,18 +65,33 @@ def entries(conn: Connection, appointment_id: int) -> list[Entry]:
 BY_PEOPLE = (
     "called", "not_called", "moved_by_hand", "cancelled_by_hand", "asked_to_send", "held",
     "released", "template_approved", "contact_corrected", "contact_added", "stopped_contacting",
-    "started_contacting",
+    "started_contacting", "contact_changed", "own_login",
 )  # fmt: skip
 LOOKED_BACK = 20_000
 
 
-def latest_by_people(conn: Connection, limit: int) -> list[Entry]:
-    """Return what people did last, of the latest facts, the newest first."""
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody did, to a visit or to the installation."""
+
+    at: datetime
+    actor: str
+    event: str
+    ref: str | None
+
+
+def latest_by_people(conn: Connection, clinic_id: int, limit: int) -> list[Act]:
+    """Return what people did last at a clinic or to the installation, the newest first."""
     newest = conn.execute(select(func.max(ledger.c.id))).scalar() or 0
     rows = conn.execute(
-        select(ledger)
-        .where(ledger.c.id > newest - LOOKED_BACK, ledger.c.event.in_(BY_PEOPLE))
+        select(ledger.c.at, ledger.c.actor, ledger.c.event, appointment.c.ref)
+        .outerjoin(appointment, appointment.c.id == ledger.c.appointment_id)
+        .where(
+            ledger.c.id > newest - LOOKED_BACK,
+            ledger.c.event.in_(BY_PEOPLE),
+            or_(ledger.c.appointment_id.is_(None), appointment.c.clinic_id == clinic_id),
+        )
         .order_by(ledger.c.id.desc())
         .limit(limit)
     )
-    return [Entry(r.at, r.actor, r.message_id, r.event, r.detail) for r in rows]
+    return [Act(r.at, r.actor, r.event, r.ref) for r in rows]

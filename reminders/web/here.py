@@ -16,12 +16,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
 from reminders.config import ClinicConfig
+from reminders.domain.access import ALL_CLINICS
 from reminders.domain.contact import Wishes
 from reminders.domain.reasons import Reason, sentence
 from reminders.engine.runtime import Runtime
 from reminders.intake.problems import Problem
 from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
+from reminders.store.users import Account
 from reminders.store.views import Line
 from reminders.web import wording
 from reminders.web.language import N_, Speaking, known
@@ -158,6 +160,11 @@ class Here:
     def reader(self, sample: str) -> str:
         """Return who reads a text, and when."""
         return wording.reader(sample, self.speaking)
+
+    def held_role(self, account: Account) -> str:
+        """Return what a user may do at this clinic."""
+        held = account.roles.get(self.clinic) or account.roles[ALL_CLINICS]
+        return wording.name(wording.HELD, held.value, self.speaking)
 
     def act(self, event: str) -> str:
         """Return what somebody did."""

@@ -5,6 +5,7 @@ They live in memory: a restart forgets them, and nothing of them has been applie
 
 import tempfile
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -25,6 +26,7 @@ from reminders.store import clinics
 log = structlog.get_logger()
 
 KEPT = 20
+STOPPED = "The import has stopped. What is left of it is tried again within ten minutes."
 LONGEST_NAME = 80
 BLOCK = 1 << 20
 
@@ -35,6 +37,7 @@ class Step(StrEnum):
     READING = "reading"
     COMPARING = "comparing"
     READY = "ready"
+    APPLYING = "applying"
     REFUSED = "refused"
     APPLIED = "applied"
     GONE = "gone"
@@ -57,6 +60,7 @@ class Job:
     said: str = ""
     faults: tuple[Problem, ...] = ()
     changed: bool = False
+    begun: bool = False
 
     def note(self, share: float) -> None:
         """Keep how much of the file is read."""
@@ -66,10 +70,11 @@ class Job:
 class Jobs:
     """The files of one process, and the one thread that reads them."""
 
-    def __init__(self, runtime: Runtime, *, plans: bool = True) -> None:
-        """Take whether imports are planned here: not where a sender in this process does it."""
+    def __init__(self, runtime: Runtime, wake: Callable[[], None] | None = None) -> None:
+        """Take what wakes a sender in this process; without one, imports are planned here."""
         self._runtime = runtime
-        self._plans = plans
+        self._plans = wake is None
+        self._wake = wake or (lambda: None)
         self._thread = ThreadPoolExecutor(1, "web-import")
         self._jobs: OrderedDict[str, Job] = OrderedDict()
 
@@ -80,7 +85,7 @@ class Jobs:
 
     def waiting(self, clinic: str) -> list[Job]:
         """Return a clinic's files that nobody has said yes or no to, the newest first."""
-        open_steps = {Step.READING, Step.COMPARING, Step.READY}
+        open_steps = {Step.READING, Step.COMPARING, Step.READY, Step.APPLYING}
         return [
             j for j in reversed(self._jobs.values()) if j.clinic == clinic and j.step in open_steps
         ]
@@ -106,9 +111,26 @@ class Jobs:
         self._thread.submit(self._compare, runtime, job)
 
     def apply(self, runtime: Runtime, job: Job, expected: str, cancel: frozenset[str]) -> None:
-        """Apply a file as it was shown. Raise DifferenceChangedError if that is no longer so."""
+        """Apply a file as it was shown. If that is no longer so, it is compared and shown again.
+
+        A large one is applied aside, in many short steps, while others go on with their work.
+        """
         if job.staged is None or job.step is not Step.READY:
-            raise DifferenceChangedError
+            return
+        if importing.is_large(runtime, job.staged):
+            job.begun, job.step = True, Step.APPLYING
+            self._thread.submit(self._apply, runtime, job, job.staged, expected, cancel)
+        else:
+            self._apply(runtime, job, job.staged, expected, cancel)
+
+    def _apply(
+        self,
+        runtime: Runtime,
+        job: Job,
+        staged: Staged,
+        expected: str,
+        cancel: frozenset[str],
+    ) -> None:
         options = replace(
             job.options,
             full=job.options.full or bool(cancel),
@@ -116,8 +138,20 @@ class Jobs:
             cancel_only=cancel,
         )
         now = runtime.clock.now()
-        importing.apply(runtime, job.staged, options, now, expected)
+        try:
+            importing.apply(runtime, staged, options, now, expected)
+        except DifferenceChangedError:
+            self.again(runtime, job, changed=True)
+            return
+        except Exception as error:
+            if not job.begun:
+                raise
+            # What has begun is finished by the next process, or within ten minutes by this one.
+            log.error("import_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
+            job.said, job.step = STOPPED, Step.REFUSED
+            return
         job.step = Step.APPLIED
+        self._wake()
         if self._plans:
             self._thread.submit(_plan, runtime)
 

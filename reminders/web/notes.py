@@ -28,6 +28,8 @@ NOTES: Mapping[str, str] = {
     "resumed": N_("Messages go out again."),
     "not_found": N_("There is no such booking, and it is no phone number or email address."),
     "no_file": N_("Choose a file first."),
-    "lost": N_("That file is not known any more. Choose it again; nothing was changed."),
+    "lost": N_(
+        "That file does not wait any more. If it is not among the earlier imports, choose it again."
+    ),
     "language": N_("From now on the pages are in English."),
 }

@@ -36,7 +36,7 @@ class Site:
         self._searched: OrderedDict[str, str] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, "web-read")
         self._writer = ThreadPoolExecutor(1, "web-write")
-        self.jobs = Jobs(runtime, plans=wake is _nobody)
+        self.jobs = Jobs(runtime, None if wake is _nobody else wake)
         self.assets = _assets()
         self.environments = {language: _environment(language) for language in LANGUAGES}
 

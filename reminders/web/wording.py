@@ -48,6 +48,7 @@ LOGINS: Mapping[str, str] = {
 CHANNELS: Mapping[str, str] = {"sms": N_("SMS"), "email": N_("Email")}
 PREFERS: Mapping[str, str] = {"sms": N_("Prefers SMS."), "email": N_("Prefers email.")}
 ROLES: Mapping[str, str] = {"patient": N_("Patient"), "guardian": N_("Guardian")}
+HELD: Mapping[str, str] = {"viewer": N_("may look"), "admin": N_("may change")}
 STATES: Mapping[str, str] = {
     "planned": N_("Planned"),
     "sending": N_("Being sent"),
@@ -228,6 +229,7 @@ SAID = (
     ),
     N_("The file could not be read."),
     N_("The file could not be compared."),
+    N_("The import has stopped. What is left of it is tried again within ten minutes."),
 )
 """What the engine says to people, in words that the pages can say in their language."""
 

@@ -1,6 +1,7 @@
 """The pages over HTTP: who may see and do what, and what is said when something is wrong."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from reminders.domain.access import Role
+from reminders.engine import accounts, importing
+from reminders.errors import NotFoundError
 from reminders.web.app import create_app
-from tests.engine.clinic import Clinic, row
-from tests.web.conftest import add_user, log_in
+from tests.engine.clinic import HEAD, Clinic, row
+from tests.web.conftest import PASSWORD, add_user, log_in
 
 HERE = "/c/internet"
 OTHER = {"phone": "08-465 004 00"}
@@ -173,6 +176,91 @@ def test_a_script_in_a_files_name_is_text(clinic: Clinic, web: TestClient) -> No
     page = web.get(answer.headers["location"]).text
     assert "<img src=x" not in page
     assert "&lt;img src=x" in page
+
+
+def test_the_settings_tell_who_may_what_and_who_did_what(clinic: Clinic, web: TestClient) -> None:
+    """Users with what they may do here, opt-outs, and acts of this clinic alone, with their visits."""
+    add_user(clinic)
+    add_user(clinic, "eve", Role.VIEWER)
+    accounts.add_user(clinic.runtime, "olle", "sv", {"other": Role.ADMIN}, PASSWORD)
+    log_in(web)
+    _post(web, "/visit/B1", "/act/cancel/B1")
+    page = web.get(f"{HERE}/settings").text
+    users = page[page.index('id="users"') : page.index('id="acts"')]
+    assert re.findall(r"<span>(\w+)</span><span[^>]*>([^<]+)", users) == [
+        ("anna", "får ändra"),
+        ("eve", "får titta"),
+    ]
+    acts = page[page.index('id="acts"') :]
+    assert "Avbokade ett besök" in acts
+    assert f'href="{HERE}/visit/B1"' in acts
+    elsewhere = web.get("/c/other/settings").text
+    assert "olle" in elsewhere
+    assert "Avbokade ett besök" not in elsewhere
+
+
+def _upload(web: TestClient, *rows: str) -> str:
+    found = re.search(r'name="csrf_token" value="(\w+)"', web.get(f"{HERE}/import").text)
+    assert found
+    file = {"file": ("ny.csv", "\n".join([HEAD, *rows]).encode(), "text/csv")}
+    return str(
+        web.post("/import/internet", data={"csrf_token": found[1]}, files=file).headers["location"]
+    )
+
+
+def _read(web: TestClient, place: str) -> str:
+    """Wait until a file is read and compared; return the page that shows it."""
+    for _ in range(600):
+        page = web.get(place)
+        if page.status_code != 200 or 'name="fingerprint"' in page.text:
+            return page.text
+        time.sleep(0.05)
+    raise AssertionError("the file is not read")
+
+
+def test_a_file_that_waited_through_a_restart_is_told_to_be_gone(
+    clinic: Clinic, web: TestClient
+) -> None:
+    """After a restart a file that waited for a yes is not there, and the page says so plainly."""
+    add_user(clinic)
+    log_in(web)
+    place = _upload(web, row("B7", phone="070-174 06 07"))
+    assert "B7" in _read(web, place)
+    with TestClient(create_app(clinic.runtime), follow_redirects=False) as after:
+        after.cookies = web.cookies
+        gone = after.get(place)
+        assert gone.headers["location"].endswith("/import?note=lost")
+        page = after.get(gone.headers["location"]).text
+        assert "Filen väntar inte längre" in page
+        assert "Väntar på ja" not in page
+        fingerprint = {"csrf_token": _csrf(page), "fingerprint": "x"}
+        assert after.post(f"{place}/apply", data=fingerprint).status_code == 404
+    with pytest.raises(NotFoundError):
+        clinic.show("B7")
+
+
+def test_a_large_file_is_applied_aside(
+    clinic: Clinic, web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large file is imported beside the pages; its page tells so, then shows what it changed."""
+    monkeypatch.setattr(importing, "AT_ONCE", 0)
+    add_user(clinic)
+    log_in(web)
+    place = _upload(web, row("B7", phone="070-174 06 07"))
+    page = _read(web, place)
+    fingerprint = re.findall(r'name="fingerprint" value="([^"]+)"', page)[0]
+    data = {"csrf_token": _csrf(page), "fingerprint": fingerprint}
+    answer = web.post(f"{place}/apply", data=data)
+    while answer.status_code == 200 or answer.headers["location"] == place:
+        answer = web.get(place)
+    assert answer.headers["location"].endswith("?note=imported")
+    assert clinic.show("B7").visit.status == "booked"
+
+
+def _csrf(page: str) -> str:
+    found = re.search(r'name="csrf_token" value="(\w+)"', page)
+    assert found
+    return found[1]
 
 
 def test_what_an_outage_would_do_to_the_plan(open_clinic, either_url: str) -> None:

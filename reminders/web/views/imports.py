@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from reminders.domain.contact import Role
 from reminders.engine import contacts, proposal
-from reminders.engine.fingerprint import DifferenceChangedError
 from reminders.engine.importing import Options
 from reminders.store import clinics, import_pages
 from reminders.store.database import Connection
@@ -80,7 +79,7 @@ async def look(here: AtClinic, job_id: str) -> Response:
     if job is None or job.step is Step.GONE:
         return here.go("import", "lost")
     if job.step is Step.APPLIED and job.staged is not None:
-        return here.go(f"import/{job.staged.run_id}")
+        return here.go(f"import/{job.staged.run_id}", "imported")
     if job.step is Step.REFUSED:
         return here.page("import_refused.html", job=job)
     if job.step is not Step.READY or job.difference is None:
@@ -108,14 +107,10 @@ async def apply(
     chosen = frozenset(cancel or ()) if missing == "some" else frozenset[str]()
     if missing == "all" and job.difference:
         chosen = frozenset(visit.ref for visit in job.difference.missing)
-    try:
-        await here.site.change(here.site.jobs.apply, here.runtime, job, fingerprint or "-", chosen)
-    except DifferenceChangedError:
-        if job.step is Step.READY:
-            here.site.jobs.again(here.runtime, job, changed=True)
-        return here.go(f"import/waiting/{job_id}")
-    run_id = job.staged.run_id if job.staged else 0
-    return here.go(f"import/{run_id}", "imported")
+    await here.site.change(here.site.jobs.apply, here.runtime, job, fingerprint or "-", chosen)
+    if job.step is Step.APPLIED and job.staged:
+        return here.go(f"import/{job.staged.run_id}", "imported")
+    return here.go(f"import/waiting/{job_id}")
 
 
 @router.post(PLACE + "/waiting/{job_id}/throw")
