@@ -25,6 +25,7 @@ from reminders.cli.session import (
 from reminders.cli.visits import message_json, messages_text
 from reminders.domain.state import State
 from reminders.engine import desk
+from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
 from reminders.store import views
@@ -76,11 +77,12 @@ def cancel(
         names = [visit.ref for visit in found]
         now = runtime.clock.now()
         lines = runtime.in_transaction(desk.cancel, runtime, key, names, now)
+        phone = _to_phone(runtime, key, names, now)
     if as_json:
-        _print_done(names, lines, zone)
+        _print_done(names, lines, zone, to_phone=len(phone))
         return
     say(f"Cancelled {plural(len(names), 'visit')}.")
-    _say_planned(lines, zone)
+    _say_planned(lines, phone, zone)
 
 
 def _named(runtime: Runtime, clinic: str, refs: list[str]) -> list[Visit]:
@@ -149,17 +151,19 @@ def move(
     with opened(config) as runtime:
         now = runtime.clock.now()
         lines = runtime.in_transaction(desk.move, runtime, key, ref, at, now)
+        phone = _to_phone(runtime, key, [ref], now)
     if as_json:
         print_json(
             {
                 "ref": ref,
                 "starts_at": iso(at, zone),
                 "messages": [message_json(line, zone) for line in lines],
+                "to_phone": len(phone),
             }
         )
         return
     say(f"{ref} is now at {local(at, zone)}.")
-    _say_planned(lines, zone)
+    _say_planned(lines, phone, zone)
 
 
 @commands.command(epilog=examples("reminders resend B-2041 fifteen_minutes"))
@@ -219,18 +223,28 @@ def _tell_asked(ref: str, lines: list[Line], zone: ZoneInfo, *, as_json: bool) -
         raise typer.Exit(NOT_DONE)
 
 
-def _print_done(refs: list[str], lines: list[Line], zone: ZoneInfo) -> None:
+def _print_done(refs: list[str], lines: list[Line], zone: ZoneInfo, **more: int) -> None:
     print_json(
         {
             "refs": refs,
             "count": len(refs),
             "messages": [message_json(line, zone) for line in lines],
+            **more,
         }
     )
 
 
-def _say_planned(lines: list[Line], zone: ZoneInfo) -> None:
+def _to_phone(runtime: Runtime, clinic: str, refs: list[str], now: datetime) -> list[Item]:
+    with runtime.database.reading() as conn:
+        visits = [desk.require(conn, clinic, ref) for ref in refs]
+        return desk.to_phone(conn, runtime, visits, now)
+
+
+def _say_planned(lines: list[Line], phone: list[Item], zone: ZoneInfo) -> None:
     if lines:
         say("\n" + messages_text(lines, zone, with_ref=True))
-    else:
-        say("Nobody needs a message of it.")
+    elif not phone:
+        say("Nobody needs a message of it: nobody has been told otherwise.")
+    if phone:
+        people = plural(len(phone), "person", "people")
+        tell(f"No text can tell {people} in time: phone. 'reminders worklist' shows whom and why.")

@@ -25,6 +25,7 @@ from reminders.cli.session import (
 from reminders.config import Config
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason, sentence
+from reminders.domain.rules import Event
 from reminders.engine import desk
 from reminders.engine.desk import Shown
 from reminders.engine.items import Item
@@ -36,12 +37,17 @@ commands = family()
 
 KINDS = {
     "channel": "Nothing goes out on these channels",
-    "call": "To phone: nothing has reached them",
+    "call": "To phone: no text has told them, or will in time",
     "unknown": "Not known whether it arrived: phone if it is urgent",
     "answer": "Have written to us: 'inbound list' shows the words, 'inbound done' ticks them off",
     "login": "No login of their own that is known to work: 'own-login' records the answer",
     "inform": "Agreed to texts that say something else now: 'contact set --informed' records it",
     "problem": "Rows of files to correct",
+}
+
+NEWS = {
+    Event.MOVED: "The visit was moved, and they know of the time before.",
+    Event.CANCELLED: "The visit is cancelled, and they do not know it.",
 }
 
 
@@ -246,7 +252,7 @@ def worklist(ctx: typer.Context, clinic: Clinic = None, as_json: AsJson = False)
         listed = [_item_json(config, item) for item in items]
         print_json({"count": len(listed), "items": listed})
     elif not items:
-        say("Nothing to do: everybody has been told, or will be.")
+        say("Nothing to do: nobody has to be phoned, and no row of a file corrected.")
     else:
         say("\n\n".join(_items_text(config, kind, items) for kind in _kinds(items)))
 
@@ -264,6 +270,7 @@ def _item_json(config: Config, item: Item) -> dict[str, Any]:
         "starts_at": iso(item.starts_at, zone_of(config, item.clinic)),
         "contact": item.contact,
         "reason": item.reason,
+        "news": item.news.value if item.news else None,
         "sentence": _item_sentence(item),
         "id": item.id,
     }
@@ -273,6 +280,8 @@ def _item_sentence(item: Item) -> str:
     if item.kind == "problem":
         return item.detail
     why = told(Reason(item.reason))
+    if item.news is not None:
+        return f"{NEWS[item.news]} {why}"
     return f"{item.detail}. {why}" if item.detail else why
 
 

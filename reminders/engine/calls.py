@@ -39,7 +39,9 @@ class CallList:
     more: bool
 
 
-def call_list(conn: Connection, clinic_id: int, now: datetime, limit: int = MOST) -> CallList:
+def call_list(
+    conn: Connection, runtime: Runtime, clinic_id: int, now: datetime, limit: int = MOST
+) -> CallList:
     """Return the call list of one clinic."""
     until = now + CALL_AHEAD
     found = {
@@ -52,14 +54,13 @@ def call_list(conn: Connection, clinic_id: int, now: datetime, limit: int = MOST
     visits = sorted(found.values(), key=lambda visit: (visit.starts_at, visit.id))
     lines: dict[int, list[Line]] = {visit.id: [] for visit in visits}
     for line in views.lines(conn, visits):
-        if line.message.truth.starts_at == line.visit.starts_at:
-            lines[line.visit.id].append(line)
+        lines[line.visit.id].append(line)
     people = pages.people_of(conn, list(found))
     ticks = called.of_visits(conn, list(found))
     waiting: list[Call] = []
     done: list[Call] = []
     for visit in visits:
-        for item in calls_for(visit, lines[visit.id]):
+        for item in calls_for(runtime, visit, lines[visit.id], now):
             person = next((p for p in people[visit.id] if p.id == item.contact_id), None)
             tick = ticks.get((visit.id, item.contact_id, visit.version))
             (done if tick else waiting).append(Call(item, visit, person, tick))

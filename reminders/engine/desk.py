@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reminders.domain.lifecycle import NOT_REACHED
+from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Event
 from reminders.domain.state import State
-from reminders.domain.told import tells
+from reminders.domain.unheard import unheard
 from reminders.engine import attention, planning
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
@@ -19,24 +19,6 @@ from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
 from reminders.store.people import Patient
 from reminders.store.views import Line, Visit
-
-CALL_FOR = frozenset(
-    {
-        Reason.NO_ADDRESS,
-        Reason.NO_CONSENT,
-        Reason.OPTED_OUT,
-        Reason.PROTECTED_IDENTITY,
-        Reason.GUARDIAN_NOT_CHOSEN,
-        Reason.GUARDIAN_DECLINED,
-        Reason.RENDER_FAILED,
-        Reason.ENVIRONMENT,
-        Reason.QUIET_HOURS,
-        Reason.OWN_HOURS,
-        Reason.TOO_LATE,
-    }
-)
-"""Suppressions after which somebody should phone, if nobody else of the visit is told."""
-
 
 NOT_COME = "not_come"
 """The template for a patient whom staff are waiting for."""
@@ -156,7 +138,7 @@ def worklist(conn: Connection, runtime: Runtime, clinic: str | None, now: dateti
         for channel in clinics.closed_channels(conn)
         if clinic in {None, channel.clinic}
     ]
-    items += _calls(conn, clinic, now)
+    items += _calls(conn, runtime, clinic, now)
     items += attention.items(conn, runtime, clinic, now)
     items += [
         Item("problem", p.clinic, p.ref, None, None, p.code, f"line {p.line}: {p.message}")
@@ -165,18 +147,20 @@ def worklist(conn: Connection, runtime: Runtime, clinic: str | None, now: dateti
     return items
 
 
-def _calls(conn: Connection, clinic: str | None, now: datetime) -> list[Item]:
-    found = views.troubled_visits(conn, clinic, now)
+def _calls(conn: Connection, runtime: Runtime, clinic: str | None, now: datetime) -> list[Item]:
+    items = to_phone(conn, runtime, views.troubled_visits(conn, clinic, now), now)
+    done = called.of_visits(conn, list({item.visit_id for item in items}))
+    return [i for i in items if (i.visit_id, i.contact_id, i.version) not in done]
+
+
+def to_phone(
+    conn: Connection, runtime: Runtime, found: Sequence[Visit], now: datetime
+) -> list[Item]:
+    """Return whom to phone of these visits, in their order: ticked off or not."""
     by_visit: dict[int, list[Line]] = {visit.id: [] for visit in found}
     for line in views.lines(conn, found):
-        # An answer to what somebody wrote has told nobody of the visit.
-        if line.message.truth.starts_at == line.visit.starts_at and tells(line.message):
-            by_visit[line.visit.id].append(line)
-    items: list[Item] = []
-    for visit in found:
-        items += calls_for(visit, by_visit[visit.id])
-    done = called.of_visits(conn, list(by_visit))
-    return [i for i in items if (i.visit_id, i.contact_id, i.version) not in done]
+        by_visit[line.visit.id].append(line)
+    return [item for visit in found for item in calls_for(runtime, visit, by_visit[visit.id], now)]
 
 
 def nobody_to_tell(visit: Visit) -> Reason:
@@ -184,31 +168,41 @@ def nobody_to_tell(visit: Visit) -> Reason:
     return Reason.PROTECTED_IDENTITY if visit.protected else Reason.NO_ADDRESS
 
 
-def calls_for(visit: Visit, found: Sequence[Line]) -> list[Item]:
-    """Return whom to phone about one visit: those whom nothing reached, and nothing will."""
-    present = [line for line in found if line.message.key.version == visit.version]
-    fine = {State.PLANNED, State.SENDING, State.ACCEPTED, State.DELIVERED}
-    served = {line.message.key.contact for line in found if line.message.state in fine}
-    items: dict[int, Item] = {}
-    for line in present:
-        state, who = line.message.state, line.message.key.contact
-        unclear = state is State.UNKNOWN
-        missed = state in NOT_REACHED or state is State.EXPIRED
-        said_no = state is State.SUPPRESSED and line.message.reason in CALL_FOR
-        # A text that cannot be written is told also where a later one may go.
-        unwritten = said_no and line.message.reason is Reason.RENDER_FAILED
-        if who in served and not unclear and not unwritten:
-            continue
-        if unclear or missed or unwritten or (said_no and not served):
-            reason = line.message.reason or Reason.NO_ANSWER
-            kind = "unknown" if unclear else "call"
-            items[who] = _item(kind, visit, line.contact, reason, who)
-    if not found:
-        items[0] = _item("call", visit, None, nobody_to_tell(visit), 0)
-    return list(items.values())
+def calls_for(runtime: Runtime, visit: Visit, found: Sequence[Line], now: datetime) -> list[Item]:
+    """Return whom to phone about one visit, all of whose messages are given."""
+    truth = Truth(visit.starts_at, VisitStatus(visit.status))
+    if not found and truth.status is VisitStatus.BOOKED:
+        return [_item("call", visit, None, nobody_to_tell(visit), 0)]
+    practice = runtime.practices.get(visit.clinic)
+    rules = practice.rules if practice else ()
+    news = {rule.key for rule in rules if rule.when in {Event.MOVED, Event.CANCELLED}}
+    messages = sorted((line.message for line in found), key=lambda message: message.id)
+    names = {line.message.key.contact: line.contact for line in found}
+    return [
+        _item(
+            "unknown" if one.unclear else "call",
+            visit,
+            names[one.contact],
+            one.reason,
+            one.contact,
+            _news(truth) if one.believes else None,
+        )
+        for one in unheard(truth, visit.version, messages, news, now)
+    ]
 
 
-def _item(kind: str, visit: Visit, contact: str | None, reason: Reason, who: int) -> Item:
+def _news(truth: Truth) -> Event:
+    return Event.CANCELLED if truth.status is VisitStatus.CANCELLED else Event.MOVED
+
+
+def _item(
+    kind: str,
+    visit: Visit,
+    contact: str | None,
+    reason: Reason,
+    who: int,
+    news: Event | None = None,
+) -> Item:
     return Item(
         kind,
         visit.clinic,
@@ -220,4 +214,5 @@ def _item(kind: str, visit: Visit, contact: str | None, reason: Reason, who: int
         visit.id,
         who,
         visit.version,
+        news=news,
     )

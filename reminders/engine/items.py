@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from reminders.domain.rules import Event
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """Something that a person has to do, the most urgent first. `kind` says what.
 
-    `id` names an answer that can be ticked off.
+    `id` names an answer that can be ticked off. `news`: the visit was moved or cancelled since they
+    were told of it, and they do not know.
     """
 
     kind: str
@@ -22,3 +25,4 @@ class Item:
     contact_id: int = 0
     version: int = 0
     id: int | None = None
+    news: Event | None = None

@@ -62,7 +62,7 @@ class Overview:
 def today(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Overview:
     """Return what there is to see of one clinic."""
     clinic_id = clinics.find_clinic_id(conn, clinic) or 0
-    listed = calls.call_list(conn, clinic_id, now, SHOWN)
+    listed = calls.call_list(conn, runtime, clinic_id, now, SHOWN)
     written = inbound.answers(conn, clinic, limit=SHOWN + 1)
     last = import_pages.imports_before(conn, clinic_id, None, 1)
     return Overview(

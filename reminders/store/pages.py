@@ -107,7 +107,7 @@ def coming_lines(conn: Connection, clinic_id: int, until: datetime, limit: int) 
 def troubled(
     conn: Connection, clinic_id: int, since: datetime, until: datetime, limit: int
 ) -> list[Visit]:
-    """Return booked visits of which a message ended badly, the soonest first."""
+    """Return visits of which a message ended badly, the soonest first."""
     chosen = (
         select(message.c.appointment_id)
         .join(appointment, appointment.c.id == message.c.appointment_id)
@@ -116,7 +116,6 @@ def troubled(
             message.c.truth_starts_at >= since,
             message.c.truth_starts_at < until,
             appointment.c.clinic_id == clinic_id,
-            appointment.c.status == "booked",
             message.c.version == appointment.c.version,
         )
         .group_by(message.c.appointment_id)

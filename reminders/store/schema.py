@@ -253,7 +253,7 @@ TROUBLE = (
     " 'opted_out', 'protected_identity', 'guardian_not_chosen', 'guardian_declined',"
     " 'render_failed', 'environment', 'quiet_hours', 'own_hours', 'too_late'))"
 )
-"""What may mean that somebody has to be phoned."""
+"""What may mean that somebody has to be phoned (domain/unheard: its CALL_FOR and what failed)."""
 
 message = Table(
     "message",

@@ -187,7 +187,7 @@ def timeline(
 
 
 def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> list[Visit]:
-    """Return coming booked visits with a message that ended badly, or with nobody to tell."""
+    """Return coming visits with a message that ended badly, and booked ones with nobody to tell."""
     troubled = select(message.c.appointment_id).where(
         message.c.appointment_id == appointment.c.id, message.c.state.in_(_ENDED_BADLY)
     )
@@ -196,7 +196,8 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
     )
     # One look by index for each visit: EXISTS beside OR may be answered by reading all of it.
     first = troubled.limit(1).scalar_subquery()
-    among = and_(appointment.c.status == "booked", or_(first.is_not(None), ~people.exists()))
+    nobody = and_(appointment.c.status == "booked", ~people.exists())
+    among = or_(first.is_not(None), nobody)
     return visits(conn, clinic_key, since=now, until=now + CALL_AHEAD, among=among)
 
 

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from reminders.domain.appointment import OwnLogin
 from reminders.domain.contact import Channel
+from reminders.domain.unheard import CALL_FOR
 from reminders.engine import approval, inbound
-from reminders.engine.desk import CALL_FOR
 from reminders.providers.base import Inbound
 from reminders.store.schema import TROUBLE
 from reminders.web.app import create_app

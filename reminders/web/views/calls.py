@@ -26,7 +26,8 @@ async def call_list(here: AtClinic) -> HTMLResponse:
 
 
 def _call_list(conn: Connection, here: Here) -> calls.CallList:
-    return calls.call_list(conn, clinics.find_clinic_id(conn, here.clinic) or 0, here.now)
+    clinic_id = clinics.find_clinic_id(conn, here.clinic) or 0
+    return calls.call_list(conn, here.runtime, clinic_id, here.now)
 
 
 @router.post("/called")

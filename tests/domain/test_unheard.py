@@ -1,0 +1,77 @@
+"""Who has to be phoned, as a rule over messages alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reminders.domain.appointment import Truth, VisitStatus
+from reminders.domain.contact import Channel
+from reminders.domain.message import Key, Message
+from reminders.domain.reasons import Reason
+from reminders.domain.state import State
+from reminders.domain.unheard import AT_ONCE, Unheard, unheard
+
+NOW = datetime(2026, 11, 30, 11, tzinfo=UTC)
+TRUTH = Truth(NOW + timedelta(days=3), VisitStatus.BOOKED)
+
+
+def message(
+    number: int,
+    state: State,
+    due: timedelta = timedelta(0),
+    *,
+    reason: Reason | None = None,
+    contact: int = 1,
+    address: str = "a",
+) -> Message:
+    """Return a message of the present version, sent when it was due if it was sent."""
+    sent = state not in {State.PLANNED, State.SUPPRESSED, State.FAILED}
+    return Message(
+        number,
+        Key(1, "booked", contact, Channel.SMS, number),
+        state,
+        TRUTH,
+        NOW + due,
+        TRUTH.starts_at,
+        address,
+        reason=reason,
+        sent_at=NOW + due if sent else None,
+    )
+
+
+def phoned(*messages: Message) -> list[Unheard]:
+    """Return whom to phone."""
+    return unheard(TRUTH, 1, messages, {"moved"}, NOW)
+
+
+LOST = message(1, State.UNDELIVERED, -timedelta(minutes=5), reason=Reason.NOT_DELIVERED)
+CALL = [Unheard(1, Reason.NOT_DELIVERED)]
+
+
+@pytest.mark.parametrize(("due", "calls"), [(AT_ONCE, []), (2 * AT_ONCE, CALL)])
+def test_one_more_try_is_waited_for(due: timedelta, calls: list[Unheard]) -> None:
+    """Another text to an address that failed is waited for if it goes out soon, and no longer."""
+    assert phoned(LOST, message(2, State.PLANNED, due)) == calls
+
+
+def test_another_address_is_another_chance() -> None:
+    """What is planned to an address that has not failed will tell them."""
+    assert phoned(LOST, message(2, State.PLANNED, 2 * AT_ONCE, address="b")) == []
+
+
+def test_a_text_that_arrived_after_one_that_did_not_is_enough() -> None:
+    """Who has been told of the visit as it is needs no phone, whatever failed besides."""
+    assert phoned(LOST, message(2, State.DELIVERED)) == []
+    assert phoned(message(1, State.DELIVERED, -2 * AT_ONCE), LOST) == []
+
+
+def test_whose_texts_are_suppressed_is_phoned_only_if_nobody_is_told() -> None:
+    """One parent who wants no texts needs no phone while the other gets them."""
+    no = message(1, State.SUPPRESSED, reason=Reason.OPTED_OUT)
+    assert phoned(no) == [Unheard(1, Reason.OPTED_OUT)]
+    assert phoned(no, message(2, State.DELIVERED, contact=2, address="b")) == []
+
+
+def test_what_is_unclear_is_said() -> None:
+    """A text whose fate is unknown is shown, though it counts as told."""
+    assert phoned(message(1, State.UNKNOWN)) == [Unheard(1, Reason.NO_ANSWER, unclear=True)]

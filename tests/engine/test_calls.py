@@ -1,0 +1,107 @@
+"""Whom staff have to phone: those who do not know what is true, and whom no text will tell in time."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reminders.domain.rules import Event
+from reminders.engine import desk
+from reminders.engine.calls import call_list
+from reminders.store import clinics
+from tests.engine.clinic import Clinic, at, row
+from tests.engine.test_delivery import failing
+
+Make = Callable[..., Clinic]
+
+
+def to_phone(clinic: Clinic) -> list[tuple[str | None, str, Event | None]]:
+    """Return the visits, reasons and news of the worklist; the page's list has to say the same."""
+    items = [item for item in clinic.worklist() if item.kind in {"call", "unknown"}]
+    with clinic.runtime.database.reading() as conn:
+        clinic_id = clinics.find_clinic_id(conn, "internet")
+        page = call_list(conn, clinic.runtime, clinic_id or 0, clinic.clock.now())
+    assert [call.item for call in page.waiting] == items
+    return [(item.ref, item.reason, item.news) for item in items]
+
+
+def by_hand(clinic: Clinic, act: Callable[..., object], *words: object) -> None:
+    """Let staff do something now, and the engine what follows at once."""
+    runtime = clinic.runtime
+    runtime.in_transaction(act, runtime, "internet", *words, clinic.clock.now())
+
+
+def test_a_dead_number_is_told_at_once(open_clinic: Make) -> None:
+    """A number that refuses is for the phone while there is time, whatever is planned to it yet."""
+    clinic = open_clinic(**failing(_605="address"))
+    clinic.read(row(start="2026-12-04 10:00"), confirmations=True)
+    clinic.until("2026-11-30 12:05")
+    assert to_phone(clinic) == [("B1", "invalid_address", None)]
+    clinic.read(row(start="2026-12-04 10:00", phone="070-174 06 06"))
+    clinic.plan()
+    assert to_phone(clinic) == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "opted_out", "reason"),
+    [("2026-12-01 22:00", False, "quiet_hours"), ("2026-12-01 15:00", True, "opted_out")],
+)
+def test_a_cancellation_that_reaches_nobody_is_phoned(
+    clinic: Clinic, moment: str, opted_out: bool, reason: str
+) -> None:
+    """Who was told of a visit and cannot be told that it is cancelled stands on the call list."""
+    clinic.read(row(start="2026-12-02 07:30"), confirmations=True)
+    clinic.until(moment)
+    assert to_phone(clinic) == []
+    if opted_out:
+        with clinic.runtime.database.transaction() as conn:
+            clinic_id = clinics.clinic_id(conn, "internet")
+            clinics.add_opt_out(conn, clinic_id, "+46701740605", "test", clinic.clock.now())
+    by_hand(clinic, desk.cancel, ["B1"])
+    assert to_phone(clinic) == [("B1", reason, Event.CANCELLED)]
+    clinic.until("2026-12-02 07:20")
+    assert to_phone(clinic) == [("B1", reason, Event.CANCELLED)]
+    clinic.until("2026-12-02 08:00")
+    assert to_phone(clinic) == []
+
+
+def test_a_refused_cancellation_is_phoned(open_clinic: Make) -> None:
+    """A cancellation that the provider refuses is for the phone, the visit being cancelled or not."""
+    clinic = open_clinic()
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    clinic.restart(**failing(_605="address"))
+    by_hand(clinic, desk.cancel, ["B1"])
+    assert to_phone(clinic) == []  # the text is on its way
+    clinic.until("2026-11-30 13:05")
+    assert to_phone(clinic) == [("B1", "invalid_address", Event.CANCELLED)]
+
+
+def test_who_never_heard_of_a_visit_is_not_phoned_when_it_is_cancelled(open_clinic: Make) -> None:
+    """A cancellation is no news to somebody whom nothing of the visit has reached."""
+    clinic = open_clinic(**failing(_605="address"))
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 12:05")
+    assert [ref for ref, _, _ in to_phone(clinic)] == ["B1"]
+    by_hand(clinic, desk.cancel, ["B1"])
+    clinic.until("2026-11-30 12:10")
+    assert to_phone(clinic) == []
+
+
+def test_a_move_that_cannot_be_told_in_time_is_phoned(clinic: Clinic) -> None:
+    """A reminder fifteen minutes before an earlier time is no news in time."""
+    clinic.read(row(start="2026-12-02 14:00"), confirmations=True)
+    clinic.until("2026-12-01 22:30")
+    by_hand(clinic, desk.move, "B1", at("2026-12-02 07:30"))
+    assert to_phone(clinic) == [("B1", "quiet_hours", Event.MOVED)]
+    clinic.until("2026-12-02 07:20")  # the reminder has gone: they have been told after all
+    assert to_phone(clinic) == []
+
+
+def test_a_move_by_day_needs_no_phone(clinic: Clinic) -> None:
+    """While the news is on its way, and when it has arrived, nobody has to phone."""
+    clinic.read(row(start="2026-12-02 14:00"), confirmations=True)
+    clinic.until("2026-12-01 15:00")
+    by_hand(clinic, desk.move, "B1", at("2026-12-02 16:00"))
+    assert to_phone(clinic) == []
+    clinic.until("2026-12-01 15:05")
+    assert to_phone(clinic) == []
