@@ -1,6 +1,36 @@
-"""`python -m reminders` is the same program as `reminders`."""
+"""The program: `reminders`, and `python -m reminders`. From here on Ctrl-C ends it in words."""
 
-from reminders.cli.app import main
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from reminders.interrupts import STATUS
+
+INTERRUPTED = "Interrupted.\n"
+
+
+def main() -> None:
+    """Load the command line, and run it."""
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+    from reminders.cli.app import main as run  # noqa: PLC0415 - it takes a while
+
+    signal.signal(signal.SIGINT, usual)
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write(INTERRUPTED)
+        sys.exit(STATUS)
+
+
+def _end(*_signal: object) -> NoReturn:
+    """End at once. Nothing is begun; and Python could lose an exception while it loads modules."""
+    sys.stderr.write(INTERRUPTED)
+    sys.stderr.flush()
+    os._exit(STATUS)
+
 
 if __name__ == "__main__":
     main()

@@ -30,8 +30,8 @@ from reminders.cli.screen import say, tell
 from reminders.cli.session import Session
 from reminders.errors import RefusedFileError, RemindersError
 from reminders.intake.problems import Problem
+from reminders.interrupts import STATUS
 
-INTERRUPTED = 130
 LISTED = 20
 GLOBAL_FLAGS = frozenset({"--debug"})
 GLOBAL_VALUES = frozenset({"--config"})
@@ -44,6 +44,13 @@ class Commands(TyperGroup):
         """Read the options that are the same for every command, wherever they stand."""
         return super().parse_args(ctx, _globals_first(args))
 
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        """Read the command line."""
+        try:
+            return super().make_context(*given, **more)
+        except KeyboardInterrupt as interrupt:
+            raise _interrupted(interrupt) from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; turn what goes wrong into words and an exit status."""
         try:
@@ -54,13 +61,17 @@ class Commands(TyperGroup):
             tell_error(error)
             raise Exit(error.status) from None
         except KeyboardInterrupt as interrupt:
-            tell(str(interrupt) or "Interrupted.")
-            raise Exit(INTERRUPTED) from None
+            raise _interrupted(interrupt) from None
         except Exception as error:
             if ctx.obj is None or ctx.obj.debug:
                 raise
             tell_unexpected(error)
             raise Exit(1) from None
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> Exit:
+    tell(str(interrupt) or "Interrupted.")
+    return Exit(STATUS)
 
 
 def _globals_first(args: list[str]) -> list[str]:

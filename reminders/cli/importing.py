@@ -1,7 +1,7 @@
 """`import`: shows what a file would change and send, asks, and applies it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,17 +38,25 @@ from reminders.cli.session import (
 )
 from reminders.domain.merge import Category
 from reminders.engine import importing
-from reminders.engine.importing import Difference, Options, Staged
+from reminders.engine.importing import Difference, HowFar, Options, Staged
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.columns import Field
 from reminders.intake.problems import Problem
-from reminders.store import imports
+from reminders.interrupts import held, noted
 
 NOT_APPLIED = 1
 APPLIED_WITH_PROBLEMS = 3
 LISTED = 20
-NOTHING_CHANGED = "Interrupted. Nothing was changed."
+INTERRUPTED: Mapping[HowFar | None, str] = {
+    None: "Interrupted.",
+    HowFar.NOT_BEGUN: "Interrupted. Nothing was changed.",
+    HowFar.BEGUN: (
+        "Interrupted while the file is being applied. 'reminders run' or 'tick', or the next"
+        "\nimport, goes on with it to the end."
+    ),
+    HowFar.APPLIED: "Interrupted, just after the file was applied.",
+}
 
 commands = family()
 
@@ -142,40 +150,38 @@ def _import(
 ) -> Difference:
     now = runtime.clock.now()
     try:
-        with _progress(f"Reading {file.name}") as progress:
+        with noted(), _progress(f"Reading {file.name}") as progress:
             staged = importing.stage(runtime, clinic, file, options, now, progress)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(NOTHING_CHANGED) from None
+        raise KeyboardInterrupt(INTERRUPTED[HowFar.NOT_BEGUN]) from None
     with _thrown_away_unless_applied(runtime, staged):
-        shown = importing.look(runtime, staged, options, now)
+        with noted():
+            shown = importing.look(runtime, staged, options, now)
         if not quiet:
             say(describe(shown, runtime.clinic(clinic).zone))
         if not may_apply or not ask("Apply?", yes=yes):
             return shown
         done = importing.apply(runtime, staged, options, now)
-    if not quiet:
-        tell("Applied.")
-    catch_up(runtime, now)
+        if not quiet:
+            tell("Applied.")
+        catch_up(runtime, now)
     return replace(done, sends=shown.sends)
 
 
 @contextmanager
 def _thrown_away_unless_applied(runtime: Runtime, staged: Staged) -> Iterator[None]:
-    """Leave nothing behind, however it ends; say so if it was interrupted just after applying."""
+    """Leave nothing behind, however it ends; if it was interrupted, say how far it had come."""
+    reached: HowFar | None = None
     try:
-        yield
+        try:
+            yield
+        finally:
+            with held():
+                reached = importing.how_far(runtime, staged)
+                if reached is HowFar.NOT_BEGUN:
+                    importing.forget(runtime, staged)
     except KeyboardInterrupt:
-        if _is_applied(runtime, staged):
-            raise KeyboardInterrupt("Interrupted, just after the file was applied.") from None
-        raise KeyboardInterrupt(NOTHING_CHANGED) from None
-    finally:
-        if not _is_applied(runtime, staged):
-            importing.forget(runtime, staged)
-
-
-def _is_applied(runtime: Runtime, staged: Staged) -> bool:
-    with runtime.database.reading() as conn:
-        return imports.counts_of(conn, staged.run_id) is not None
+        raise KeyboardInterrupt(INTERRUPTED[reached]) from None
 
 
 @contextmanager

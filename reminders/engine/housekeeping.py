@@ -1,4 +1,4 @@
-"""What is done now and then, in small steps: finishing imports, and purging old history."""
+"""What is done now and then, in small steps: finishing imports, and purging what is old."""
 
 from datetime import datetime
 
@@ -16,11 +16,12 @@ MOST_BATCHES = 200
 
 
 async def keep_house(runtime: Runtime, now: datetime) -> int:
-    """Finish imports that a process left, and purge what is older than `retention.keep`.
+    """Finish or clear what imports have left, and purge what is older than `retention.keep`.
 
     Return how many visits were purged.
     """
     await _finish_imports(runtime, now)
+    await _clear_staging(runtime, now)
     gone = 0
     for key in runtime.practices:
         for _ in range(MOST_BATCHES):
@@ -37,6 +38,16 @@ async def _finish_imports(runtime: Runtime, now: datetime) -> None:
             pass
         while await runtime.work(staging.clear_some, run_id):
             pass
+
+
+async def _clear_staging(runtime: Runtime, now: datetime) -> None:
+    """Take away the rows, numbers and all, of files that nobody goes on with, or that are done."""
+    abandoned = await runtime.work(staging.abandoned, now)
+    for run_id in [*abandoned, *await runtime.work(staging.spent)]:
+        while await runtime.work(staging.clear_some, run_id):
+            pass
+    for run_id in abandoned:
+        await runtime.work(staging.forget, run_id)
 
 
 def purge_some(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> int:

@@ -6,7 +6,8 @@ The shortest path: rows → staging → `merge` for each patient → difference,
 
 import hashlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 
 from reminders.domain.contact import Channel
@@ -31,16 +32,39 @@ from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Columns, Format, Person, Problem, Row, read
+from reminders.interrupts import held
 from reminders.store import clinics, imports, staging
 from reminders.store.database import Connection
 from reminders.store.wishes import wish_values
 
-__all__ = ["Difference", "Move", "Options", "Staged", "apply", "forget", "look", "resume", "stage"]
+__all__ = [
+    "Difference",
+    "HowFar",
+    "Move",
+    "Options",
+    "Staged",
+    "apply",
+    "forget",
+    "how_far",
+    "look",
+    "resume",
+    "stage",
+]
 
 CHUNK = 2000
-ABANDONED_AFTER = timedelta(days=1)
+
+HURRIED = 2
+"""So many interrupts leave the rest of a large file to whoever goes on with it."""
 
 Progress = Callable[[float], None]
+
+
+class HowFar(Enum):
+    """How far applying a file has come. What is begun goes on, whoever does it."""
+
+    NOT_BEGUN = auto()
+    BEGUN = auto()
+    APPLIED = auto()
 
 
 def stage(
@@ -72,8 +96,8 @@ def stage(
         if options.strict:
             _refuse_problems(path.name, problems)
     except BaseException:
-        _clear(runtime, run_id)
-        runtime.in_transaction(staging.forget, run_id)
+        with held():
+            _throw_away(runtime, run_id)
         raise
     confirmations = options.confirmations if options.confirmations is not None else not first
     return Staged(
@@ -105,7 +129,7 @@ def _begin(
     options: Options,
     now: datetime,
 ) -> tuple[int, int, bool]:
-    for run_id in staging.abandoned(conn, now - ABANDONED_AFTER):
+    for run_id in staging.abandoned(conn, now):
         staging.forget(conn, run_id)
     clinic_id = clinics.clinic_id(conn, clinic_key)
     newest = imports.last_export(conn, clinic_id)
@@ -257,35 +281,36 @@ def apply(
     written, if it is no longer that (a large file: when its first part is about to be written).
 
     In one transaction; a large file in many short ones, which hold up no sending. Once these have
-    begun they go on to the end: an interrupt waits, and a process that dies leaves the rest to
-    the next one (`resume`).
+    begun they go on to the end: an interrupt waits. The second one is heeded between two of them;
+    that, and a process that dies, leaves the rest to the next one (`resume`).
     """
     if not is_large(runtime, staged):
         return runtime.in_transaction(apply_whole, runtime, staged, options, now, expected)
     if expected is not None:
         with runtime.database.reading() as conn:
             check_unchanged(conn, runtime, staged, options, now, expected)
-    runtime.in_transaction(begin_parts, runtime, staged, options, now)
     done = Difference.empty(staged)
-    interrupt: KeyboardInterrupt | None = None
-    while not done.applied:
-        try:
-            part = runtime.in_transaction(apply_some, runtime, staged.run_id, now)
-        except KeyboardInterrupt as asked:
-            if interrupt is not None:
-                raise
-            interrupt = asked
-        else:
-            done.add(part)
-    _clear(runtime, staged.run_id)
-    if interrupt is not None:
-        raise interrupt
+    with held() as interrupts:
+        runtime.in_transaction(begin_parts, runtime, staged, options, now)
+        while not done.applied and interrupts.count < HURRIED:
+            done.add(runtime.in_transaction(apply_some, runtime, staged.run_id, now))
+        if done.applied:
+            _clear(runtime, staged.run_id)
     return done
 
 
 def is_large(runtime: Runtime, staged: Staged) -> bool:
     """Tell whether a file is applied in many transactions, and not in one."""
     return count_of(runtime, staged) > AT_ONCE
+
+
+def how_far(runtime: Runtime, staged: Staged) -> HowFar:
+    """Return how far applying a staged file has come."""
+    with runtime.database.reading() as conn:
+        if imports.counts_of(conn, staged.run_id) is not None:
+            return HowFar.APPLIED
+        begun = staged.run_id in staging.unfinished(conn)
+    return HowFar.BEGUN if begun else HowFar.NOT_BEGUN
 
 
 def resume(runtime: Runtime, now: datetime) -> None:
@@ -298,10 +323,13 @@ def resume(runtime: Runtime, now: datetime) -> None:
 
 def forget(runtime: Runtime, staged: Staged) -> None:
     """Throw a staged file away, unless it is being applied."""
-    if staged.run_id in runtime.in_transaction(staging.unfinished):
-        return
-    _clear(runtime, staged.run_id)
-    runtime.in_transaction(staging.forget, staged.run_id)
+    if staged.run_id not in runtime.in_transaction(staging.unfinished):
+        _throw_away(runtime, staged.run_id)
+
+
+def _throw_away(runtime: Runtime, run_id: int) -> None:
+    _clear(runtime, run_id)
+    runtime.in_transaction(staging.forget, run_id)
 
 
 def _clear(runtime: Runtime, run_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -16,6 +16,8 @@ from reminders.store.wishes import WISHES, wishes_of
 
 _RUN_TABLES = (staged_contact, staged_visit)
 CLEARED_AT_ONCE = 10_000
+
+ABANDONED_AFTER = timedelta(days=1)
 
 
 def begin(
@@ -97,12 +99,23 @@ def forget(conn: Connection, run_id: int) -> None:
     conn.execute(delete(import_run).where(import_run.c.id == run_id))
 
 
-def abandoned(conn: Connection, before: datetime) -> list[int]:
-    """Return imports begun before `before` and never applied: their process is gone."""
+def abandoned(conn: Connection, now: datetime) -> list[int]:
+    """Return imports begun long ago and never applied: nobody goes on with them."""
     query = select(import_run.c.id).where(
         import_run.c.applied_at.is_(None),
         import_run.c.applying.is_(None),
-        import_run.c.started_at < before,
+        import_run.c.started_at < now - ABANDONED_AFTER,
+    )
+    return list(conn.execute(query).scalars())
+
+
+def spent(conn: Connection) -> list[int]:
+    """Return imports that are applied and still have rows staged: their process ended then."""
+    query = (
+        select(import_run.c.id)
+        .join(staged_visit, staged_visit.c.import_run_id == import_run.c.id)
+        .where(import_run.c.applied_at.is_not(None))
+        .distinct()
     )
     return list(conn.execute(query).scalars())
 

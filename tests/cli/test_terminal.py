@@ -10,7 +10,7 @@ import sys
 import termios
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import structlog
@@ -18,6 +18,9 @@ import structlog
 from reminders.cli import logs, screen, session
 from reminders.clock import SystemClock
 from reminders.config import example, load_config
+from reminders.engine import applying
+from reminders.store import staging
+from reminders.store.database import Connection
 from reminders.store.schema import import_run, staged_visit
 from reminders.wiring import open_store
 from tests.cli.conftest import Installation, booking
@@ -111,6 +114,70 @@ def test_an_interrupt_leaves_nothing_half_done(
 def interrupt(*_words: object) -> NoReturn:
     """Do what Ctrl-C does."""
     raise KeyboardInterrupt
+
+
+def test_a_second_interrupt_does_not_stop_the_clearing_up(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """Ctrl-C while an interrupted import clears up waits until it has: no number stays behind."""
+    clear_some = staging.clear_some
+
+    def interrupted(conn: Connection, run_id: int) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return clear_some(conn, run_id)
+
+    for moment in ("look", "staging.join_patients"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"reminders.engine.importing.{moment}", interrupt)
+            patch.setattr("reminders.engine.importing.staging.clear_some", interrupted)
+            result = here.run("import", here.file(booking("B1")), "--yes")
+        assert result.exit_code == 130
+        assert "Nothing was changed." in result.stderr
+        assert left_over(here) == (0, 0)
+
+
+def test_an_interrupt_within_a_large_file_tells_what_is_true(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """A file that is being applied when Ctrl-C is pressed twice goes on later, and it says so."""
+    apply_some = applying.apply_some
+
+    def interrupted(*given: Any) -> object:
+        signal.raise_signal(signal.SIGINT)
+        return apply_some(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reminders.engine.importing.AT_ONCE", 1)
+        patch.setattr("reminders.engine.applying.PART", 1)
+        patch.setattr("reminders.engine.importing.apply_some", interrupted)
+        rows = [booking(f"B{n}", phone=f"070-174 06 {n + 10}") for n in range(4)]
+        result = here.run("import", here.file(*rows), "--yes")
+    assert result.exit_code == 130
+    assert "Nothing was changed" not in result.stderr
+    assert "goes on with it to the end" in result.stderr
+    here.ok("tick")
+    assert all(here.run("show", f"B{n}").exit_code == 0 for n in range(4))
+
+
+def test_ctrl_c_while_the_program_loads():
+    """From its first moment a command that is interrupted says so, and ends with 130."""
+    press = """
+import signal, sys
+
+class Finder:
+    def find_spec(name, path, target=None):
+        if name == "reminders.cli.session":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder)
+sys.argv = ["reminders", "demo"]
+from reminders.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", press], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
 
 
 def test_ctrl_c_while_reading(today: Installation):

@@ -1,13 +1,15 @@
-"""History: purged when it is long over, with its numbers kept."""
+"""History: purged when it is long over, with its numbers kept; what imports left is cleared."""
 
 import asyncio
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select
 
+from reminders.engine import importing
 from reminders.engine.housekeeping import keep_house
 from reminders.store import retention, schema
-from tests.engine.clinic import Clinic, row
+from tests.engine.clinic import HEAD, Clinic, row
 
 YEAR = timedelta(days=400)
 
@@ -43,3 +45,39 @@ def test_a_patient_who_has_another_visit_stays(clinic: Clinic) -> None:
     assert asyncio.run(keep_house(clinic.runtime, clinic.clock.now() + YEAR + timedelta(3))) == 1
     assert count(clinic, schema.contact) == 1
     assert count(clinic, schema.appointment) == 1
+
+
+def stage(clinic: Clinic) -> importing.Staged:
+    """Stage a file as a process does that then dies."""
+    path = clinic.folder / "bokningar.csv"
+    path.write_text(HEAD + row(), encoding="utf-8")
+    now = clinic.clock.now()
+    options = importing.Options(exported_at=now)
+    return importing.stage(clinic.runtime, "internet", path, options, now)
+
+
+def test_a_file_that_nobody_goes_on_with_is_cleared(clinic: Clinic) -> None:
+    """Rows that were read and never applied go after a day, also when nothing is imported again."""
+    stage(clinic)
+    now = clinic.clock.now()
+    asyncio.run(keep_house(clinic.runtime, now + timedelta(hours=23)))
+    assert count(clinic, schema.staged_visit) == 1
+    asyncio.run(keep_house(clinic.runtime, now + timedelta(hours=25)))
+    assert count(clinic, schema.staged_visit) == count(clinic, schema.staged_contact) == 0
+    assert count(clinic, schema.import_run) == 0
+
+
+def test_what_an_applied_file_left_staged_is_cleared(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that died between applying a large file and clearing up leaves nothing for good."""
+    staged, now = stage(clinic), clinic.clock.now()
+    options = importing.Options(exported_at=now)
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "AT_ONCE", 0)
+        patch.setattr(importing, "_clear", lambda *_given: None)
+        importing.apply(clinic.runtime, staged, options, now)
+    assert count(clinic, schema.staged_visit) == 1
+    asyncio.run(keep_house(clinic.runtime, now))
+    assert count(clinic, schema.staged_visit) == count(clinic, schema.staged_contact) == 0
+    assert count(clinic, schema.import_run) == 1

@@ -1,5 +1,7 @@
 """Large files: applied part by part, to the end, and the same as at once."""
 
+import signal
+
 import pytest
 from sqlalchemy import func, select
 
@@ -71,12 +73,33 @@ def test_an_interrupt_waits_until_a_begun_file_is_applied(
     def interrupted(*given):
         calls.append(given)
         if len(calls) == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return apply_some(*given)
 
     monkeypatch.setattr(importing, "apply_some", interrupted)
     with pytest.raises(KeyboardInterrupt):
         clinic.read(*ROWS)
+    assert count(clinic, schema.appointment) == 24
+    assert count(clinic, schema.staged_visit) == 0
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_a_second_interrupt_leaves_the_rest_to_the_next_process(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who does not want to wait is heeded after the part at hand; the file is applied all the same."""
+    apply_some = applying.apply_some
+
+    def interrupted(*given):
+        signal.raise_signal(signal.SIGINT)
+        return apply_some(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "apply_some", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            clinic.read(*ROWS)
+    assert count(clinic, schema.appointment) == 10
+    importing.resume(clinic.runtime, clinic.clock.now())
     assert count(clinic, schema.appointment) == 24
     assert count(clinic, schema.staged_visit) == 0
 
