@@ -25,7 +25,7 @@ from reminders.engine.reconcile import take_back_abandoned
 from reminders.engine.runtime import Runtime
 from reminders.engine.watch import End, Watcher
 from reminders.errors import RemindersError
-from reminders.store import workers
+from reminders.store import clinics, workers
 from reminders.store.database import Connection, DatabaseFault
 from reminders.store.presence import Presence
 from reminders.store.turns import Ear, listening
@@ -104,11 +104,12 @@ async def _tick(runtime: Runtime) -> Report:
 
 
 def _begin(conn: Connection, runtime: Runtime, presence: Presence) -> None:
-    """Show that we are here, take back what others left, and plan anew if the rules changed."""
+    """Show that we are here, and look anew at what others left, at the rules and the channels."""
     presence.hold()
     if runtime.database.is_sqlite:  # the sole sender: see sole_sender
         take_back_abandoned(conn, runtime, runtime.clock.now())
     check_rules(conn, runtime, runtime.clock.now())
+    clinics.try_channels_now(conn, runtime.clock.now())
 
 
 def run(runtime: Runtime, companion: Companion | None = None) -> int:

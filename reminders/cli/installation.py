@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError
@@ -26,6 +27,7 @@ from reminders.errors import RemindersError
 from reminders.resources import example_config
 from reminders.store import clinics, keeping, workers
 from reminders.store import templates as approved_templates
+from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
 from reminders.store.server_time import clock_offset
 
@@ -167,9 +169,10 @@ async def _check_runtime(runtime: Runtime) -> list[Check]:
                 _check_held(conn),
                 _check_templates(conn, runtime),
                 _check_clock(conn, runtime),
-                *_check_channels(conn),
             ]
-        return checks + await _probe_providers(runtime)
+            closed = clinics.closed_channels(conn)
+        answers = await _probe_providers(runtime)
+        return [*checks, *_check_channels(runtime, closed, answers), *answers]
     finally:
         await wiring.close(runtime)
 
@@ -213,11 +216,20 @@ def _check_clock(conn: Connection, runtime: Runtime) -> Check:
     return Check("clock", ok=True, message=f"{now:%Y-%m-%d %H:%M}Z")
 
 
-def _check_channels(conn: Connection) -> list[Check]:
-    return [
-        Check(f"channel {c.clinic}/{c.channel.value}", ok=False, message=f"down, code {c.code}")
-        for c in clinics.closed_channels(conn)
-    ]
+def _check_channels(
+    runtime: Runtime, closed: Sequence[ClosedChannel], answers: Sequence[Check]
+) -> list[Check]:
+    """Tell of stopped channels; of one whose provider answers again, when it is tried."""
+    fine = {check.name for check in answers if check.ok}
+    checks = []
+    for channel in closed:
+        name = f"{channel.clinic}/{channel.channel.value}"
+        message = f"down, code {channel.code}"
+        if name in fine and channel.clinic in runtime.practices:
+            at = channel.retry_at.astimezone(runtime.clinic(channel.clinic).zone)
+            message += f"; its provider answers, and it is tried again at {at:%H:%M:%S}"
+        checks.append(Check(f"channel {name}", ok=name in fine, message=message))
+    return checks
 
 
 async def _probe_providers(runtime: Runtime) -> list[Check]:

@@ -29,12 +29,14 @@ class Room(Protocol):
 class Choice:
     """What to take of each front. `again_at` is when there may be more: None if nothing is known.
 
-    `buckets` are those of senders with a rate, locked until the transaction ends.
+    `buckets` are those of senders with a rate, locked until the transaction ends. `probing`: a
+    stopped channel is tried.
     """
 
     wants: Sequence[tuple[Front, int]]
     again_at: datetime | None
     buckets: Mapping[Sender, Bucket] = field(default_factory=dict)
+    probing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def choose(conn: Connection, runtime: Runtime, now: datetime, most: int, room: R
 
     later = [at for front in seen.fronts if (at := seen.at(front, now)) > now]
     wants = [(front, 1) for front in probes] + shares(open_fronts, most, allowed)
-    return Choice(wants, min(later, default=None), buckets)
+    return Choice(wants, min(later, default=None), buckets, probing=bool(probes))
 
 
 def _probes(conn: Connection, due: Sequence[Front], seen: Outlook, now: datetime) -> list[Front]:

@@ -78,6 +78,7 @@ class Batch:
 
     `settled` is how many of them are not due any more: claimed, put off or ended. `again_at` is
     when something else can be looked at, as far as is known; `more` says that it is at once.
+    `probing`: it tries a stopped channel.
     """
 
     claimed: tuple[Claimed, ...] = ()
@@ -86,6 +87,7 @@ class Batch:
     expired: int = 0
     again_at: datetime | None = None
     more: bool = False
+    probing: bool = False
 
 
 def _any(sender: Sender, *, stamps: bool) -> int:  # noqa: ARG001 - a test's worker has no limit
@@ -113,7 +115,15 @@ def claim(
     _spend(conn, choice, claimed)
     expired = sum(fact.event == State.EXPIRED for fact in claiming.facts)
     settled = len(found) - len(claiming.replan)
-    return Batch(claimed, len(found), settled, expired, choice.again_at, _more(choice, found))
+    return Batch(
+        claimed,
+        len(found),
+        settled,
+        expired,
+        choice.again_at,
+        more=_more(choice, found),
+        probing=choice.probing,
+    )
 
 
 def _more(choice: Choice, found: Sequence[Taken]) -> bool:

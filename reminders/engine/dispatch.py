@@ -149,6 +149,8 @@ class Dispatcher:
             self._line.put_back(results)
             raise
         work.report.add(counts)
+        if work.probing and State.ACCEPTED in counts:
+            work.probing, work.claim_at = False, -math.inf  # the channel is open: others wait
         if counts.keys() - {State.ACCEPTED}:
             work.chores_at = -math.inf  # the planner may have been asked for another way
 
@@ -206,12 +208,14 @@ class _Pass:
     claim_at: float = -math.inf
     chores_at: float = -math.inf
     found: bool = False
+    probing: bool = False
     fruitless: int = 0
 
     def note(self, batch: Batch, now: datetime, at: float) -> None:
         """Take note of what a claim found, and when the next may find something."""
         self.report.expired += batch.expired
         self.found = batch.looked_at > 0
+        self.probing = self.probing or batch.probing
         self.fruitless = self.fruitless + 1 if self.found and not batch.settled else 0
         if batch.settled < batch.looked_at:
             self.chores_at = -math.inf  # some went back to the planner

@@ -12,6 +12,7 @@ from reminders.engine.approval import Shelf
 from reminders.engine.claiming import claim
 from reminders.engine.delivery import record, send_all
 from reminders.providers.sandbox import Sandbox
+from reminders.simulation import loop
 from reminders.store import clinics, keeping, schema
 from tests.engine.clinic import Clinic, at, row
 
@@ -122,6 +123,19 @@ def test_throttled_is_tried_again_in_time(open_clinic: Make) -> None:
     assert clinic.texts() == []
 
 
+def test_right_credentials_send_all_that_waits_in_one_pass(open_clinic: Make) -> None:
+    """Once the settings are right, the next start tries at once, and what waited goes with it."""
+    clinic = open_clinic(**failing(_6="configuration"))
+    clinic.read(*[row(f"B{n}", phone=f"070-174 06 {n}6") for n in range(1, 5)])
+    clinic.until("2026-12-01 10:20")
+    assert clinic.texts() == []
+    clinic.restart()
+    runtime = clinic.runtime
+    runtime.in_transaction(clinics.try_channels_now, clinic.clock.now())
+    report = loop.run(clinic.clock, clinic.dispatcher.run_once())
+    assert (report.sent, report.down) == (4, [])
+
+
 def test_wrong_credentials_stop_the_channel_with_one_alarm(
     open_clinic: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,7 +151,7 @@ def test_wrong_credentials_stop_the_channel_with_one_alarm(
     with clinic.runtime.database.reading() as conn:
         attempts = conn.execute(select(func.count()).select_from(schema.attempt)).scalar_one()
     # The first claim takes what is due; after that one probe at a time goes out.
-    assert attempts <= 8 + 6
+    assert attempts <= 8 + 12  # the first eight, and a try at least each two minutes
     assert "channel" in [item.kind for item in clinic.worklist()]
     clinic.restart()
     clinic.until("2026-12-01 11:00")
