@@ -242,6 +242,9 @@ def _changes(difference: Difference, zone: ZoneInfo) -> list[str]:
     ]
     if counts[Category.HELD_BACK]:
         lines.append(f"{counts[Category.HELD_BACK]:>6} held back: nobody can be told (see below)")
+    if difference.kept:
+        lines.append(f"{counts[Category.KEPT]:>6} changed by staff since this export: they stay so")
+        lines += _listed(difference.kept_refs)
     if difference.missing:
         fate = "will be cancelled" if difference.cancels_missing else "stay as they are"
         lines.append(f"{len(difference.missing):>6} missing from the file: they {fate}")
@@ -316,6 +319,7 @@ def _as_json(
             for m in shown.moves
         ],
         "cancellations": shown.cancellations,
+        "kept_refs": shown.kept_refs,
         "missing_refs": [m.ref for m in shown.missing],
         "cancels_missing": shown.cancels_missing,
         "confirmations": shown.confirmations,

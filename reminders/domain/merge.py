@@ -19,6 +19,7 @@ class Category(StrEnum):
     UNCHANGED = "unchanged"
     IGNORED = "ignored"
     HELD_BACK = "held_back"  # a new booking with nobody to tell: a problem says why
+    KEPT = "kept"  # staff have moved or cancelled it since the file was exported: that stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,14 @@ class IncomingPatient:
 
 @dataclass(frozen=True, slots=True)
 class KnownVisit:
-    """A booking as the database has it."""
+    """A booking as the database has it. `by_hand`: staff have changed it since the export."""
 
     id: int
     patient_id: int
     kind: str
     truth: Truth
     clinician: str | None = None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,8 @@ def _categorise(
             category = Category.IGNORED
         else:
             category = Category.NEW if reachable else Category.HELD_BACK
+    elif known.by_hand and _says_otherwise(visit, known):
+        category = Category.KEPT
     elif known.truth.status is VisitStatus.BOOKED and not booked:
         category = Category.CANCELLED
     elif known.truth.status is VisitStatus.CANCELLED and booked:
@@ -199,6 +203,13 @@ def _categorise(
     else:
         category = Category.UNCHANGED if visit.video else Category.IGNORED
     return VisitChange(category, visit, known)
+
+
+def _says_otherwise(visit: IncomingVisit, known: KnownVisit) -> bool:
+    """Tell whether a booking has another time or status; of a cancelled one no time matters."""
+    one, other = visit.truth, known.truth
+    both_cancelled = one.status is other.status is VisitStatus.CANCELLED
+    return one != other and not both_cancelled
 
 
 def _differs(visit: IncomingVisit, known: KnownVisit) -> bool:

@@ -89,6 +89,6 @@ def take(
     imports.solve_problems(conn, clinic_id, [ref], now)
     planning.plan_visits(conn, runtime, [visit_id for visit_id, _ in written], now)
     category = changes[0].visits[0].category
-    known = imports.known_visits(conn, clinic_id, [ref])
+    known = imports.known_visits(conn, clinic_id, [ref], now)
     shown = desk.show(conn, runtime, clinic, ref, now) if ref in known else None
     return Taken(category, shown)

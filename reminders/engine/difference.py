@@ -56,6 +56,7 @@ class Difference:
     counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
     moved: list[tuple[int, Move]] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
+    kept: list[tuple[int, str]] = field(default_factory=list)
     missing: list[imports.MissingVisit] = field(default_factory=list)
     cancels_missing: bool = False
     cancel_only: frozenset[str] | None = None
@@ -90,6 +91,8 @@ class Difference:
                 self.moved.append((new.line, move))
             elif visit.category is Category.CANCELLED:
                 self.cancelled.append((new.line, new.ref))
+            elif visit.category is Category.KEPT:
+                self.kept.append((new.line, new.ref))
 
     def add(self, part: "Difference") -> None:
         """Add what a part of the file has changed."""
@@ -97,6 +100,7 @@ class Difference:
             self.counts[category] += number
         self.moved += part.moved
         self.cancelled += part.cancelled
+        self.kept += part.kept
         self.missing += part.missing
         self.cancels_missing = self.cancels_missing or part.cancels_missing
         self.applied = part.applied
@@ -123,6 +127,11 @@ class Difference:
     def cancellations(self) -> list[str]:
         """Return the references of visits that are cancelled, in the file's order."""
         return [ref for _, ref in sorted(self.cancelled)]
+
+    @property
+    def kept_refs(self) -> list[str]:
+        """Return the references of visits that stay as staff have put them, in the file's order."""
+        return [ref for _, ref in sorted(self.kept)]
 
     @property
     def changes_anything(self) -> bool:
@@ -166,15 +175,19 @@ def changes_for(
     incoming = staging.load(conn, staged.run_id, keys)
     known = imports.known_patients(conn, clinic_id, keys)
     refs = [visit.ref for patient in incoming for visit in patient.visits]
-    visits = _known_visits(conn, clinic_id, refs)
+    visits = _known_visits(conn, clinic_id, refs, imports.exported_at(conn, staged.run_id))
     for patient in incoming:
         yield merge(patient, known.get(patient.key), visits, default, now)
 
 
-def _known_visits(conn: Connection, clinic_id: int, refs: list[str]) -> Mapping[str, KnownVisit]:
+def _known_visits(
+    conn: Connection, clinic_id: int, refs: list[str], exported_at: datetime
+) -> Mapping[str, KnownVisit]:
     found: dict[str, KnownVisit] = {}
     for start in range(0, len(refs), CHUNK):
-        found.update(imports.known_visits(conn, clinic_id, refs[start : start + CHUNK]))
+        found.update(
+            imports.known_visits(conn, clinic_id, refs[start : start + CHUNK], exported_at)
+        )
     return found
 
 

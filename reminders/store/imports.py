@@ -25,6 +25,7 @@ from reminders.store.schema import (
     consent,
     contact,
     import_run,
+    ledger,
     patient,
     problem,
     staged_visit,
@@ -86,10 +87,23 @@ def known_patients(
     }
 
 
-def known_visits(conn: Connection, clinic_id: int, refs: Sequence[str]) -> dict[str, KnownVisit]:
-    """Return what is known of these bookings, by reference."""
+def known_visits(
+    conn: Connection, clinic_id: int, refs: Sequence[str], exported_at: datetime
+) -> dict[str, KnownVisit]:
+    """Return what is known of these bookings, by reference, against a file of that time."""
+    by_hand = (
+        select(ledger.c.id)
+        .where(
+            ledger.c.appointment_id == appointment.c.id,
+            ledger.c.event.in_(["moved_by_hand", "cancelled_by_hand"]),
+            ledger.c.at > exported_at,
+        )
+        .exists()
+    )
     rows = conn.execute(
-        select(appointment).where(appointment.c.clinic_id == clinic_id, appointment.c.ref.in_(refs))
+        select(appointment, by_hand.label("by_hand")).where(
+            appointment.c.clinic_id == clinic_id, appointment.c.ref.in_(refs)
+        )
     )
     return {
         row.ref: KnownVisit(
@@ -98,9 +112,18 @@ def known_visits(conn: Connection, clinic_id: int, refs: Sequence[str]) -> dict[
             row.kind,
             Truth(row.starts_at, VisitStatus(row.status)),
             row.clinician,
+            row.by_hand,
         )
         for row in rows
     }
+
+
+def exported_at(conn: Connection, run_id: int) -> datetime:
+    """Return when the file of an import was exported."""
+    at: datetime = conn.execute(
+        select(import_run.c.exported_at).where(import_run.c.id == run_id)
+    ).scalar_one()
+    return at
 
 
 def write_patients(

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from reminders.domain.merge import Category
+from reminders.engine import desk
 from reminders.errors import RefusedFileError
 from reminders.store import schema
 from tests.engine.clinic import HEAD, Clinic, at, row
@@ -125,6 +126,27 @@ def test_problem_row_is_not_missing(clinic: Clinic) -> None:
     clinic.read(row(), row("B2", "2026-12-02 15:00", phone="070-174 06 06"))
     clinic.read(row(), row("B2", "i övermorgon", phone="070-174 06 06"), cancel_missing=True)
     assert clinic.show("B2").visit.status == "booked"
+
+
+def test_what_staff_changed_after_the_export_stands(clinic: Clinic) -> None:
+    """The same file again does not undo what staff have done since; a newer export is followed."""
+    rows = (row("B1"), row("B2", phone="070-174 06 06"), row("B3", phone="070-174 06 07"))
+    exported = clinic.clock.now()
+    clinic.read(*rows, confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    runtime, now = clinic.runtime, clinic.clock.now()
+    runtime.in_transaction(desk.cancel, runtime, "internet", ["B1"], now)
+    runtime.in_transaction(desk.move, runtime, "internet", "B2", at("2026-12-03 09:00"), now)
+    clinic.until("2026-11-30 14:00")
+    sent = len(clinic.texts())
+    again = clinic.read(*rows, exported_at=exported)
+    assert (again.kept_refs, again.counts[Category.UNCHANGED]) == (["B1", "B2"], 1)
+    clinic.until("2026-11-30 14:30")
+    assert len(clinic.texts()) == sent
+    assert clinic.show("B1").visit.status == "cancelled"
+    newer = clinic.read(*rows)
+    assert (newer.kept_refs, newer.counts[Category.MOVED]) == ([], 1)
+    assert clinic.show("B1").visit.status == "booked"
 
 
 def test_older_export_is_refused(clinic: Clinic) -> None:
