@@ -3,13 +3,12 @@
 import difflib
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from reminders.cli.screen import ask, plural, print_json, printable, say
+from reminders.cli.screen import ask, plural, print_json, printable, say, tell
 from reminders.cli.session import (
     AsJson,
     Clinic,
@@ -42,6 +41,8 @@ from reminders.wiring import is_set_up
 
 NOT_DONE = 1
 FINDING = 1
+
+CHECK_FIRST = "'reminders templates check' tells whether they say too much, and what they cost."
 
 commands = family()
 
@@ -78,12 +79,15 @@ def approve(
             found = approval.choose(conn, runtime, languages)
         if not as_json:
             say("\n\n".join(_difference(item) for item in found) or "Every text is approved.")
+        if found and not as_json:
+            tell("\n" + CHECK_FIRST)
         agreed = bool(found) and ask(f"Approve {plural(len(found), 'text')}?", yes=yes)
-        done: list[Source] = []
+        shown = [item.source for item in found]
         if agreed:
-            agree = partial(approval.approve, languages=languages, changes_meaning=changes_meaning)
-            done = runtime.in_transaction(agree, runtime, runtime.actor, now)
-    left = [] if agreed else [item.source for item in found]
+            # What was shown, whatever has been written to the disk meanwhile.
+            chosen = approval.approvals(found, changes_meaning=changes_meaning)
+            runtime.in_transaction(approval.approve_these, chosen, runtime.actor, now)
+    done, left = (shown, []) if agreed else ([], shown)
     if as_json:
         print_json({"approved": [_name(s) for s in done], "waiting": [_name(s) for s in left]})
     elif done:

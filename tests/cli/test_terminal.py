@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,8 +30,13 @@ SOON = (SystemClock().now() + timedelta(days=10)).date().isoformat()
 PATIENCE = 30.0
 
 
-def answer(here: Installation, text: str, *words: object) -> tuple[int, str]:
-    """Run a command on a terminal and type an answer; return exit status and what was shown."""
+def answer(
+    here: Installation, text: str, *words: object, meanwhile: Callable[[], object] = int
+) -> tuple[int, str]:
+    """Run a command on a terminal and type an answer; return exit status and what was shown.
+
+    `meanwhile` is done while the question waits.
+    """
     ours, theirs = pty.openpty()
     process = here.start(
         *words,
@@ -45,6 +51,7 @@ def answer(here: Installation, text: str, *words: object) -> tuple[int, str]:
     for part in iter(lambda: read_on(ours), b""):
         shown += part
         if b"[y/N] " in part:
+            meanwhile()
             os.write(ours, text.encode())
     os.close(ours)
     return process.wait(PATIENCE), shown.decode()
@@ -225,6 +232,22 @@ def test_the_unexpected_is_told_without_values(here: Installation, monkeypatch: 
     assert "070" not in result.output
     with_debug = here.run("show", "B1", "--debug")
     assert isinstance(with_debug.exception, ValueError)
+
+
+def test_an_edit_behind_the_question_is_not_approved(today: Installation):
+    """What is approved is what was shown: a text that is edited meanwhile waits again."""
+    text = today.folder / "texts" / "sv" / "day_before.sms.txt"
+    text.parent.mkdir(parents=True)
+    text.write_text("Ring {{ clinic.phone }}.\n", "utf-8")
+    config = today.config.read_text("utf-8")
+    today.config.write_text(f'templates_folder = "texts"\n{config}', "utf-8")
+    status, _ = answer(
+        today, "y\n", "templates", "approve", meanwhile=lambda: text.write_text("Annat.\n", "utf-8")
+    )
+    assert status == 0
+    assert len(today.json("templates", "approve", exits=1)["waiting"]) == 1
+    text.write_text("Ring {{ clinic.phone }}.\n", "utf-8")
+    assert today.json("templates", "approve")["waiting"] == []
 
 
 def test_an_old_terminal_gets_a_question_mark(today: Installation):
