@@ -8,6 +8,9 @@ from enum import StrEnum
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import NO_WISHES, Channel, Consent, Role, Wishes
 
+NAMELESS = "visit:"
+"""How the keys begin of patients whom no file has named: the booking stands for them."""
+
 
 class Category(StrEnum):
     """What an import does to one booking."""
@@ -107,11 +110,15 @@ class VisitChange:
 
 @dataclass(frozen=True, slots=True)
 class ContactChange:
-    """A contact to write: a new one (`id` None), or one whose details are now these."""
+    """A contact to write: a new one (`id` None), or one whose details are now these.
+
+    What is `refused` was told to staff, by the same person at another name of the patient's.
+    """
 
     id: int | None
     person: IncomingPerson
     differs: bool
+    refused: frozenset[Channel] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +142,25 @@ def merge(
     known_visits: Mapping[str, KnownVisit],
     default_consent: Mapping[Channel, Consent],
     now: datetime,
+    former: Sequence[KnownPatient] = (),
 ) -> PatientChange:
-    """Return what the file changes for one patient. Nothing known is dropped on a doubtful word."""
-    contacts = _merge_contacts(incoming.people, known, default_consent)
+    """Return what the file changes for one patient. Nothing known is dropped on a doubtful word.
+
+    `former`: whose these visits have been. A file that begins or ceases to name patients gives a
+    visit to another record, and what is known of them goes along.
+    """
+    contacts = _merge_contacts(incoming.people, known, default_consent, former)
     kept = {change.id for change in contacts}
     may_remove = known is not None and incoming.people and not incoming.doubtful
     gone = [c.id for c in known.contacts if c.id not in kept] if known and may_remove else []
-    birth_date = incoming.birth_date or (known.birth_date if known else None)
+    records = (*([known] if known else []), *former)
+    dates = (incoming.birth_date, *(one.birth_date for one in records))
+    birth_date = next((date for date in dates if date), None)
     protected = incoming.protected
     if protected is None:
-        protected = known.protected if known else False
-    own_login = incoming.own_login
-    if own_login is OwnLogin.UNKNOWN and known:
-        own_login = known.own_login
+        protected = any(one.protected for one in records)
+    logins = (incoming.own_login, *(one.own_login for one in records))
+    own_login = next((one for one in logins if one is not OwnLogin.UNKNOWN), OwnLogin.UNKNOWN)
     facts = (birth_date, protected, own_login)
     facts_differ = known is None or facts != (known.birth_date, known.protected, known.own_login)
     differs = facts_differ or bool(gone) or any(change.differs for change in contacts)
@@ -222,6 +235,7 @@ def _merge_contacts(
     people: Sequence[IncomingPerson],
     known: KnownPatient | None,
     default_consent: Mapping[Channel, Consent],
+    former: Sequence[KnownPatient],
 ) -> list[ContactChange]:
     """Find out who of the file is who in the database.
 
@@ -247,7 +261,7 @@ def _merge_contacts(
                 partner[index] = match
                 free.remove(match)
     return [
-        _contact_change(person, partner.get(index), default_consent)
+        _contact_change(person, partner.get(index), default_consent, _earlier(person, former))
         for index, person in enumerate(people)
     ]
 
@@ -262,24 +276,38 @@ def _addresses_alike(person: IncomingPerson, known: KnownContact) -> int:
     return same_phone + same_email
 
 
+def _earlier(person: IncomingPerson, former: Sequence[KnownPatient]) -> KnownContact | None:
+    """Return who this person was in a record that the visit has been in, by an address."""
+    people = (contact for patient in former for contact in patient.contacts)
+    return next((contact for contact in people if _addresses_alike(person, contact)), None)
+
+
 def _contact_change(
-    person: IncomingPerson, known: KnownContact | None, default_consent: Mapping[Channel, Consent]
+    person: IncomingPerson,
+    known: KnownContact | None,
+    default_consent: Mapping[Channel, Consent],
+    earlier: KnownContact | None = None,
 ) -> ContactChange:
     before = known.consents if known else {}
-    refused = dict.fromkeys(known.refused if known else (), Consent.REFUSED)
-    said = {**person.consents, **refused}
+    records = [one for one in (known, earlier) if one]
+    refused = frozenset(channel for one in records for channel in one.refused)
+    said = {**person.consents, **dict.fromkeys(refused, Consent.REFUSED)}
     consents = {
         channel: said.get(channel)
         or before.get(channel)
+        or (earlier.consents.get(channel) if earlier else None)
         or default_consent.get(channel, Consent.REFUSED)
         for channel in Channel
     }
-    language = person.language or (known.language if known else None)
-    wishes = person.wishes.over(known.wishes if known else NO_WISHES)
+    languages = (person.language, *(one.language for one in records))
+    language = next((code for code in languages if code), None)
+    wishes = person.wishes
+    for one in records:
+        wishes = wishes.over(one.wishes)
     final = IncomingPerson(person.role, person.phone, person.email, language, consents, wishes)
     same = known is not None and (
         (final.role, final.phone, final.email, final.language, final.wishes)
         == (known.role, known.phone, known.email, known.language, known.wishes)
         and consents == {channel: before.get(channel) for channel in Channel}
     )
-    return ContactChange(known.id if known else None, final, differs=not same)
+    return ContactChange(known.id if known else None, final, differs=not same, refused=refused)

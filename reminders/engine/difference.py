@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from reminders.domain.merge import Category, KnownVisit, PatientChange, merge
+from reminders.domain.merge import (
+    NAMELESS,
+    Category,
+    IncomingPatient,
+    KnownPatient,
+    KnownVisit,
+    PatientChange,
+    merge,
+)
 from reminders.engine import forecast
 from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
@@ -176,8 +184,40 @@ def changes_for(
     known = imports.known_patients(conn, clinic_id, keys)
     refs = [visit.ref for patient in incoming for visit in patient.visits]
     visits = _known_visits(conn, clinic_id, refs, imports.exported_at(conn, staged.run_id))
+    former = _former(conn, incoming, known, visits)
     for patient in incoming:
-        yield merge(patient, known.get(patient.key), visits, default, now)
+        earlier = former.get(patient.key, ())
+        yield merge(patient, known.get(patient.key), visits, default, now, earlier)
+
+
+def _former(
+    conn: Connection,
+    incoming: Sequence[IncomingPatient],
+    known: Mapping[str, KnownPatient],
+    visits: Mapping[str, KnownVisit],
+) -> Mapping[str, Sequence[KnownPatient]]:
+    """Return whose visits of these patients have been: of one nameless, before or now.
+
+    A booking that goes from one named patient to another takes nothing along.
+    """
+    others: dict[str, list[int]] = {}
+    for patient in incoming:
+        theirs = {visits[visit.ref].patient_id for visit in patient.visits if visit.ref in visits}
+        own = {known[patient.key].id} if patient.key in known else set[int]()
+        if theirs - own:
+            others[patient.key] = sorted(theirs - own)
+    ids = sorted({patient_id for of in others.values() for patient_id in of})
+    found: dict[int, tuple[str, KnownPatient]] = {}
+    for start in range(0, len(ids), CHUNK):
+        found |= imports.known_by_id(conn, ids[start : start + CHUNK])
+    return {
+        key: [
+            record
+            for before, record in (found[one] for one in of if one in found)
+            if before.startswith(NAMELESS) or key.startswith(NAMELESS)
+        ]
+        for key, of in others.items()
+    }
 
 
 def _known_visits(

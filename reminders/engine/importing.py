@@ -11,6 +11,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from reminders.domain.contact import Channel
+from reminders.domain.merge import NAMELESS
 from reminders.engine import forecast
 from reminders.engine.applying import (
     AT_ONCE,
@@ -208,7 +209,7 @@ def add_rows(
 
 def _patient_key(row: Row) -> str:
     """Return the patient's own key, or one that makes the booking stand for itself."""
-    return f"patient:{row.patient_key}" if row.patient_key else f"visit:{row.ref}"
+    return f"patient:{row.patient_key}" if row.patient_key else f"{NAMELESS}{row.ref}"
 
 
 def _visit_values(row: Row) -> tuple[object, ...]:

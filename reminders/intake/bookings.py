@@ -74,7 +74,7 @@ class Row:
     status: VisitStatus
     patient_key: str | None
     birth_date: date | None
-    protected: bool
+    protected: bool | None
     own_login: OwnLogin
     people: tuple[Person, ...]
     clinician: str | None = None

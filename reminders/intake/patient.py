@@ -42,7 +42,7 @@ class Patient:
 
     key: str | None = None
     birth_date: date | None = None
-    protected: bool = False
+    protected: bool | None = None
     own_login: OwnLogin = OwnLogin.UNKNOWN
 
 
@@ -111,8 +111,11 @@ class PatientReader:
             return None
         return born
 
-    def _protected(self, notes: Notes) -> bool:
+    def _protected(self, notes: Notes) -> bool | None:
+        """Return whether the identity is protected; None if no column tells it."""
         column = self.columns.get(Field.PROTECTED)
+        if column is None:
+            return None
         text = notes.cell(column)
         protected = words.is_protected(text) if text else False
         if protected is None:

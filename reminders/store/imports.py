@@ -1,17 +1,17 @@
 """Imports against what is known: loading it, writing the difference, keeping the history."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import Channel, Consent, Role
 from reminders.domain.merge import (
     Category,
-    IncomingPerson,
+    ContactChange,
     KnownContact,
     KnownPatient,
     KnownVisit,
@@ -43,9 +43,17 @@ def known_patients(
     conn: Connection, clinic_id: int, keys: Sequence[str]
 ) -> dict[str, KnownPatient]:
     """Return what is known of these patients, by their key."""
-    rows = conn.execute(
-        select(patient).where(patient.c.clinic_id == clinic_id, patient.c.external_key.in_(keys))
-    ).all()
+    theirs = and_(patient.c.clinic_id == clinic_id, patient.c.external_key.in_(keys))
+    return dict(_known(conn, theirs))
+
+
+def known_by_id(conn: Connection, ids: Collection[int]) -> dict[int, tuple[str, KnownPatient]]:
+    """Return key and what is known of these patients, by their id."""
+    return {known.id: (key, known) for key, known in _known(conn, patient.c.id.in_(ids))}
+
+
+def _known(conn: Connection, among: ColumnElement[bool]) -> Iterator[tuple[str, KnownPatient]]:
+    rows = conn.execute(select(patient).where(among)).all()
     ids = [row.id for row in rows]
     wishes: dict[int, dict[Channel, Consent]] = defaultdict(dict)
     refused: dict[int, set[Channel]] = defaultdict(set)
@@ -75,16 +83,10 @@ def known_patients(
                 frozenset(refused[row.id]),
             )
         )
-    return {
-        row.external_key: KnownPatient(
-            row.id,
-            row.birth_date,
-            row.protected,
-            OwnLogin(row.own_login),
-            tuple(people[row.id]),
-        )
-        for row in rows
-    }
+    for row in rows:
+        login, contacts = OwnLogin(row.own_login), tuple(people[row.id])
+        known = KnownPatient(row.id, row.birth_date, row.protected, login, contacts)
+        yield row.external_key, known
 
 
 def known_visits(
@@ -189,7 +191,7 @@ def _write_contacts(
     unknown = sum(change.id is None for _, change in differing)
     ids = iter(reserve(conn, contact, unknown) if unknown else ())
     new, changed = list[tuple[object, ...]](), list[tuple[object, ...]]()
-    wishes: list[tuple[int, IncomingPerson]] = []
+    wishes: list[tuple[int, ContactChange]] = []
     for patient_id, contact_change in differing:
         person = contact_change.person
         details = (
@@ -202,7 +204,7 @@ def _write_contacts(
             new.append((contact_id, patient_id, *details))
         else:
             changed.append((*details, contact_id))
-        wishes.append((contact_id, person))
+        wishes.append((contact_id, contact_change))
     insert_rows(conn, contact, ("id", "patient_id", *_DETAILS), new)
     update_rows(conn, contact, _DETAILS, changed)
     gone = [contact_id for _, change in changes for contact_id in change.removed]
@@ -213,7 +215,7 @@ def _write_contacts(
 
 def _write_consents(
     conn: Connection,
-    wishes: Sequence[tuple[int, IncomingPerson]],
+    wishes: Sequence[tuple[int, ContactChange]],
     known: Sequence[int],
     editions: Editions,
     now: datetime,
@@ -224,16 +226,17 @@ def _write_consents(
         rows = conn.execute(select(consent).where(consent.c.contact_id.in_(known)))
         before = {(row.contact_id, row.channel): row.status for row in rows}
     new: list[tuple[object, ...]] = []
-    for contact_id, person in wishes:
-        for channel, wish in person.consents.items():
+    for contact_id, change in wishes:
+        for channel, wish in change.person.consents.items():
             place = (contact_id, channel.value)
             if place in before:
                 if before[place] == wish.value:
                     continue
                 this = (consent.c.contact_id == contact_id) & (consent.c.channel == channel.value)
                 conn.execute(delete(consent).where(this))
-            edition = editions.of(person.language, channel)
-            new.append((*place, wish.value, FROM_FILE, edition, now))
+            edition = editions.of(change.person.language, channel)
+            source = FROM_STAFF if channel in change.refused else FROM_FILE
+            new.append((*place, wish.value, source, edition, now))
     columns = ("contact_id", "channel", "status", "source", "template_version", "recorded_at")
     insert_rows(conn, consent, columns, new)
 

@@ -157,7 +157,7 @@ staged_visit = Table(
     Column("status", String(16), nullable=False),
     Column("patient_key", String(200), nullable=False),
     Column("birth_date", Date),
-    Column("protected", Boolean, nullable=False),
+    Column("protected", Boolean),  # unknown where no column tells it
     Column("own_login", String(16), nullable=False),
     Column("clinician", String(200)),
     Index("ix_staged_visit_import_run_id_ref", "import_run_id", "ref"),

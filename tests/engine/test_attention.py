@@ -111,6 +111,61 @@ def test_wishes_come_with_the_file(clinic: Clinic) -> None:
     assert (person.wishes.prefers, person.wishes.no_sms) == (None, None)
 
 
+def recorded(clinic: Clinic, ref: str = "B1") -> tuple[object, ...]:
+    """Return all that is recorded of a visit's patient and its one contact."""
+    patient = clinic.show(ref).patient
+    [person] = patient.people
+    words = {channel: (word.status, word.source) for channel, word in person.words.items()}
+    return patient.own_login, person.wishes, person.language, words
+
+
+def test_a_later_file_without_the_columns_takes_nothing_back(clinic: Clinic) -> None:
+    """Login, wishes, consent and language stay, also when a file begins or ceases to name patients."""
+    both = {"email": "hemma@example.org"}
+    spoken = WISHES.rstrip("\n") + ";språk\n"
+    clinic.read(teenager(extra="ja;ja;08.00-11;e-post;en", **both), head=spoken)
+    change(clinic, "B1", Changes(consent={Channel.SMS: Consent.REFUSED}))
+    before = recorded(clinic)
+    assert before[0] is OwnLogin.CONFIRMED
+    clinic.read(teenager(start="2026-12-02 11:00", **both))
+    assert recorded(clinic) == before
+    for start in ("2026-12-02 12:00", "2026-12-02 13:00"):
+        second = teenager("B2", "2026-12-03 12:00", **both)
+        named = (f"P1;{line}" for line in (teenager(start=start, **both), second))
+        clinic.read(*named, head=f"patient;{HEAD}")
+        assert recorded(clinic) == recorded(clinic, "B2") == before
+    clinic.read(teenager(start="2026-12-02 14:00", **both))
+    assert recorded(clinic) == before
+
+
+def test_another_patient_inherits_nothing(clinic: Clinic) -> None:
+    """A booking that a file gives to another patient has that patient's login, not the other's."""
+    clinic.read(f"P1;{teenager()}", head=f"patient;{HEAD}")
+    record_login(clinic, "B1", OwnLogin.CONFIRMED)
+    clinic.read(f"P2;{teenager()}", head=f"patient;{HEAD}")
+    assert clinic.show("B1").patient.own_login is OwnLogin.UNKNOWN
+
+
+def test_protection_stays_when_a_file_ceases_to_name_patients(clinic: Clinic) -> None:
+    """A protected patient is written to by no file that only lacks the columns."""
+    clinic.read(f"ja;P1;{row()}", head=f"skyddad;patient;{HEAD}")
+    clinic.read(row(start="2026-12-02 11:00"), confirmations=True)
+    clinic.until("2026-12-02 10:50")
+    assert clinic.texts() == []
+    assert items(clinic, "call") == [("B1", "protected_identity")]
+
+
+def test_protection_stays_where_no_column_tells_it(clinic: Clinic) -> None:
+    """A file without the column leaves a patient protected; one with it can say that it is over."""
+    clinic.read(f"ja;P1;{row()}", head=f"skyddad;patient;{HEAD}")
+    clinic.read(f"P1;{row(start='2026-12-02 11:00')}", head=f"patient;{HEAD}")
+    clinic.until("2026-12-02 10:50")
+    assert clinic.texts() == []
+    clinic.read(f";P1;{row(start='2026-12-04 11:00')}", head=f"skyddad;patient;{HEAD}")
+    clinic.until("2026-12-03 11:30")
+    assert clinic.texts() != []
+
+
 def test_a_refusal_at_the_desk_stays(clinic: Clinic) -> None:
     """What staff record as refused is not brought back by a file that says yes each night."""
     head = HEAD.rstrip("\n") + ";samtycke sms\n"

@@ -42,7 +42,7 @@ class PatientIn(Sent):
 
     key: Word | None = None
     birth_date: Annotated[date, Field(strict=False)] | None = None
-    protected: bool = False
+    protected: bool | None = None
     own_login: bool | None = None
 
 
@@ -69,9 +69,10 @@ class BookingIn(Sent):
             "clinician": self.clinician or "",
             "patient": self.patient.key or "",
             "birth_date": self.patient.birth_date.isoformat() if self.patient.birth_date else "",
-            "protected": _yes_no(self.patient.protected),
             "own_login": _yes_no(self.patient.own_login),
         }
+        if self.patient.protected is not None:  # an empty cell would say that it is not
+            patient["protected"] = _yes_no(self.patient.protected)
         people: list[Mapping[str, str]] = [
             {
                 "role": contact.role,
