@@ -5,7 +5,8 @@ import hmac
 import os
 import random
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +14,11 @@ from urllib.parse import quote
 from reminders.clock import Clock, SystemClock
 from reminders.config import Config
 from reminders.domain.contact import Channel
-from reminders.engine.runtime import Runtime
+from reminders.domain.rules import Practice
+from reminders.engine.runtime import Runtime, digest
 from reminders.errors import ConfigError
+from reminders.intake.addresses import email_address, mobile_number
+from reminders.intake.problems import Fault
 from reminders.providers.base import Provider, Setup, load_provider
 from reminders.store.database import Database, open_database
 from reminders.store.server_time import clock_offset
@@ -84,14 +88,16 @@ def build(
     try:
         require_current(database)
         time = clock or SystemClock(clock_offset(database, SystemClock().now))
+        secret = hmac.new(read_secret(config), b"digests", hashlib.sha256).digest()
+        providers = _providers(config, time, make_provider or _make)
         chance = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - jitter
         return Runtime(
             config=config,
             database=database,
             clock=time,
-            secret=hmac.new(read_secret(config), b"digests", hashlib.sha256).digest(),
-            practices={key: config.practice(key) for key in config.clinics},
-            providers=_providers(config, time, make_provider or _make),
+            secret=secret,
+            practices={key: _practice(config, key, providers, secret) for key in config.clinics},
+            providers=providers,
             random=chance.random,
             token=secrets.token_urlsafe if seed is None else _repeatable_tokens(chance),
             session=chance.randrange(1, 2**31),
@@ -100,6 +106,28 @@ def build(
     except BaseException:
         database.close()
         raise
+
+
+def _practice(
+    config: Config, key: str, providers: Mapping[tuple[str, Channel], Provider], secret: bytes
+) -> Practice:
+    """Return how a clinic works, and to whom it may write before it is in production."""
+    practice = config.practice(key)
+    real = frozenset(c for c in Channel if providers[key, c].real)
+    allowed = frozenset(digest(secret, address) for address in _allowed(config, key))
+    if config.environment == "production" or not real:
+        return practice
+    return replace(practice, guarded=real, allowed=allowed)
+
+
+def _allowed(config: Config, key: str) -> Iterator[str]:
+    """Yield the addresses of the guard's list, as an import would write them down."""
+    region = config.clinics[key].imports.region
+    for number, entry in enumerate(config.allowed_recipients, start=1):
+        read = email_address(entry) if "@" in entry else mobile_number(entry, region)
+        if isinstance(read, Fault):
+            raise ConfigError(f"allowed_recipients, entry {number}: {read.message}")
+        yield read
 
 
 def _repeatable_tokens(chance: random.Random) -> Callable[[], str]:

@@ -269,6 +269,11 @@ def _sends(difference: Difference, zone: ZoneInfo) -> list[str]:
             f"  first {local(sends.first_at, zone)}, last {local(sends.last_at, zone)}",
             *(f"  {count:>6} {rule}" for rule, count in sends.by_rule.items()),
         ]
+    if sends.kept_back:
+        lines.append(
+            f"Kept back: {plural(sends.kept_back, 'message')}. This installation is not in"
+            " production, and the\naddresses are not among allowed_recipients."
+        )
     if difference.confirmations:
         lines.append("New bookings are confirmed. (--no-confirmations: they are not.)")
     elif difference.first_import:
@@ -314,6 +319,7 @@ def _as_json(
         "first_at": iso(sends.first_at, zone),
         "last_at": iso(sends.last_at, zone),
         "by_rule": dict(sends.by_rule),
+        "kept_back": sends.kept_back,
         "moves": [
             {"ref": m.ref, "from": iso(m.before, zone), "to": iso(m.after, zone)}
             for m in shown.moves

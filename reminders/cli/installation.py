@@ -149,8 +149,9 @@ def _check_key(config: Config) -> Check:
 def _check_environment(config: Config) -> Check:
     if config.environment == "production":
         return Check("environment", ok=True, message="production: patients are texted")
-    count = plural(len(config.allowed_recipients), "allowed address", "allowed addresses")
-    return Check("environment", ok=True, message=f"test: only {count} can be texted")
+    count = len(config.allowed_recipients)
+    who = f"only {plural(count, 'allowed address', 'allowed addresses')}" if count else "nobody"
+    return Check("environment", ok=True, message=f"test: {who} can be texted; all else is held")
 
 
 def _check_zones() -> Check:

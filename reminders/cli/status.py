@@ -64,6 +64,7 @@ def _look(conn: Connection, runtime: Runtime, now: datetime) -> dict[str, Any]:
         "held": held,
         "attended": attended,
         "templates_waiting": _templates_waiting(conn, runtime),
+        "guarded": any(practice.guarded for practice in runtime.practices.values()),
     }
 
 
@@ -88,6 +89,10 @@ def _as_text(found: dict[str, Any]) -> str:
         f"{found['delivered_24h']:>6} delivered in the last 24 hours",
         f"{found['workers']:>6} workers; last at work {found['last_tick']}",
     ]
+    if found["guarded"]:
+        lines.append(
+            "\nNot in production: only allowed_recipients are written to. 'doctor' counts them."
+        )
     if found["templates_waiting"]:
         count = plural(found["templates_waiting"], "template")
         lines.append(f"\n{count} edited and not approved: 'reminders templates approve'.")

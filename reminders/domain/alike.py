@@ -92,7 +92,7 @@ class Planner:
             visit.version,
             visit.known_at,
             _news(visit),
-            tuple(_person(contact, place_of, address_of) for contact in case.contacts),
+            tuple(self._person(contact, place_of, address_of) for contact in case.contacts),
             tuple(_row(message, place_of, address_of) for message in case.history),
         )
 
@@ -100,6 +100,22 @@ class Planner:
         """Return which of the rules' ages the patient has passed; None if the age is not known."""
         age = age_at(visit.birth_date, visit.truth.starts_at, self.practice.zone)
         return None if age is None else bisect_right(self._ages, age)
+
+    def _person(
+        self, contact: Contact, place_of: dict[int, int], address_of: dict[str, int]
+    ) -> Hashable:
+        may = self.practice.may_write_to
+        reach = tuple(
+            (
+                channel,
+                address_of[way.address_key],
+                way.consent,
+                way.opted_out,
+                may(channel, way.address_key),
+            )
+            for channel, way in contact.reach.items()
+        )
+        return (place_of[contact.id], contact.role, reach, contact.wishes)
 
 
 def names_of(case: Case) -> Names:
@@ -122,14 +138,6 @@ def _news(visit: Appointment) -> Hashable:
     if visit.planned == visit.truth:
         return True
     return (visit.planned, visit.changed_at, visit.planned_at)
-
-
-def _person(contact: Contact, place_of: dict[int, int], address_of: dict[str, int]) -> Hashable:
-    reach = tuple(
-        (channel, address_of[way.address_key], way.consent, way.opted_out)
-        for channel, way in contact.reach.items()
-    )
-    return (place_of[contact.id], contact.role, reach, contact.wishes)
 
 
 def _row(message: Message, place_of: dict[int, int], address_of: dict[str, int]) -> Hashable:

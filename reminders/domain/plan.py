@@ -227,6 +227,8 @@ class Planner:
         if opted_out or reach.consent is Consent.REFUSED:
             reason = Reason.OPTED_OUT if opted_out else Reason.NO_CONSENT
             return self._no(rule, contact, channel, reason, request_id)
+        if not self.practice.may_write_to(channel, reach.address_key):
+            return self._no(rule, contact, channel, Reason.ENVIRONMENT, request_id)
         missed = self._missed(rule, channel, reach.address_key, request_id)
         if missed and not (len(missed) == 1 and missed[0].retryable):
             own = [m for m in missed if m.key.contact == contact.id]

@@ -108,7 +108,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """How one clinic works, as far as planning goes."""
+    """How one clinic works, as far as planning goes.
+
+    `guarded` are the channels that reach people, in an installation that may not yet write to
+    anybody; `allowed` are those to whom it may, by the keys of their addresses.
+    """
 
     clinic: str
     zone: ZoneInfo
@@ -117,9 +121,15 @@ class Practice:
     quiet: QuietHours | None = None
     confirm_within: timedelta = timedelta(days=3)
     own_from_age: int = 13
+    guarded: frozenset[Channel] = frozenset()
+    allowed: frozenset[str] = frozenset()
     rule: Mapping[str, Rule] = field(init=False, repr=False, compare=False)
     """The rules by key."""
 
     def __post_init__(self) -> None:
         """Look the rules up once: the planner asks for them again and again."""
         object.__setattr__(self, "rule", {rule.key: rule for rule in self.rules})
+
+    def may_write_to(self, channel: Channel, address_key: str) -> bool:
+        """Tell whether this installation may send to an address: the environment guard."""
+        return channel not in self.guarded or address_key in self.allowed

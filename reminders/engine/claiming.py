@@ -213,7 +213,7 @@ class _Claiming:
         place = self.addresses[contact.id]
         to = (place.phone if key.channel is Channel.SMS else place.email) or ""
         provider = self.runtime.providers[practice.clinic, key.channel]
-        if not self.runtime.may_write_to(provider, to):
+        if not self.runtime.may_write_to(practice.clinic, provider, to):
             self._stop(message, case, State.SUPPRESSED, Reason.ENVIRONMENT)
             return
         try:

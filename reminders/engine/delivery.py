@@ -58,7 +58,7 @@ async def send_all(runtime: Runtime, batch: Sequence[Claimed]) -> list[Sent]:
 async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
     """Send one claimed message. This is the one place where messages leave the program."""
     provider = runtime.providers[claimed.clinic, claimed.channel]
-    if not runtime.may_write_to(provider, claimed.to):
+    if not runtime.may_write_to(claimed.clinic, provider, claimed.to):
         return Rejected("environment", Refusal.ENVIRONMENT)
 
     async def before_write() -> None:

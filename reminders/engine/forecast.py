@@ -7,9 +7,10 @@ from datetime import datetime
 from reminders.domain.alike import Planner, names_of
 from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
 from reminders.domain.contact import Channel, Contact, Reach
-from reminders.domain.decision import Send
+from reminders.domain.decision import Decision, Send, Suppress
 from reminders.domain.merge import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.plan import Case, plan
+from reminders.domain.reasons import Reason
 from reminders.engine.approval import Shelf
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import REF_TAIL, Composer
@@ -32,6 +33,8 @@ class Forecast:
     first_at: datetime | None = None
     last_at: datetime | None = None
     by_rule: Mapping[str, int] = field(default_factory=dict)
+    kept_back: int = 0
+    """So many more would go, but for the environment guard."""
     samples: Mapping[str, str] = field(default_factory=dict)
     """One real SMS of each rule."""
 
@@ -55,6 +58,7 @@ class Forecaster:
         self._next_id = 0
         self._messages: dict[str, int] = {}
         self._segments = 0
+        self._kept_back = 0
         self._first: datetime | None = None
         self._last: datetime | None = None
         self._planner = Planner(self._practice, now)
@@ -99,6 +103,7 @@ class Forecaster:
             first_at=self._first,
             last_at=self._last,
             by_rule=dict(self._messages),
+            kept_back=self._kept_back,
             samples=dict(self._samples),
         )
 
@@ -151,6 +156,7 @@ class Forecaster:
         for rule, count in tally.messages.items():
             self._messages[rule] = self._messages.get(rule, 0) + count
         self._segments += tally.segments
+        self._kept_back += tally.kept_back
         if tally.first_at and tally.last_at:
             self._first = min(self._first or tally.first_at, tally.first_at)
             self._last = max(self._last or tally.last_at, tally.last_at)
@@ -181,7 +187,7 @@ class Forecaster:
     def _count(self, case: Case) -> "_Tally":
         result = plan(case, self._practice, self._now)
         people = {contact.id: contact for contact in case.contacts}
-        tally = _Tally()
+        tally = _Tally(kept_back=_kept_back(result.decisions))
         for decision in result.decisions:
             if isinstance(decision, Send):
                 at = max(decision.due_at, self._now)
@@ -211,12 +217,25 @@ class Forecaster:
         return measure(text.body).segments
 
 
+def _kept_back(decisions: Iterable[Decision]) -> int:
+    """Return how many messages the environment guard alone holds: those that go no other way."""
+    guarded: set[tuple[str, int]] = set()
+    going: set[tuple[str, int]] = set()
+    for decision in decisions:
+        if isinstance(decision, Send):
+            going.add((decision.key.rule, decision.key.contact))
+        elif isinstance(decision, Suppress) and decision.reason is Reason.ENVIRONMENT:
+            guarded.add((decision.key.rule, decision.key.contact))
+    return len(guarded - going)
+
+
 @dataclass(slots=True)
 class _Tally:
     """What planning one visit leads to."""
 
     messages: dict[str, int] = field(default_factory=dict)
     segments: int = 0
+    kept_back: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
 

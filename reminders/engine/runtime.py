@@ -19,6 +19,11 @@ from reminders.store.database import Database
 T = TypeVar("T")
 
 
+def digest(secret: bytes, address: str) -> str:
+    """Return the digest of an address, or a text, under a key."""
+    return hmac.digest(secret, address.encode(), "sha256").hex()[:32]
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """The parts that the engine is given. `executor` None means: the database in line.
@@ -55,7 +60,7 @@ class Runtime:
 
     def digest(self, address: str) -> str:
         """Return the keyed digest by which equal addresses, or texts, are known to be equal."""
-        return hmac.digest(self.secret, address.encode(), "sha256").hex()[:32]
+        return digest(self.secret, address)
 
     def clinic(self, key: str) -> ClinicConfig:
         """Return a clinic's configuration. Raise UsageError naming those there are."""
@@ -66,16 +71,14 @@ class Runtime:
             )
         return self.config.clinics[key]
 
-    def may_write_to(self, provider: Provider, address: str) -> bool:
-        """Tell whether this installation may send to an address: the environment guard."""
+    def may_write_to(self, clinic: str, provider: Provider, address: str) -> bool:
+        """Tell whether this installation may send to an address: the environment guard.
+
+        The planner has asked already; this is asked of the provider itself, where messages leave.
+        """
         if not provider.real or self.config.environment == "production":
             return True
-        allowed = {_plain(entry) for entry in self.config.allowed_recipients}
-        return _plain(address) in allowed
-
-
-def _plain(address: str) -> str:
-    return address.replace(" ", "").replace("-", "").casefold()
+        return self.digest(address) in self.practices[clinic].allowed
 
 
 async def bounded(runtime: Runtime, calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

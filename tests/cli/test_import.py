@@ -159,3 +159,25 @@ def test_an_older_file_is_refused(here: Installation):
 def test_a_command_that_is_not_understood_ends_with_2(here: Installation, words: tuple[str, ...]):
     """Missing words, unknown options and unknown commands are usage errors."""
     assert here.run(*words).exit_code == 2
+
+
+def test_what_the_guard_holds_is_told_apart(here: Installation):
+    """Before production an import tells what it would send, and what the guard holds back."""
+    text = here.config.read_text("utf-8")
+    for channel, provider in (("sms", "elks46"), ("email", "smtp")):
+        head = f"[clinics.internet.{channel}]\nprovider = "
+        assert f'{head}"sandbox"' in text
+        text = text.replace(f'{head}"sandbox"', f'{head}"{provider}"')
+    text = text.replace("allowed_recipients = []", 'allowed_recipients = ["070-174 06 06"]')
+    text += '\n[providers.smtp]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\n'
+    here.config.write_text(f'{text}\n[providers.elks46]\nusername = "u"\npassword = "p"\n', "utf-8")
+    file = here.file(booking("B1", email="a@example.org"), booking("B2", phone="070-174 06 06"))
+    shown = here.json("import", file, "--dry-run")
+    assert (shown["messages"], shown["kept_back"]) == (2, 2)
+    told = here.run("import", file, "--yes").stdout
+    assert "Will be sent: 2 messages" in told
+    assert "Kept back: 2 messages. This installation is not in production" in told
+    calls = [i for i in here.json("worklist")["items"] if i["kind"] == "call"]
+    assert [(i["ref"], i["reason"]) for i in calls] == [("B1", "environment")]
+    assert here.json("status")["guarded"] is True
+    assert "Not in production" in here.run("status").stdout
