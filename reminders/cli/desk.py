@@ -77,7 +77,7 @@ def cancel(
         names = [visit.ref for visit in found]
         now = runtime.clock.now()
         lines = runtime.in_transaction(desk.cancel, runtime, key, names, now)
-        phone = _to_phone(runtime, key, names, now)
+        phone = runtime.in_transaction(desk.calls_after, runtime, key, names, now)
     if as_json:
         _print_done(names, lines, zone, to_phone=len(phone))
         return
@@ -151,7 +151,7 @@ def move(
     with opened(config) as runtime:
         now = runtime.clock.now()
         lines = runtime.in_transaction(desk.move, runtime, key, ref, at, now)
-        phone = _to_phone(runtime, key, [ref], now)
+        phone = runtime.in_transaction(desk.calls_after, runtime, key, [ref], now)
     if as_json:
         print_json(
             {
@@ -232,12 +232,6 @@ def _print_done(refs: list[str], lines: list[Line], zone: ZoneInfo, **more: int)
             **more,
         }
     )
-
-
-def _to_phone(runtime: Runtime, clinic: str, refs: list[str], now: datetime) -> list[Item]:
-    with runtime.database.reading() as conn:
-        visits = [desk.require(conn, clinic, ref) for ref in refs]
-        return desk.to_phone(conn, runtime, visits, now)
 
 
 def _say_planned(lines: list[Line], phone: list[Item], zone: ZoneInfo) -> None:

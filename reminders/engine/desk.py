@@ -163,6 +163,13 @@ def to_phone(
     return [item for visit in found for item in calls_for(runtime, visit, by_visit[visit.id], now)]
 
 
+def calls_after(
+    conn: Connection, runtime: Runtime, clinic: str, refs: Sequence[str], now: datetime
+) -> list[Item]:
+    """Return whom to phone of these visits, now that staff have changed them."""
+    return to_phone(conn, runtime, [require(conn, clinic, ref) for ref in refs], now)
+
+
 def nobody_to_tell(visit: Visit) -> Reason:
     """Return why a visit without contacts is not told of."""
     return Reason.PROTECTED_IDENTITY if visit.protected else Reason.NO_ADDRESS

@@ -6,6 +6,10 @@ from reminders.web.language import N_
 
 NOTES: Mapping[str, str] = {
     "moved": N_("The visit has a new time. Those who knew of the old one are told."),
+    "moved_phone": N_(
+        "The visit has a new time. Not everybody can be told by a text in time: see the call list."
+    ),
+    "cancelled_phone": N_("Cancelled. Not everybody can be told by a text: see the call list."),
     "cancelled": N_("The visit is cancelled. Those who knew of it are told."),
     "help": N_("The connection help goes out now."),
     "resent": N_("The message goes out now."),

@@ -127,6 +127,21 @@ def test_a_stopped_address_gets_nothing_more(clinic: Clinic, web: TestClient) ->
     assert answer.status_code == 404
 
 
+def test_who_cannot_be_told_of_a_change_is_on_the_call_list(
+    clinic: Clinic, web: TestClient
+) -> None:
+    """The page says so after cancelling, and the call list has them, with what they do not know."""
+    add_user(clinic)
+    log_in(web)
+    clinic.until("2026-11-30 12:05")
+    _post(web, "/visit/B1", "/act/stop/B1", address="+46701740605")
+    answer = _post(web, "/visit/B1", "/act/cancel/B1")
+    assert "se ringlistan" in web.get(answer.headers["location"]).text
+    assert "avbokat, och de vet inte om det" in web.get(f"{HERE}/calls").text
+    answer = _post(web, "/visit/B2", "/act/cancel/B2")
+    assert "se ringlistan" not in web.get(answer.headers["location"]).text
+
+
 def test_held_sending_sends_nothing_until_released(clinic: Clinic, web: TestClient) -> None:
     """While sending is held no text leaves, and the first page says so."""
     add_user(clinic)

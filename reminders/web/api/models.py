@@ -183,6 +183,7 @@ class ItemOut(BaseModel):
     contact: str | None
     reason: str
     detail: str
+    news: str | None = Field(description="`moved` or `cancelled`, where they were told otherwise.")
 
 
 class WorklistOut(BaseModel):

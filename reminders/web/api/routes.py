@@ -190,6 +190,7 @@ def list_work(call: Caller) -> WorklistOut:
                 contact=item.contact,
                 reason=item.reason,
                 detail=item.detail,
+                news=item.news.value if item.news else None,
             )
             for item in found
         ]

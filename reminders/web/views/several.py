@@ -7,7 +7,7 @@ from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from reminders.domain.rules import Event
-from reminders.engine import several
+from reminders.engine import desk, several
 from reminders.errors import UsageError
 from reminders.store.database import Connection
 from reminders.web.here import Acting, Here
@@ -51,8 +51,10 @@ async def cancel(
     here: Acting, mark: Text = "", ref: Annotated[list[str] | None, Form()] = None
 ) -> RedirectResponse:
     """Cancel the visits that were shown."""
-    await here.write(several.cancel, here.runtime, here.clinic, ref or [], mark, here.now)
-    return here.go("visits", "day_cancelled")
+    chosen = ref or []
+    await here.write(several.cancel, here.runtime, here.clinic, chosen, mark, here.now)
+    calls = await here.read(desk.calls_after, here.runtime, here.clinic, chosen, here.now)
+    return here.go("calls", "cancelled_phone") if calls else here.go("visits", "day_cancelled")
 
 
 @router.post("/several/tell")

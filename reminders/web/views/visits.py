@@ -127,14 +127,20 @@ async def move(here: Acting, ref: str, day: Text = "", time: Text = "") -> Redir
     """Give a visit a new time."""
     to = read_moment(day, time, here.zone)
     await here.write(desk.move, here.runtime, here.clinic, ref, to, here.now)
-    return _back(here, ref, "moved")
+    return _back(here, ref, await _said(here, ref, "moved"))
 
 
 @router.post("/act/cancel/{ref:path}")
 async def cancel(here: Acting, ref: str) -> RedirectResponse:
     """Cancel a visit."""
     await here.write(desk.cancel, here.runtime, here.clinic, [ref], here.now)
-    return _back(here, ref, "cancelled")
+    return _back(here, ref, await _said(here, ref, "cancelled"))
+
+
+async def _said(here: Here, ref: str, note: str) -> str:
+    """Return what to say of a change: another thing where somebody has to be phoned of it."""
+    calls = await here.read(desk.calls_after, here.runtime, here.clinic, [ref], here.now)
+    return f"{note}_phone" if calls else note
 
 
 @router.post("/act/help/{ref:path}")
