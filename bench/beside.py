@@ -110,7 +110,10 @@ def bring(admin: Admin, file: Path) -> dict[str, float]:
     while "/apply" not in (page := admin.look(place)):
         time.sleep(1)
     at["shown"] = time.time()
-    admin.post(f"{place}/apply", csrf_token=csrf, fingerprint=field(page, "fingerprint"))
+    to = admin.post(f"{place}/apply", csrf_token=csrf, fingerprint=field(page, "fingerprint"))
+    while to == place or not to:
+        time.sleep(0.5)
+        _, to, _, _ = admin.ask("GET", place)
     at["applied"] = time.time()
     return at
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -72,12 +73,13 @@ LOOKED_BACK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody did, to a visit or to the installation."""
+    """What somebody did, to a visit or to the installation, and how often in one go."""
 
     at: datetime
     actor: str
     event: str
     ref: str | None
+    times: int = 1
 
 
 def latest_by_people(conn: Connection, clinic_id: int, limit: int) -> list[Act]:
@@ -94,4 +96,5 @@ def latest_by_people(conn: Connection, clinic_id: int, limit: int) -> list[Act]:
         .order_by(ledger.c.id.desc())
         .limit(limit)
     )
-    return [Act(r.at, r.actor, r.event, r.ref) for r in rows]
+    together = groupby(Act(r.at, r.actor, r.event, r.ref) for r in rows)
+    return [replace(act, times=len(list(same))) for act, same in together]
