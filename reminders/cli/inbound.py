@@ -20,15 +20,20 @@ from reminders.cli.session import (
 )
 from reminders.cli.visits import told
 from reminders.config import Config
+from reminders.domain.contact import Channel
 from reminders.domain.reasons import Reason
 from reminders.engine import attention, inbound
 from reminders.engine.attention import Written
 from reminders.errors import UsageError
-from reminders.providers.base import Inbound
+from reminders.providers.base import CallsBack, Inbound
 from reminders.store import inbound as store
 from reminders.store.views import masked
 
 BY_HAND = "command line"
+SET_WHERE = (
+    "Set it at Twilio as the number's webhook for incoming messages, at 46elks as its sms_url."
+    " Reports of what became of a text need no setting: each text names its own address."
+)
 
 commands = family()
 
@@ -171,3 +176,29 @@ def done(
         print_json({"done": answers})
     else:
         say(f"Ticked off {plural(len(answers), 'answer')}.")
+
+
+@commands.command(epilog=examples("reminders inbound address"))
+def address(ctx: typer.Context, clinic: Clinic = None, as_json: AsJson = False) -> None:
+    """Tell the address to set at each provider, where what people write is to be sent.
+
+    With some providers it ends with a secret: show it to nobody else.
+    """
+    config = config_of(ctx)
+    key = any_clinic(config, clinic)
+    with opened(config) as runtime:
+        found = [
+            {"clinic": of, "provider": provider.name, "address": provider.inbound_address()}
+            for (of, channel), provider in runtime.providers.items()
+            if channel is Channel.SMS and key in {None, of} and isinstance(provider, CallsBack)
+        ]
+    if as_json:
+        print_json({"addresses": found})
+        return
+    if not found:
+        say("No clinic has a provider that brings what people write.")
+    elif not config.web.public_url:
+        say("Set [web] public_url first: how the outside reaches this installation.")
+    else:
+        lines = (f"{one['clinic']}  {one['provider']}\n    {one['address']}" for one in found)
+        say("\n".join([*lines, SET_WHERE]))

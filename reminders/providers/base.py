@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from reminders.clock import Clock
@@ -120,3 +120,11 @@ def load_provider(name: str) -> type[Provider]:
         raise ConfigError(f"There is no provider called {name!r}. There are: {known}.")
     provider: type[Provider] = found[name].load()
     return provider
+
+
+@runtime_checkable
+class CallsBack(Protocol):
+    """A provider that brings what people write, to an address that is set there by hand."""
+
+    def inbound_address(self) -> str | None:
+        """Return that address, with any secret that it needs; None without a public one."""

@@ -164,6 +164,10 @@ class TwilioSms:
         signal = _SIGNALS.get(fields.get("OptOutType", "").upper())
         return Inbound(self.name, ref, sender, to, fields.get("Body", ""), signal)
 
+    def inbound_address(self) -> str | None:
+        """Return the address to set as the number's webhook for incoming messages."""
+        return self._setup.inbound_url
+
     async def probe(self) -> str | None:
         """Fetch the account; return a sentence on what is wrong, or None."""
         exchange = Exchange(self._transport)

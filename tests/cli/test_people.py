@@ -129,3 +129,18 @@ def test_an_own_login_leaves_the_worklist(here: Installation):
     here.ok("own-login", "B1", "unknown")
     assert here.json("worklist")["count"] == 1
     assert here.run("own-login", "B1", "perhaps").exit_code == 2
+
+
+def test_the_address_to_set_at_the_provider(two_way: Installation):
+    """The address where answers come in is told, with its secret; without a public one, what to do."""
+    assert "No clinic has" in two_way.ok("inbound", "address")
+    env = {
+        "REMINDERS_CLINICS__INTERNET__SMS__PROVIDER": "elks46",
+        "REMINDERS_PROVIDERS__ELKS46__USERNAME": "u",
+        "REMINDERS_PROVIDERS__ELKS46__PASSWORD": "p",
+    }
+    assert "public_url" in two_way.run("inbound", "address", env=env).stdout
+    env["REMINDERS_WEB__PUBLIC_URL"] = "https://r.example.org"
+    said = two_way.run("inbound", "address", env=env).stdout
+    assert "https://r.example.org/hooks/internet/sms/inbound?key=" in said
+    assert "sms_url" in said
