@@ -3,12 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Connection, Row, Select, insert, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from reminders.domain.contact import Channel
 from reminders.domain.lifecycle import Step
 from reminders.domain.state import State
+from reminders.store.rows import choice, chosen
 from reminders.store.schema import appointment, attempt, clinic, contact, message, receipt
 
 SAME_WORDS_WITHIN = timedelta(hours=1)
@@ -178,6 +190,7 @@ class Open:
     version_holds: bool
 
 
+@cache
 def _open() -> Select[tuple[object, ...]]:
     return (
         select(
@@ -255,16 +268,22 @@ def take_waiting(conn: Connection, state: State, now: datetime, limit: int) -> l
 
     Should it not come back, they are asked about again after a while.
     """
-    query = (
-        _open()
-        .where(message.c.state == literal_column(f"'{state.value}'"), message.c.next_at <= now)
-        .order_by(message.c.next_at, message.c.id)
-        .limit(limit)
-        .with_for_update(of=message, skip_locked=True)
-    )
-    taken = [_to_open(row) for row in conn.execute(query)]
+    rows = conn.execute(_waiting(state), {"now": now, "most": limit})
+    taken = [_to_open(row) for row in rows]
     poll_again(conn, [found.message_id for found in taken], now + ASKING_TAKES)
     return taken
+
+
+@cache
+def _waiting(state: State) -> Select[tuple[object, ...]]:
+    in_state = message.c.state == literal_column(f"'{state.value}'")
+    return (
+        _open()
+        .where(in_state, message.c.next_at <= bindparam("now"))
+        .order_by(message.c.next_at, message.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(of=message, skip_locked=True)
+    )
 
 
 def of_other_sessions(conn: Connection, session: int, limit: int) -> list[Open]:
@@ -280,8 +299,13 @@ def of_other_sessions(conn: Connection, session: int, limit: int) -> list[Open]:
 
 def by_token(conn: Connection, callback_token: str) -> Open | None:
     """Return the message that an attempt's token belongs to, if it is its last attempt."""
-    row = conn.execute(_open().where(attempt.c.callback_token == callback_token)).first()
+    row = conn.execute(_by_token(), {"token": callback_token}).first()
     return _to_open(row) if row else None
+
+
+@cache
+def _by_token() -> Select[tuple[object, ...]]:
+    return _open().where(attempt.c.callback_token == bindparam("token"))
 
 
 def other_refs(conn: Connection, found: Open) -> frozenset[str]:
@@ -334,4 +358,12 @@ def note_receipt(
 
 def poll_again(conn: Connection, message_ids: Sequence[int], at: datetime | None) -> None:
     """Ask about these accepted messages again at `at`; None means no more."""
-    conn.execute(update(message).where(message.c.id.in_(message_ids)).values(next_at=at))
+    if message_ids:
+        given = {**choice(conn, message_ids), "at": at}
+        conn.execute(_poll_again(conn.dialect.name), given)
+
+
+@cache
+def _poll_again(dialect: str) -> Update:
+    these = chosen(dialect, message.c.id)
+    return update(message).where(these).values(next_at=bindparam("at"))

@@ -3,8 +3,21 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, literal_column, select, text, true, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Update,
+    func,
+    literal_column,
+    select,
+    text,
+    true,
+    update,
+)
 
 from reminders.domain.appointment import Appointment, OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import Channel, Consent, Contact, Reach, Role
@@ -12,7 +25,7 @@ from reminders.domain.message import Key, Message, Request
 from reminders.domain.plan import Case
 from reminders.domain.reasons import RETRYABLE, Reason
 from reminders.domain.state import State
-from reminders.store.rows import among
+from reminders.store.rows import choice, chosen
 from reminders.store.schema import (
     PENDING,
     appointment,
@@ -55,26 +68,13 @@ def load_cases(
 
     `histories`: their messages, where they have been read before.
     """
-    visits = {
-        row.id: row
-        for row in conn.execute(
-            select(
-                appointment,
-                clinic.c.key.label("clinic_key"),
-                patient.c.birth_date,
-                patient.c.protected,
-                patient.c.own_login,
-            )
-            .join(clinic, clinic.c.id == appointment.c.clinic_id)
-            .join(patient, patient.c.id == appointment.c.patient_id)
-            .where(among(conn, appointment.c.id, ids))
-        )
-    }
+    asked_for = choice(conn, ids)
+    visits = {row.id: row for row in conn.execute(_visits(conn.dialect.name), asked_for)}
     people = contacts_of(conn, {row.patient_id for row in visits.values()}, digest)
     if histories is None:
         histories = messages_of(conn, ids)
     requests: dict[int, list[Request]] = defaultdict(list)
-    for row in conn.execute(select(request).where(among(conn, request.c.appointment_id, ids))):
+    for row in conn.execute(_requests(conn.dialect.name), asked_for):
         asked = Request(row.id, row.rule, row.requested_at, row.contact_id)
         requests[row.appointment_id].append(asked)
     return [
@@ -87,6 +87,27 @@ def load_cases(
         for visit_id in ids
         if visit_id in visits
     ]
+
+
+@cache
+def _visits(dialect: str) -> Select[Any]:
+    return (
+        select(
+            appointment,
+            clinic.c.key.label("clinic_key"),
+            patient.c.birth_date,
+            patient.c.protected,
+            patient.c.own_login,
+        )
+        .join(clinic, clinic.c.id == appointment.c.clinic_id)
+        .join(patient, patient.c.id == appointment.c.patient_id)
+        .where(chosen(dialect, appointment.c.id))
+    )
+
+
+@cache
+def _requests(dialect: str) -> Select[Any]:
+    return select(request).where(chosen(dialect, request.c.appointment_id))
 
 
 def _appointment(row: Row[tuple[object, ...]]) -> Appointment:
@@ -117,32 +138,10 @@ def contacts_of(
 ) -> dict[int, list[Contact]]:
     """Return each patient's present contacts, by patient id."""
     wishes: dict[int, dict[str, Consent]] = defaultdict(dict)
-    chosen = among(conn, contact.c.patient_id, patient_ids) & contact.c.removed_at.is_(None)
-    for row in conn.execute(
-        select(consent).join(contact, contact.c.id == consent.c.contact_id).where(chosen)
-    ):
+    whose = choice(conn, patient_ids)
+    for row in conn.execute(_consents(conn.dialect.name), whose):
         wishes[row.contact_id][row.channel] = Consent(row.status)
-    phone_out, email_out = opt_out.alias(), opt_out.alias()
-    rows = conn.execute(
-        select(
-            contact,
-            phone_out.c.address.is_not(None).label("phone_out"),
-            email_out.c.address.is_not(None).label("email_out"),
-        )
-        .join(patient, patient.c.id == contact.c.patient_id)
-        .outerjoin(
-            phone_out,
-            (phone_out.c.clinic_id == patient.c.clinic_id)
-            & (phone_out.c.address == contact.c.phone),
-        )
-        .outerjoin(
-            email_out,
-            (email_out.c.clinic_id == patient.c.clinic_id)
-            & (email_out.c.address == contact.c.email),
-        )
-        .where(chosen)
-        .order_by(contact.c.id)
-    )
+    rows = conn.execute(_contacts(conn.dialect.name), whose)
     people: dict[int, list[Contact]] = defaultdict(list)
     for row in rows:
         reach: dict[Channel, Reach] = {}
@@ -160,13 +159,51 @@ def contacts_of(
     return people
 
 
+@cache
+def _consents(dialect: str) -> Select[Any]:
+    return (
+        select(consent)
+        .join(contact, contact.c.id == consent.c.contact_id)
+        .where(chosen(dialect, contact.c.patient_id), contact.c.removed_at.is_(None))
+    )
+
+
+@cache
+def _contacts(dialect: str) -> Select[Any]:
+    phone_out, email_out = opt_out.alias(), opt_out.alias()
+    return (
+        select(
+            contact,
+            phone_out.c.address.is_not(None).label("phone_out"),
+            email_out.c.address.is_not(None).label("email_out"),
+        )
+        .join(patient, patient.c.id == contact.c.patient_id)
+        .outerjoin(
+            phone_out,
+            (phone_out.c.clinic_id == patient.c.clinic_id)
+            & (phone_out.c.address == contact.c.phone),
+        )
+        .outerjoin(
+            email_out,
+            (email_out.c.clinic_id == patient.c.clinic_id)
+            & (email_out.c.address == contact.c.email),
+        )
+        .where(chosen(dialect, contact.c.patient_id), contact.c.removed_at.is_(None))
+        .order_by(contact.c.id)
+    )
+
+
 def messages_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[Message]]:
     """Return the outbox rows of these visits, by visit."""
     histories: dict[int, list[Message]] = defaultdict(list)
-    query = select(message).where(among(conn, message.c.appointment_id, ids)).order_by(message.c.id)
-    for row in conn.execute(query):
+    for row in conn.execute(_messages(conn.dialect.name), choice(conn, ids)):
         histories[row.appointment_id].append(to_message(row))
     return histories
+
+
+@cache
+def _messages(dialect: str) -> Select[Any]:
+    return select(message).where(chosen(dialect, message.c.appointment_id)).order_by(message.c.id)
 
 
 def to_message(row: Row[tuple[object, ...]]) -> Message:
@@ -193,8 +230,12 @@ def mark_for_planning(conn: Connection, ids: Iterable[int]) -> None:
     """Have the planner look at these visits again."""
     wanted = list(ids)
     if wanted:
-        chosen = among(conn, appointment.c.id, wanted)
-        conn.execute(update(appointment).where(chosen).values(needs_plan=true()))
+        conn.execute(_mark(conn.dialect.name), choice(conn, wanted))
+
+
+@cache
+def _mark(dialect: str) -> Update:
+    return update(appointment).where(chosen(dialect, appointment.c.id)).values(needs_plan=true())
 
 
 def count_pending(conn: Connection) -> int:

@@ -175,16 +175,18 @@ class ClosedChannel:
     code: str
 
 
+_CLOSED = (
+    select(channel_state, clinic.c.key)
+    .join(clinic, clinic.c.id == channel_state.c.clinic_id)
+    .order_by(clinic.c.key, channel_state.c.channel)
+)
+
+
 def closed_channels(conn: Connection) -> list[ClosedChannel]:
     """Return the stopped channels."""
-    rows = conn.execute(
-        select(channel_state, clinic.c.key)
-        .join(clinic, clinic.c.id == channel_state.c.clinic_id)
-        .order_by(clinic.c.key, channel_state.c.channel)
-    )
     return [
         ClosedChannel(
             row.clinic_id, row.key, Channel(row.channel), row.down_since, row.retry_at, row.code
         )
-        for row in rows
+        for row in conn.execute(_CLOSED)
     ]

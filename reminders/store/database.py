@@ -22,6 +22,7 @@ __all__ = [
     "Connection",
     "Database",
     "DatabaseFault",
+    "fill_again",
     "image_of",
     "open_database",
     "open_in_memory",
@@ -63,18 +64,21 @@ class Database:
         """Yield a connection that may write; commit at the end, roll back on an exception."""
         turn = self._writers.turn(BUSY_SECONDS) if self._writers else nullcontext()
         with turn:
-            yield from self._connection(writing=True)
+            yield from self._connection("BEGIN IMMEDIATE")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Yield a connection that sees one state of the database and takes no write lock."""
-        yield from self._connection(writing=False)
+        yield from self._connection("BEGIN")
 
-    def _connection(self, *, writing: bool) -> Iterator[Connection]:
-        with self.engine.connect().execution_options(writing=writing) as connection:
+    def _connection(self, begin_sqlite: str) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
             self.open_transactions += 1
             try:
                 with connection.begin():
+                    if self.is_sqlite:
+                        # Said here, not by a listener: with one, every statement looks for more.
+                        connection.exec_driver_sql(begin_sqlite)
                     yield connection
             finally:
                 self.open_transactions -= 1
@@ -136,15 +140,7 @@ def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
-    _begin_as_asked(engine)
     return _checked(Database(engine, encrypted=encrypted, writers=Writers()))
-
-
-def _begin_as_asked(engine: Engine) -> None:
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("writing", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def open_in_memory(image: bytes | None = None) -> Database:
@@ -159,7 +155,6 @@ def open_in_memory(image: bytes | None = None) -> Database:
     engine = create_engine(
         "sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True
     )
-    _begin_as_asked(engine)
     return Database(engine, encrypted=False)
 
 
@@ -168,6 +163,12 @@ def image_of(database: Database) -> bytes:
     connection: Any = database.engine.raw_connection().driver_connection
     image: bytes = connection.serialize()
     return image
+
+
+def fill_again(database: Database, image: bytes) -> None:
+    """Put `image` in place of all that is in a database that was opened in memory."""
+    connection: Any = database.engine.raw_connection().driver_connection
+    connection.deserialize(image)
 
 
 def _checked(database: Database) -> Database:

@@ -1,6 +1,6 @@
 """Small facts about the database itself, by name: for example that it was restored."""
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from reminders.store.schema import keeping
 
@@ -8,9 +8,12 @@ HELD = "held"
 """While this is kept, nothing is sent: a backup was restored, and a person has to look first."""
 
 
+_GET = select(keeping.c.value).where(keeping.c.name == bindparam("named"))
+
+
 def get(conn: Connection, name: str) -> bytes | None:
     """Return what is kept under a name, or None."""
-    return conn.execute(select(keeping.c.value).where(keeping.c.name == name)).scalar()
+    return conn.execute(_GET, {"named": name}).scalar()
 
 
 def put(conn: Connection, name: str, value: bytes) -> None:

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
+    bindparam,
     literal_column,
     select,
     text,
@@ -17,7 +21,7 @@ from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.store.cases import to_message
-from reminders.store.rows import among
+from reminders.store.rows import choice, chosen
 from reminders.store.schema import PENDING, appointment, contact, message
 
 SIBLING_SPAN = timedelta(days=30)
@@ -50,6 +54,13 @@ class Address:
 
 def addresses(conn: Connection, contact_ids: Sequence[int], now: datetime) -> dict[int, Address]:
     """Return the addresses of these contacts, by contact id."""
+    given = {**choice(conn, contact_ids), "now": now, "until": now + SIBLING_SPAN}
+    rows = conn.execute(_addresses(conn.dialect.name), given)
+    return {row.id: Address(row.phone, row.email, bool(row.sibling)) for row in rows}
+
+
+@cache
+def _addresses(dialect: str) -> Select[Any]:
     other, visit = contact.alias(), appointment.alias()
     sibling = (
         select(other.c.id)
@@ -59,17 +70,14 @@ def addresses(conn: Connection, contact_ids: Sequence[int], now: datetime) -> di
             other.c.patient_id != contact.c.patient_id,
             other.c.removed_at.is_(None),
             visit.c.status == "booked",
-            visit.c.starts_at > now,
-            visit.c.starts_at < now + SIBLING_SPAN,
+            visit.c.starts_at > bindparam("now"),
+            visit.c.starts_at < bindparam("until"),
         )
         .exists()
     )
-    rows = conn.execute(
-        select(contact.c.id, contact.c.phone, contact.c.email, sibling.label("sibling")).where(
-            among(conn, contact.c.id, contact_ids)
-        )
+    return select(contact.c.id, contact.c.phone, contact.c.email, sibling.label("sibling")).where(
+        chosen(dialect, contact.c.id)
     )
-    return {row.id: Address(row.phone, row.email, bool(row.sibling)) for row in rows}
 
 
 def planned_visits(conn: Connection, after: int, limit: int) -> list[int]:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
-from sqlalchemy import BigInteger, Connection, Integer, String, TextClause, bindparam, text
+from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, text
 
 from reminders.domain.contact import Channel
 from reminders.domain.fair import Front
-from reminders.store.rows import INTEGER, TEXT, Rows
+from reminders.store.rows import INTEGER, TEXT, Rows, timed
 from reminders.store.schema import PENDING
 from reminders.store.types import UtcDateTime
 
@@ -82,7 +81,7 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
     if not wants:
         return []
     if conn.dialect.name != "sqlite":
-        statement = _with_now(_WANTS.statement(conn, _ON_POSTGRESQL))
+        statement = timed(_WANTS.statement(conn, _ON_POSTGRESQL), "now")
         rows = _WANTS.parameter(
             conn, [(f.clinic_id, f.channel.value, f.urgency, most) for f, most in wants]
         )
@@ -98,11 +97,6 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
         }
         taken += [Taken(*row) for row in conn.execute(_ON_SQLITE, where)]
     return taken
-
-
-@lru_cache(maxsize=64)
-def _with_now(statement: TextClause) -> TextClause:
-    return statement.bindparams(_NOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +166,9 @@ def begin(
             for one in new
         ],
     )
-    until_then = bindparam("until", type_=UtcDateTime())
-    lease = _with_now(_ATTEMPTS.statement(conn, _LEASE)).bindparams(until_then)
+    lease = timed(_ATTEMPTS.statement(conn, _LEASE), "now", "until")
     conn.execute(lease, {"rows": rows, "now": now, "until": until})
-    insert = _with_now(_ATTEMPTS.statement(conn, _BEGIN))
+    insert = timed(_ATTEMPTS.statement(conn, _BEGIN), "now")
     made = conn.execute(insert, {"rows": rows, "now": now})
     return {row.message_id: row.id for row in made}
 
@@ -201,7 +194,7 @@ def hand_back(conn: Connection, claims: Sequence[tuple[int, int, int]], now: dat
     if not claims:
         return set()
     given = conn.execute(
-        _with_now(_HELD.statement(conn, _RETURN)),
+        timed(_HELD.statement(conn, _RETURN), "now"),
         {"rows": _HELD.parameter(conn, claims), "now": now},
     )
     back = {row[0] for row in given}

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection
 
 from reminders.domain.lifecycle import Step
-from reminders.store.rows import INSTANT, INTEGER, TEXT, Rows
-from reminders.store.types import UtcDateTime
+from reminders.store.rows import INSTANT, INTEGER, TEXT, Rows, timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,6 @@ _ROWS = Rows(
         ("segments", INTEGER),
     )
 )
-_NOW = bindparam("now", type_=UtcDateTime())
 _FINISH = """
     UPDATE attempt SET ended_at = :now, outcome = r.outcome, code = r.code, provider_ref = r.ref,
       segments = r.segments
@@ -83,6 +81,6 @@ def write_down(conn: Connection, results: Sequence[Result], now: datetime) -> se
         ],
     )
     given = {"rows": rows, "now": now}
-    conn.execute(_ROWS.statement(conn, _FINISH).bindparams(_NOW), given)
-    moved = conn.execute(_ROWS.statement(conn, _SETTLE).bindparams(_NOW), given)
+    conn.execute(timed(_ROWS.statement(conn, _FINISH), "now"), given)
+    moved = conn.execute(timed(_ROWS.statement(conn, _SETTLE), "now"), given)
     return {row[0] for row in moved}

@@ -16,14 +16,17 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    String,
     TextClause,
     any_,
+    bindparam,
     cast,
     func,
-    literal,
     select,
     text,
 )
+
+from reminders.store.types import UtcDateTime
 
 INTEGER, TEXT, INSTANT = "BIGINT", "TEXT", "TIMESTAMPTZ"
 
@@ -77,10 +80,22 @@ def sqlite_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def among(conn: Connection, column: ColumnElement[int], ids: Iterable[int]) -> ColumnElement[bool]:
-    """Return the condition that a column is one of these ids: one parameter, however many."""
-    wanted = list(ids)
-    if conn.dialect.name == "sqlite":
-        listed = func.json_each(json.dumps(wanted)).table_valued("value")
+@lru_cache(maxsize=64)
+def timed(statement: TextClause, *names: str) -> TextClause:
+    """Return a statement whose parameters of these names are instants."""
+    return statement.bindparams(*(bindparam(name, type_=UtcDateTime()) for name in names))
+
+
+def chosen(dialect: str, column: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that a column is one of `:ids`, for a statement that is made once."""
+    if dialect == "sqlite":
+        listed = func.json_each(bindparam("ids", type_=String)).table_valued("value")
         return column.in_(select(listed.c.value))
-    return column == any_(cast(literal(wanted, ARRAY(BigInteger)), ARRAY(BigInteger)))
+    whole = ARRAY(BigInteger)
+    return column == any_(cast(bindparam("ids", type_=whole), whole))
+
+
+def choice(conn: Connection, ids: Iterable[int]) -> dict[str, Any]:
+    """Return the value of `:ids`."""
+    wanted = list(ids)
+    return {"ids": json.dumps(wanted) if conn.dialect.name == "sqlite" else wanted}

@@ -20,13 +20,16 @@ class Pace:
     paused_until: datetime | None
 
 
+_PACES = select(sender)
+
+
 def paces(conn: Connection) -> dict[Sender, Pace]:
     """Return what is kept of each sender's pace."""
     return {
         (row.clinic_id, Channel(row.channel)): Pace(
             Bucket(row.tokens, row.tokens_at), row.paused_until
         )
-        for row in conn.execute(select(sender))
+        for row in conn.execute(_PACES)
     }
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
@@ -17,26 +19,29 @@ _KEY = ("language", "name", "channel", "version")
 
 def approved_versions(conn: Connection) -> frozenset[tuple[str, str, str, str]]:
     """Return (language, name, channel, version) of the last approved version of each template."""
-    return frozenset((r.language, r.name, r.channel, r.version) for r in conn.execute(_latest()))
+    return frozenset(tuple(row) for row in conn.execute(_latest(*_KEY)))
 
 
 def approved(conn: Connection) -> list[Source]:
     """Return the last approved version of each template."""
     return [
         Source(r.language, r.name, Channel(r.channel), r.source, r.version)
-        for r in conn.execute(_latest())
+        for r in conn.execute(_latest(*_KEY, "source"))
     ]
 
 
-def _latest() -> Select[tuple[object, ...]]:
+@cache
+def _latest(*columns: str) -> Select[Any]:
     place = func.row_number().over(
         partition_by=(_T.language, _T.name, _T.channel),
         order_by=(_T.approved_at.desc(), _T.version),
     )
     ranked = (
-        select(template_version, place.label("place")).where(_T.approved_at.is_not(None)).subquery()
+        select(*(_T[name] for name in columns), place.label("place"))
+        .where(_T.approved_at.is_not(None))
+        .subquery()
     )
-    return select(ranked).where(ranked.c.place == 1)
+    return select(*(ranked.c[name] for name in columns)).where(ranked.c.place == 1)
 
 
 @dataclass(frozen=True, slots=True)

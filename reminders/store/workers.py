@@ -2,18 +2,20 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from reminders.store.schema import worker
 
 ALIVE_WITHIN = timedelta(minutes=2)
 
 
+_SEEN = update(worker).where(worker.c.name == bindparam("named"))
+_SEEN = _SEEN.values(seen_at=bindparam("now"), stopped_at=None)
+
+
 def seen(conn: Connection, name: str, now: datetime) -> None:
     """Write down that a worker is at work."""
-    touched = conn.execute(
-        update(worker).where(worker.c.name == name).values(seen_at=now, stopped_at=None)
-    )
+    touched = conn.execute(_SEEN, {"named": name, "now": now})
     if touched.rowcount == 0:
         conn.execute(insert(worker).values(name=name, started_at=now, seen_at=now))
 

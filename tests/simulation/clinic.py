@@ -32,6 +32,10 @@ HEAD = (
 )
 
 
+BACK = 0.6
+"""So often who has said no is the one who now says yes again."""
+
+
 class World(Protocol):
     """What the admins need of the world around them."""
 
@@ -76,7 +80,7 @@ class Admins:
             lambda: self._import(self._new_bookings(self._world.knobs.visits // 2), confirm=True)
         )
         while True:
-            await asyncio.sleep(self._chance.expovariate(1 / 10_000))
+            await asyncio.sleep(self._chance.expovariate(1 / 12_000))
             if self._world.elapsed() >= end:
                 return
             await self._something()
@@ -94,7 +98,7 @@ class Admins:
                 self._move_in_a_file,
                 self._world.change_rules,
             ),
-            (10, 6, 3, 3, 3, 3, 4, 1),
+            (10, 6, 3, 4, 3, 3, 4, 1),
         )[0]
         await self._do(deed)
 
@@ -108,7 +112,7 @@ class Admins:
 
     def _book_more(self) -> None:
         confirm = self._chance.random() < 0.9
-        self._import(self._new_bookings(self._chance.randrange(1, 4)), confirm=confirm)
+        self._import(self._new_bookings(self._chance.choice((1, 1, 2))), confirm=confirm)
 
     def _new_bookings(self, count: int) -> list[tuple[Booking, Truth]]:
         return [(self._new_booking(), Truth(self._new_time(), BOOKED)) for _ in range(count)]
@@ -176,7 +180,7 @@ class Admins:
         path.write_bytes((HEAD + "".join(rows)).encode("cp1252"))
         options = importing.Options(exported_at=now, confirmations=confirm, older_ok=True)
         staged = importing.stage(runtime, CLINIC, path, options, now)
-        if self._chance.random() < 0.3:
+        if self._chance.random() < 0.15:
             importing.look(runtime, staged, options, now)
         with _Kept(self._world):
             importing.apply(runtime, staged, options, now)
@@ -256,9 +260,13 @@ class Admins:
     def _opt(self) -> None:
         if not self._patients:
             return
-        person = self._chance.choice(self._chance.choice(self._patients).people)
-        address = self._chance.choice(sorted(person.addresses()))
-        out = not self._world.book.out(address, self._world.elapsed(), self._world.elapsed())[-1]
+        gone = sorted(a for a, past in self._world.book.opted_out.items() if past.now)
+        if gone and self._chance.random() < BACK:
+            address = self._chance.choice(gone)
+        else:
+            person = self._chance.choice(self._chance.choice(self._patients).people)
+            address = self._chance.choice(sorted(person.addresses()))
+        out = address not in gone
         runtime, now = self._world.desk(), self._world.now()
         clinic_id = runtime.in_transaction(clinics.clinic_id, CLINIC)
         change = clinics.add_opt_out if out else clinics.remove_opt_out

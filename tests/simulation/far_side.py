@@ -19,7 +19,7 @@ from reminders.domain.outcome import (
 )
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.providers.base import CallbackRequest
+from reminders.providers.base import CallbackRequest, Inbound
 from tests.simulation.knobs import CLINIC, Fault, Knobs
 
 TIMEOUT = 30.0
@@ -295,6 +295,10 @@ class Far:
     def parse_receipt(self, request: CallbackRequest) -> tuple[str | None, Receipt]:
         """Raise ValueError: reports come by another door here."""
         raise ValueError("no reports over HTTP in this world")
+
+    def parse_inbound(self, request: CallbackRequest) -> Inbound:
+        """Raise ValueError: nobody writes to the clinics of this world."""
+        raise ValueError("nobody writes in this world")
 
     async def probe(self) -> str | None:
         """Return None."""

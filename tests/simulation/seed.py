@@ -22,22 +22,25 @@ from reminders.engine import receipts
 from reminders.engine.planning import check_rules
 from reminders.engine.runtime import Runtime
 from reminders.simulation.loop import StuckError
-from reminders.store.database import DatabaseFault, open_in_memory
+from reminders.store.database import DatabaseFault
 from reminders.wiring import build
 from tests.simulation import knobs as drawn
 from tests.simulation.book import Book
 from tests.simulation.clinic import Admins
-from tests.simulation.far_side import FarSide, providers
+from tests.simulation.far_side import Far, FarSide, providers
 from tests.simulation.knobs import Fault, Knobs
 from tests.simulation.oracle import judge
-from tests.simulation.process import Died, Errands, FaultyDatabase, FaultyLoop, Process, start
-from tests.simulation.setting import WallClock, configuration, home, image
+from tests.simulation.process import DESK, Died, Errands, FaultyDatabase, FaultyLoop, Process, start
+from tests.simulation.setting import WallClock, configuration, fresh_database, home
 
 CALM_HOURS = 26
 BACKSTOP = 15.0
 FAVOURED, OFTEN, MOST_DEATHS = 0.12, 0.4, 4
 """So many of the crash points are favoured in a seed; a process dies at them so often, and no more
 than so many times."""
+
+FAVOURED_AT_A_DESK = 0.6
+"""So many of a command's: each is given a few times a day, where a worker commits all the time."""
 
 
 @dataclass
@@ -61,7 +64,7 @@ class Seed:
     def __init__(self, knobs: Knobs) -> None:
         self.knobs = knobs
         self.clock = WallClock(knobs.start.astimezone(UTC))
-        self.real = open_in_memory(image())
+        self.real = fresh_database()
         self.folder = home()
         self.book = Book()
         self.faults: Counter[str] = Counter()
@@ -122,12 +125,13 @@ class Seed:
         self.fired(fault)
         return True
 
-    def dies_at(self, label: str) -> bool:
+    def dies_at(self, label: str, *, at_a_desk: bool) -> bool:
         """Draw whether a process dies at this crash point; each seed has some that it favours."""
         if Fault.CRASH not in self.knobs.rates or self.calm:
             return False
         if label not in self._deadly:
-            favoured = self._chance(f"deadly {label}").random() < FAVOURED
+            share = FAVOURED_AT_A_DESK if at_a_desk else FAVOURED
+            favoured = self._chance(f"deadly {label}").random() < share
             self._deadly[label] = OFTEN if favoured else self.knobs.rates[Fault.CRASH] / 60
         deaths = self.crash_points[label][1]
         if deaths >= MOST_DEATHS or self._faulty.random() >= self._deadly[label]:
@@ -156,7 +160,7 @@ class Seed:
 
     def desk(self) -> Runtime:
         """Return a process of the command line's: it lives for one command."""
-        process = Process(self, "desk", self._faulty)
+        process = Process(self, DESK, self._faulty)
         return self._runtime(process, in_line=True)
 
     def poke(self) -> None:
@@ -193,7 +197,15 @@ class Seed:
     def _built(self) -> Runtime:
         """Return what the configuration makes; each process gets it with parts of its own."""
         if self._base is None or self._base.config is not self._config:
-            self._base = build(self._config, clock=self.clock, database=self.real, seed=0)
+            # The providers are made anew for each process: no module of a real one is loaded here.
+            nobody = Process(self, "nobody", self._faulty)
+            self._base = build(
+                self._config,
+                clock=self.clock,
+                database=self.real,
+                seed=0,
+                make_provider=lambda _name, setup: Far(self.side, nobody, setup.channel),
+            )
         return self._base
 
     # The world's own course.

@@ -11,7 +11,7 @@ from reminders.config import Config, example
 from reminders.engine import approval
 from reminders.simulation.clock import VirtualClock
 from reminders.simulation.world import new_database
-from reminders.store.database import image_of
+from reminders.store.database import Database, fill_again, image_of, open_in_memory
 from reminders.wiring import build
 from tests.simulation import knobs as drawn
 from tests.simulation.knobs import CLINIC, Knobs
@@ -77,6 +77,21 @@ def image() -> bytes:
     with database.transaction() as connection:
         approval.approve(connection, runtime, "test", clock.now())
     return image_of(database)
+
+
+@functools.cache
+def _database() -> Database:
+    return open_in_memory()
+
+
+def fresh_database() -> Database:
+    """Return this process's database, as each seed begins with it; what it held is gone.
+
+    It is one connection for all seeds, so that statements are prepared once.
+    """
+    database = _database()
+    fill_again(database, image())
+    return database
 
 
 class WallClock(VirtualClock):
