@@ -21,7 +21,7 @@ from reminders.cli.session import (
 )
 from reminders.clock import SystemClock
 from reminders.config import Config
-from reminders.engine import overview
+from reminders.engine import holding
 from reminders.errors import ConfigError, UsageError
 from reminders.store import backup, keeping, upgrade, views
 from reminders.store.database import Database
@@ -166,7 +166,7 @@ def release(ctx: typer.Context, yes: Yes = False, as_json: AsJson = False) -> No
             )
             if not ask("Release?", yes=yes):
                 raise typer.Exit(FINDING)
-            runtime.in_transaction(overview.release, runtime, now)
+            runtime.in_transaction(holding.release, runtime, now)
     if as_json:
         print_json({"released": held, "due": due})
     else:

@@ -19,6 +19,7 @@ from reminders.cli.database import bring_up
 from reminders.cli.demo import play as play_demo
 from reminders.cli.screen import plural, print_json, say, tell
 from reminders.cli.session import AsJson, Session, config_of, examples, family, login
+from reminders.cli.status import WHY_HELD
 from reminders.clock import SystemClock
 from reminders.config import Config
 from reminders.engine import approval
@@ -185,9 +186,11 @@ def _check_database(runtime: Runtime) -> Check:
 
 
 def _check_held(conn: Connection) -> Check:
-    held = keeping.get(conn, keeping.HELD) is not None
-    text = "restored and held: see 'reminders db release'" if held else "not held"
-    return Check("sending", ok=not held, message=text)
+    held = keeping.held_by(conn)
+    if held is None:
+        return Check("sending", ok=True, message="not held")
+    text = f"{WHY_HELD[held]}: nothing is sent until 'reminders db release'"
+    return Check("sending", ok=False, message=text)
 
 
 def _check_templates(conn: Connection, runtime: Runtime) -> Check:

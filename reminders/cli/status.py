@@ -50,18 +50,19 @@ def _look(conn: Connection, runtime: Runtime, now: datetime) -> dict[str, Any]:
     health = views.health(conn, now)
     down = [f"{c.clinic}/{c.channel.value}" for c in clinics.closed_channels(conn)]
     pending = len(cases.pending(conn, MOST_PENDING, list(runtime.practices)))
-    held = keeping.get(conn, keeping.HELD) is not None
+    held = keeping.held_by(conn)
     last = workers.last_tick(conn)
     at_work = last is not None and last >= now - RECENTLY
     attended = at_work or not (health.due or pending)
     return {
-        "ok": not (health.overdue or down or held) and attended,
+        "ok": not (health.overdue or down) and held is None and attended,
         **asdict(health),
         "last_tick": last,
         "workers": workers.alive(conn, now),
         "channels_down": down,
         "pending": pending,
-        "held": held,
+        "held": held is not None,
+        "held_by": held,
         "attended": attended,
         "templates_waiting": _templates_waiting(conn, runtime),
         "guarded": any(practice.guarded for practice in runtime.practices.values()),
@@ -99,10 +100,17 @@ def _as_text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+WHY_HELD = {
+    keeping.Cause.PERSON: "Somebody has stopped all sending",
+    keeping.Cause.RESTORED: "The database was restored",
+    keeping.Cause.CLOCK: "This machine's clock has jumped by half an hour or more",
+}
+
+
 def _complaints(found: dict[str, Any]) -> list[str]:
     said: list[str] = []
     if found["held"]:
-        said.append("The database was restored and is held: 'reminders db release'.")
+        said.append(f"{WHY_HELD[found['held_by']]}: nothing is sent until 'reminders db release'.")
     if found["channels_down"]:
         said.append(f"Down: {', '.join(found['channels_down'])}. Ask 'reminders doctor'.")
     if found["overdue"]:

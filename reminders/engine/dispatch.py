@@ -15,6 +15,7 @@ from reminders.engine.approval import Shelf
 from reminders.engine.choosing import outlook
 from reminders.engine.claiming import Batch, claim, hand_back
 from reminders.engine.delivery import record
+from reminders.engine.holding import ClockWatch
 from reminders.engine.pipeline import Pipeline
 from reminders.engine.runtime import Runtime
 from reminders.store import clinics, outbox, workers
@@ -78,6 +79,7 @@ class Dispatcher:
         self._name = name
         self._shelf = Shelf()
         self._changed = asyncio.Event()
+        self._watch = ClockWatch(runtime.clock)
         self._line = Pipeline(runtime, self._has_changed)
         self._asking: dict[str, asyncio.Task[int]] = {}
         self._seen_at = -math.inf
@@ -134,7 +136,11 @@ class Dispatcher:
         return True
 
     async def _claim(self, work: "_Pass") -> None:
-        runtime, now = self._runtime, self._runtime.clock.now()
+        runtime = self._runtime
+        if not await self._watch.is_right(runtime):
+            work.claim_at, work.found = math.inf, False
+            return
+        now = runtime.clock.now()
         most = min(self._line.room(), MOST_CLAIMED)
         batch = await runtime.work(claim, runtime, self._shelf, now, most, self._line.room_of)
         self._line.take(batch)

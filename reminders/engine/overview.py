@@ -8,11 +8,10 @@ from reminders.engine.attention import Written
 from reminders.engine.calls import Call
 from reminders.engine.runtime import Runtime
 from reminders.errors import TemplateError
-from reminders.store import clinics, import_pages, inbound, keeping, ledger, pages, turns
+from reminders.store import clinics, import_pages, inbound, keeping, pages
 from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
 from reminders.store.import_pages import ImportLine, ProblemLine
-from reminders.store.ledger import Fact
 from reminders.store.pages import Hour
 from reminders.store.views import Line
 
@@ -85,16 +84,3 @@ def _waiting(conn: Connection, runtime: Runtime) -> int:
         return len(approval.waiting(conn, runtime))
     except TemplateError:
         return 1
-
-
-def hold(conn: Connection, runtime: Runtime, now: datetime) -> None:
-    """Send nothing more, from any clinic of this installation, until it is released."""
-    keeping.put(conn, keeping.HELD, now.isoformat().encode())
-    ledger.write(conn, now, runtime.actor, [Fact("held")])
-
-
-def release(conn: Connection, runtime: Runtime, now: datetime) -> None:
-    """Let messages go out again."""
-    if keeping.remove(conn, keeping.HELD):
-        ledger.write(conn, now, runtime.actor, [Fact("released")])
-        turns.hint(conn)

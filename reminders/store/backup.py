@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from reminders.errors import DatabaseError, UsageError
 from reminders.store import keeping
 from reminders.store.database import Database, open_database
+from reminders.store.keeping import Cause
 
 PRIVATE = 0o600
 ASIDE = ".before-restore"
@@ -113,7 +114,7 @@ def _hold(path: Path, key: bytes | None, now: datetime) -> None:
         if findings(database):
             raise DatabaseError("The backup is damaged and was not restored. Use another one.")
         with database.transaction() as connection:
-            keeping.put(connection, keeping.HELD, now.isoformat().encode())
+            keeping.hold(connection, now, Cause.RESTORED)
     except DBAPIError:
         raise DatabaseError("The backup is not a database of reminders.") from None
     finally:

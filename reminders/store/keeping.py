@@ -1,11 +1,36 @@
 """Small facts about the database itself, by name: for example that it was restored."""
 
+from datetime import datetime
+from enum import StrEnum
+
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from reminders.store.schema import keeping
 
 HELD = "held"
-"""While this is kept, nothing is sent: a backup was restored, and a person has to look first."""
+"""While this is kept, nothing is sent: a person has to look first."""
+
+
+class Cause(StrEnum):
+    """Why nothing is sent."""
+
+    PERSON = "person"
+    RESTORED = "restored"
+    CLOCK = "clock"
+
+
+def hold(conn: Connection, now: datetime, cause: Cause) -> None:
+    """Send nothing until it is released."""
+    put(conn, HELD, f"{now.isoformat()} {cause.value}".encode())
+
+
+def held_by(conn: Connection) -> Cause | None:
+    """Return why nothing is sent; None if nothing stands in the way."""
+    kept = get(conn, HELD)
+    if kept is None:
+        return None
+    _, _, cause = kept.decode().partition(" ")
+    return Cause(cause) if cause else Cause.RESTORED
 
 
 _GET = select(keeping.c.value).where(keeping.c.name == bindparam("named"))

@@ -24,6 +24,7 @@ Ts = TypeVarTuple("Ts")
 RETRY_DATABASE = 5.0
 LOOKS_FOR_DATABASE = 60.0
 
+SELDOM = frozenset({"hold", "held_by", "release_clock"})
 DESK = "desk"
 """The name of a process that lives for one command of a person's."""
 MOST_PASSES_AN_HOUR = 1500
@@ -45,7 +46,7 @@ class World(Protocol):
     def happens(self, fault: Fault) -> bool:
         """Draw whether a fault happens now."""
 
-    def dies_at(self, label: str, *, at_a_desk: bool) -> bool:
+    def dies_at(self, label: str, *, rare: bool) -> bool:
         """Draw whether a process dies at this crash point."""
 
     def note(self, *words: object) -> None:
@@ -176,9 +177,10 @@ class Process:
     def may_die(self, label: str) -> None:
         """Pass a crash point: perhaps die at it."""
         self.must_live()
+        rare = self.name == DESK or label.partition(":")[0] in SELDOM
         count = self.world.crash_points.setdefault(label, [0, 0])
         count[0] += 1
-        if self.mortal and self.world.dies_at(label, at_a_desk=self.name == DESK):
+        if self.mortal and self.world.dies_at(label, rare=rare):
             count[1] += 1
             self.world.note(self.name, "died", label)
             self.die()

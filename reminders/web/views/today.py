@@ -2,7 +2,7 @@
 
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from reminders.engine import overview
+from reminders.engine import holding, overview
 from reminders.web import chart
 from reminders.web.here import Acting, AtClinic
 from reminders.web.security import page_router
@@ -30,12 +30,12 @@ async def more(here: AtClinic) -> HTMLResponse:
 @router.post("/hold")
 async def hold(here: Acting) -> RedirectResponse:
     """Stop sending."""
-    await here.write(overview.hold, here.runtime, here.now)
+    await here.write(holding.hold, here.runtime, here.now)
     return here.go("today", "paused")
 
 
 @router.post("/release")
 async def release(here: Acting) -> RedirectResponse:
     """Send again."""
-    await here.write(overview.release, here.runtime, here.now)
+    await here.write(holding.release, here.runtime, here.now)
     return here.go("today", "resumed")

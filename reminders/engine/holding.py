@@ -1,0 +1,88 @@
+"""Holding: nothing is sent until somebody says so, or until what stopped it is over.
+
+The wall clock says what is due. If it jumps by half an hour or more, one of two times is wrong and
+nobody can tell which: so all sending stops, visibly, until it has jumped back, or until a person
+lets it go on.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from reminders.clock import Clock
+from reminders.engine.runtime import Runtime
+from reminders.store import keeping, ledger, turns, workers
+from reminders.store.database import Connection
+from reminders.store.keeping import Cause
+from reminders.store.ledger import Fact
+
+log = structlog.get_logger()
+
+MOST_JUMP = timedelta(minutes=30)
+
+
+def hold(conn: Connection, runtime: Runtime, now: datetime, cause: Cause = Cause.PERSON) -> None:
+    """Send nothing more, from any clinic of this installation, until it is released."""
+    if keeping.held_by(conn) is None:
+        keeping.hold(conn, now, cause)
+        ledger.write(conn, now, runtime.actor, [Fact("held", detail={"cause": cause.value})])
+
+
+def release(conn: Connection, runtime: Runtime, now: datetime) -> None:
+    """Let messages go out again."""
+    if keeping.remove(conn, keeping.HELD):
+        ledger.write(conn, now, runtime.actor, [Fact("released")])
+        turns.hint(conn)
+
+
+def release_clock(conn: Connection, runtime: Runtime, now: datetime) -> None:
+    """Let messages go out again if nothing but the clock stood in their way."""
+    if keeping.held_by(conn) is Cause.CLOCK:
+        release(conn, runtime, now)
+
+
+class ClockWatch:
+    """Compares the wall clock with the one that only goes on, and holds sending where they part."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._zero: datetime | None = None
+        self._at_least = False
+        self._astray = False
+
+    async def is_right(self, runtime: Runtime) -> bool:
+        """Tell whether the wall clock can be believed; hold all sending when it no longer can."""
+        if self._zero is None:
+            self._begin(await runtime.work(workers.last_tick))
+        jump = self._jump()
+        astray = abs(jump) >= MOST_JUMP
+        if astray and self._astray and await runtime.work(keeping.held_by) is None:
+            self._zero, self._astray = None, False  # a person believes the clock as it is now
+            return True
+        if astray is not self._astray:
+            change = hold if astray else release_clock
+            arguments = (Cause.CLOCK,) if astray else ()
+            await runtime.work(change, runtime, self._clock.now(), *arguments)
+            self._astray = astray
+            if astray:
+                log.error("clock_jumped", seconds=round(jump.total_seconds()))
+            else:
+                log.info("clock_right")
+        return not astray
+
+    def _begin(self, last_tick: datetime | None) -> None:
+        """Take the clock as it is, unless a worker was at work when it showed a later time."""
+        now = self._clock.now()
+        self._at_least = last_tick is not None and last_tick >= now + MOST_JUMP
+        shown = last_tick if last_tick is not None and self._at_least else now
+        self._zero = shown - timedelta(seconds=self._clock.elapsed())
+
+    def _jump(self) -> timedelta:
+        """Return how far the wall clock was set since a look found it right."""
+        zero = self._clock.now() - timedelta(seconds=self._clock.elapsed())
+        jump = zero - (self._zero or zero)
+        if self._at_least:
+            jump = min(jump, timedelta(0))  # how long nobody worked, nobody knows
+        if abs(jump) < MOST_JUMP:
+            self._zero, self._at_least = zero, False
+        return jump
