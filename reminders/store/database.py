@@ -22,7 +22,7 @@ __all__ = [
     "Connection",
     "Database",
     "DatabaseFault",
-    "fill_again",
+    "MemoryDatabase",
     "image_of",
     "open_database",
     "open_in_memory",
@@ -143,19 +143,35 @@ def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:
     return _checked(Database(engine, encrypted=encrypted, writers=Writers()))
 
 
-def open_in_memory(image: bytes | None = None) -> Database:
-    """Open a SQLite database that lives in this process alone, filled from `image`.
+class MemoryDatabase(Database):
+    """A SQLite database that lives in this process alone.
 
     All its transactions share one connection, so one has to end before the next begins.
     """
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    if image is not None:
-        connection.deserialize(image)
-    connection.execute("PRAGMA foreign_keys = ON")
-    engine = create_engine(
-        "sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True
-    )
-    return Database(engine, encrypted=False)
+
+    def __init__(self, image: bytes | None) -> None:
+        self._image = image
+        engine = create_engine(
+            "sqlite://", creator=self._connect, poolclass=StaticPool, hide_parameters=True
+        )
+        super().__init__(engine, encrypted=False)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        if self._image is not None:
+            connection.deserialize(self._image)
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def begin_again(self, image: bytes) -> None:
+        """Put `image` in place of all that is in it. What was compiled for it stays compiled."""
+        self._image = image
+        self.engine.dispose()
+
+
+def open_in_memory(image: bytes | None = None) -> MemoryDatabase:
+    """Open a SQLite database that lives in this process alone, filled from `image`."""
+    return MemoryDatabase(image)
 
 
 def image_of(database: Database) -> bytes:
@@ -163,12 +179,6 @@ def image_of(database: Database) -> bytes:
     connection: Any = database.engine.raw_connection().driver_connection
     image: bytes = connection.serialize()
     return image
-
-
-def fill_again(database: Database, image: bytes) -> None:
-    """Put `image` in place of all that is in a database that was opened in memory."""
-    connection: Any = database.engine.raw_connection().driver_connection
-    connection.deserialize(image)
 
 
 def _checked(database: Database) -> Database:

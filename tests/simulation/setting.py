@@ -11,7 +11,7 @@ from reminders.config import Config, example
 from reminders.engine import approval
 from reminders.simulation.clock import VirtualClock
 from reminders.simulation.world import new_database
-from reminders.store.database import Database, fill_again, image_of, open_in_memory
+from reminders.store.database import Database, MemoryDatabase, image_of, open_in_memory
 from reminders.wiring import build
 from tests.simulation import knobs as drawn
 from tests.simulation.knobs import CLINIC, Knobs
@@ -80,17 +80,17 @@ def image() -> bytes:
 
 
 @functools.cache
-def _database() -> Database:
+def _database() -> MemoryDatabase:
     return open_in_memory()
 
 
 def fresh_database() -> Database:
     """Return this process's database, as each seed begins with it; what it held is gone.
 
-    It is one connection for all seeds, so that statements are prepared once.
+    It is one for all seeds, so that statements are compiled once.
     """
     database = _database()
-    fill_again(database, image())
+    database.begin_again(image())
     return database
 
 
