@@ -31,6 +31,7 @@ from reminders.cli.session import Session
 from reminders.errors import RefusedFileError, RemindersError
 from reminders.intake.problems import Problem
 from reminders.interrupts import STATUS
+from reminders.store.database import DatabaseFault
 
 LISTED = 20
 GLOBAL_FLAGS = frozenset({"--debug"})
@@ -114,10 +115,29 @@ def tell_unexpected(error: Exception) -> None:
         place = f"{error.filename}: " if error.filename else ""
         tell(f"{place}{error.strerror} ({kind}).")
         return
+    if isinstance(error, DatabaseFault) and (why := _why_not(error)):
+        tell(f"{why} Nothing of what was begun is kept.")
+        return
     tell(
         f"Something went wrong that the program did not expect ({kind}). What was begun is rolled"
         " back.\nRun the command again with --debug to see where, and tell the maintainers."
     )
+
+
+FAULTS = {
+    "database is locked": "Another process is writing to the database. Run the command again.",
+    "readonly database": "The database's file may not be written. Whose is it, and its folder?",
+    "disk is full": "There is no room left on the disk of the database.",
+    "disk I/O error": "The disk of the database cannot be written. Is there room, and is it well?",
+}
+
+
+def _why_not(fault: DatabaseFault) -> str | None:
+    """Return what a database's error means in plain words, where it is the machine's."""
+    said = str(fault.orig)
+    found = (why for words, why in FAULTS.items() if words in said)
+    lost = "The database does not answer any more." if fault.connection_invalidated else None
+    return next(found, lost)
 
 
 def _show_version(asked: bool) -> None:

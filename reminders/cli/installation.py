@@ -6,8 +6,6 @@ import stat
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +13,7 @@ import typer
 from rich.console import Console
 
 from reminders import wiring
+from reminders.cli import zones
 from reminders.cli.database import bring_up
 from reminders.cli.demo import play as play_demo
 from reminders.cli.screen import plural, print_json, say, tell
@@ -29,7 +28,7 @@ from reminders.resources import example_config
 from reminders.store import clinics, keeping, workers
 from reminders.store import templates as approved_templates
 from reminders.store.clinics import ClosedChannel
-from reminders.store.database import Connection
+from reminders.store.database import Connection, journal
 from reminders.store.server_time import clock_offset
 
 FINDING = 1
@@ -113,7 +112,7 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     Sends nothing. Ends with 1 if something is wrong.
     """
     config = config_of(ctx)
-    checks = [_check_key(config), _check_environment(config), _check_zones()]
+    checks = [_check_key(config), _check_environment(config), _check_zones(config)]
     try:
         runtime = wiring.build(config, actor=login())
     except RemindersError as error:
@@ -155,19 +154,17 @@ def _check_environment(config: Config) -> Check:
     return Check("environment", ok=True, message=f"test: {who} can be texted; all else is held")
 
 
-def _check_zones() -> Check:
-    try:
-        version = installed_version("tzdata")
-    except PackageNotFoundError:
-        return Check("time zones", ok=True, message="the operating system's")
-    return Check("time zones", ok=True, message=f"tzdata {version}")
+def _check_zones(config: Config) -> Check:
+    names = [clinic.time_zone for clinic in config.clinics.values()]
+    ok, message = zones.look(names, SystemClock().now())
+    return Check("time zones", ok=ok, message=message)
 
 
 async def _check_runtime(runtime: Runtime) -> list[Check]:
     try:
         with runtime.database.reading() as conn:
             checks = [
-                _check_database(runtime),
+                _check_database(conn, runtime),
                 _check_held(conn),
                 _check_templates(conn, runtime),
                 _check_clock(conn, runtime),
@@ -179,10 +176,23 @@ async def _check_runtime(runtime: Runtime) -> list[Check]:
         await wiring.close(runtime)
 
 
-def _check_database(runtime: Runtime) -> Check:
+def _check_database(conn: Connection, runtime: Runtime) -> Check:
     kind = runtime.database.engine.dialect.name
     how = "encrypted" if runtime.database.encrypted else "not encrypted by reminders"
-    return Check("database", ok=True, message=f"{kind}, {how}, current")
+    return Check("database", ok=True, message=f"{kind}, {how}, current{_journal(conn, runtime)}")
+
+
+def _journal(conn: Connection, runtime: Runtime) -> str:
+    """Say which journal an SQLite database has, and why; nothing of another."""
+    if not runtime.database.is_sqlite:
+        return ""
+    mode, version = journal(conn)
+    if mode == "WAL":
+        return f"; journal WAL: SQLite {version} has the fix of the WAL-reset fault"
+    return (
+        f"; journal {mode}, which is safe and slower: SQLite {version} has the WAL-reset fault,"
+        " which can damage a database in WAL mode"
+    )
 
 
 def _check_held(conn: Connection) -> Check:

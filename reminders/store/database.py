@@ -24,6 +24,7 @@ __all__ = [
     "DatabaseFault",
     "MemoryDatabase",
     "image_of",
+    "journal",
     "open_database",
     "open_in_memory",
     "wal_is_safe",
@@ -179,6 +180,13 @@ def image_of(database: Database) -> bytes:
     connection: Any = database.engine.raw_connection().driver_connection
     image: bytes = connection.serialize()
     return image
+
+
+def journal(conn: Connection) -> tuple[str, str]:
+    """Return the mode of an SQLite database's journal, and the version of SQLite in use."""
+    version = conn.exec_driver_sql("SELECT sqlite_version()").scalar_one()
+    mode = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    return str(mode).upper(), str(version)
 
 
 def _checked(database: Database) -> Database:
