@@ -37,12 +37,15 @@ from tests.simulation.setting import WallClock, configuration, fresh_database, h
 CALM_HOURS = 26
 BACKSTOP = 15.0
 LOOKS_AFTER = 3000.0
-FAVOURED, OFTEN, MOST_DEATHS = 0.12, 0.4, 4
+FAVOURED, OFTEN, MOST_DEATHS = 0.12, 0.4, 3
 """So many of the crash points are favoured in a seed; a process dies at them so often, and no more
 than so many times."""
 
 FAVOURED_IF_RARE = 0.6
 """So many of a command's, and of what a worker seldom does."""
+
+FIRST = 0.2
+"""So often a process dies when a seed first comes by a crash point."""
 
 
 @dataclass
@@ -135,8 +138,9 @@ class Seed:
             share = FAVOURED_IF_RARE if rare else FAVOURED
             favoured = self._chance(f"deadly {label}").random() < share
             self._deadly[label] = OFTEN if favoured else self.knobs.rates[Fault.CRASH] / 60
-        deaths = self.crash_points[label][1]
-        if deaths >= MOST_DEATHS or self._faulty.random() >= self._deadly[label]:
+        passed, deaths = self.crash_points[label]
+        rate = max(self._deadly[label], FIRST if passed == 1 else 0.0)
+        if deaths >= MOST_DEATHS or self._faulty.random() >= rate:
             return False
         self.fired(Fault.CRASH)
         return True
