@@ -22,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal,
     select,
     text,
 )
@@ -86,16 +87,30 @@ def timed(statement: TextClause, *names: str) -> TextClause:
     return statement.bindparams(*(bindparam(name, type_=UtcDateTime()) for name in names))
 
 
+def _is_among(
+    dialect: str, column: ColumnElement[int], ids: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    if dialect == "sqlite":
+        return column.in_(select(func.json_each(ids).table_valued("value").c.value))
+    return column == any_(cast(ids, _WHOLE))
+
+
+_WHOLE = ARRAY(BigInteger)
+
+
 def chosen(dialect: str, column: ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that a column is one of `:ids`, for a statement that is made once."""
-    if dialect == "sqlite":
-        listed = func.json_each(bindparam("ids", type_=String)).table_valued("value")
-        return column.in_(select(listed.c.value))
-    whole = ARRAY(BigInteger)
-    return column == any_(cast(bindparam("ids", type_=whole), whole))
+    kind = String() if dialect == "sqlite" else _WHOLE
+    return _is_among(dialect, column, bindparam("ids", type_=kind))
 
 
 def choice(conn: Connection, ids: Iterable[int]) -> dict[str, Any]:
     """Return the value of `:ids`."""
     wanted = list(ids)
     return {"ids": json.dumps(wanted) if conn.dialect.name == "sqlite" else wanted}
+
+
+def among(conn: Connection, column: ColumnElement[int], ids: Iterable[int]) -> ColumnElement[bool]:
+    """Return the condition that a column is one of these ids: one parameter, however many."""
+    kind = String() if conn.dialect.name == "sqlite" else _WHOLE
+    return _is_among(conn.dialect.name, column, literal(choice(conn, ids)["ids"], kind))
