@@ -13,6 +13,7 @@ from reminders.config_rules import parse_duration
 from reminders.domain.contact import Channel, Contact
 from reminders.domain.fair import Sender
 from reminders.domain.gate import Go, Replan, Stop, Wait, gate
+from reminders.domain.lifecycle import Step
 from reminders.domain.message import Message
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
@@ -26,7 +27,7 @@ from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
 from reminders.errors import TemplateError
 from reminders.message.render import Library, Rendered
-from reminders.store import cases, outbox, queue, senders
+from reminders.store import attempts, cases, outbox, queue, senders
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 from reminders.store.queue import Taken
@@ -124,6 +125,20 @@ def claim(
         more=_more(choice, found),
         probing=choice.probing,
     )
+
+
+def doubt(conn: Connection, runtime: Runtime, shelf: Shelf, now: datetime) -> int:
+    """Have what is due looked for before it goes, as it may have gone already; return how much.
+
+    A restored backup knows nothing of what went out after it was taken. What a provider cannot be
+    asked about is left as it is.
+    """
+    claiming = _Claiming(conn, runtime, shelf.library(conn), now)
+    claiming.look(queue.take(conn, [(front, NO_LIMIT) for front in queue.fronts(conn)], now))
+    claiming.doubt()
+    cases.mark_for_planning(conn, claiming.replan)
+    write(conn, now, runtime.actor, claiming.facts)
+    return len(claiming.ready)
 
 
 def _more(choice: Choice, found: Sequence[Taken]) -> bool:
@@ -251,6 +266,20 @@ class _Claiming:
         claimed = tuple(self._claimed(one, attempt_ids[one.message.id], ends) for one in self.ready)
         self.facts += [_fact(one) for one in self.ready]
         return claimed
+
+    def doubt(self) -> None:
+        """Write what is ready down as attempted when it was due, with its answer lost."""
+        providers = self.runtime.providers
+        channels = ((one, (one.practice.clinic, one.message.key.channel)) for one in self.ready)
+        self.ready = [one for one, channel in channels if not providers[channel].stamps]
+        lost = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=self.now)
+        for one in self.ready:
+            due_at, number = one.message.due_at, one.message.id
+            ids = queue.begin(self.conn, [self._new_attempt(one)], due_at, self.now)
+            attempts.finish(self.conn, ids[number], due_at, attempts.LOST)
+            attempts.settle(self.conn, number, one.due.lease_token + 1, lost, self.now)
+            detail = {"rule": one.message.key.rule, "cause": "restored"}
+            self.facts.append(Fact(State.UNKNOWN.value, one.due.appointment_id, number, detail))
 
     def _new_attempt(self, one: _Ready) -> queue.NewAttempt:
         return queue.NewAttempt(

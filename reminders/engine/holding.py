@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from reminders.clock import Clock
+from reminders.engine.approval import Shelf
+from reminders.engine.claiming import doubt
 from reminders.engine.runtime import Runtime
 from reminders.store import keeping, ledger, turns, workers
 from reminders.store.database import Connection
@@ -29,7 +31,12 @@ def hold(conn: Connection, runtime: Runtime, now: datetime, cause: Cause = Cause
 
 
 def release(conn: Connection, runtime: Runtime, now: datetime) -> None:
-    """Let messages go out again."""
+    """Let messages go out again.
+
+    Of a restored backup, what is due is looked for at its provider first: it may have gone already.
+    """
+    if keeping.held_by(conn) is Cause.RESTORED:
+        doubt(conn, runtime, Shelf(), now)
     if keeping.remove(conn, keeping.HELD):
         ledger.write(conn, now, runtime.actor, [Fact("released")])
         turns.hint(conn)

@@ -70,7 +70,7 @@ def test_a_restored_database_is_held_until_released(
     """After a restore nothing is sent and `status` says so, until a person releases it."""
     here.ok("db", "restore", backup, "--replace")
     assert here.run("show", "B2").exit_code == 4
-    clock.move_to("2026-11-30 13:00:30")
+    clock.move_to("2026-11-30 13:03:00")
     assert here.json("status", exits=1)["held"] is True
     assert here.json("tick")["sent"] == 0
     assert here.run("db", "release").exit_code == 1

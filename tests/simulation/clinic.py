@@ -170,7 +170,14 @@ class Admins:
                 return start.astimezone(UTC)
 
     def _import(self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool) -> None:
-        """Import a file with these visits as they are to be."""
+        """Import a file with these visits as they are to be; if the process dies, once more."""
+        try:
+            self._read_in(visits, confirm=confirm)
+        except Died:
+            self._world.note("admin", "again")
+            self._read_in(visits, confirm=confirm)
+
+    def _read_in(self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool) -> None:
         world, runtime = self._world, self._world.desk()
         now = world.now()
         if not visits:

@@ -24,9 +24,10 @@ Ts = TypeVarTuple("Ts")
 RETRY_DATABASE = 5.0
 LOOKS_FOR_DATABASE = 60.0
 
-SELDOM = frozenset({"hold", "held_by", "release_clock"})
-DESK = "desk"
-"""The name of a process that lives for one command of a person's."""
+COMMANDS = {"move", "cancel", "resend", "add_opt_out", "remove_opt_out"}
+SEARCHES = {"_wanted", "_settle_searches", "far.find"}
+SELDOM = frozenset({"hold", "release", "release_clock", *SEARCHES, *COMMANDS})
+"""Transactions that a seed has a few of, or none."""
 MOST_PASSES_AN_HOUR = 1500
 
 
@@ -177,7 +178,7 @@ class Process:
     def may_die(self, label: str) -> None:
         """Pass a crash point: perhaps die at it."""
         self.must_live()
-        rare = self.name == DESK or label.partition(":")[0] in SELDOM
+        rare = label.partition(":")[0] in SELDOM
         count = self.world.crash_points.setdefault(label, [0, 0])
         count[0] += 1
         if self.mortal and self.world.dies_at(label, rare=rare):
