@@ -161,8 +161,9 @@ def release(ctx: typer.Context, yes: Yes = False, as_json: AsJson = False) -> No
             due = views.health(conn, now).due
         if held:
             tell(
-                f"{plural(due, 'message')} would go out at once. Patients may have got the same"
-                "\nmessage already, after the backup was taken."
+                f"{plural(due, 'message')} would go out at once. After a restore, texts are first"
+                "\nlooked for at their provider, as patients may have got them after the backup was"
+                "\ntaken. Emails cannot be looked for."
             )
             if not ask("Release?", yes=yes):
                 raise typer.Exit(FINDING)
