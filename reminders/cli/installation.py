@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +21,11 @@ from reminders.cli.session import AsJson, Session, config_of, examples, family, 
 from reminders.cli.status import WHY_HELD
 from reminders.clock import SystemClock
 from reminders.config import Config
+from reminders.domain.contact import Channel
 from reminders.engine import approval
 from reminders.engine.runtime import Runtime
 from reminders.errors import RemindersError
+from reminders.providers.base import CallsBack
 from reminders.resources import example_config
 from reminders.store import clinics, keeping, workers
 from reminders.store import templates as approved_templates
@@ -171,7 +173,8 @@ async def _check_runtime(runtime: Runtime) -> list[Check]:
             ]
             closed = clinics.closed_channels(conn)
         answers = await _probe_providers(runtime)
-        return [*checks, *_check_channels(runtime, closed, answers), *answers]
+        channels = _check_channels(runtime, closed, answers)
+        return [*checks, *channels, *answers, *_check_inbound(runtime)]
     finally:
         await wiring.close(runtime)
 
@@ -244,6 +247,21 @@ def _check_channels(
             message += f"; its provider answers, and it is tried again at {at:%H:%M:%S}"
         checks.append(Check(f"channel {name}", ok=name in fine, message=message))
     return checks
+
+
+def _check_inbound(runtime: Runtime) -> Iterator[Check]:
+    """Tell, for each clinic that can be answered, the address that its provider has to call."""
+    for (clinic, channel), provider in runtime.providers.items():
+        if channel is not Channel.SMS or not runtime.clinic(clinic).can_reply:
+            continue
+        address = provider.inbound_address() if isinstance(provider, CallsBack) else None
+        if address:
+            said = f"{provider.name} has to call {address} for each text that comes in"
+        elif provider.real:
+            said = "texts invite answers, which cannot come in: set web.public_url"
+        else:
+            said = f"{provider.name} receives nothing: 'reminders inbound add' takes a text in"
+        yield Check(f"answers to {clinic}", ok=bool(address) or not provider.real, message=said)
 
 
 async def _probe_providers(runtime: Runtime) -> list[Check]:

@@ -49,6 +49,47 @@ def test_doctor_tells_of_a_missing_database(tmp_path: Path):
     assert any("reminders init" in check["message"] for check in told["checks"])
 
 
+TWO_WAY = """
+[clinics.a]
+phone = "08-465 004 00"
+[clinics.a.sms]
+provider = "elks46"
+sender = "+46701740699"
+two_way = true
+[providers.elks46]
+username = "u"
+password = "p"
+base_url = "http://127.0.0.1:9"
+[web]
+public_url = "https://visits.example.org"
+"""
+
+
+def test_doctor_tells_the_address_for_what_people_write(here: Installation):
+    """Where a clinic can be answered, doctor shows what the provider has to call, or what lacks."""
+    here.config.write_text(TWO_WAY, "utf-8")
+    checks = {one["name"]: one for one in here.json("doctor", exits=1)["checks"]}
+    told = checks["answers to a"]
+    assert told["ok"]
+    assert "https://visits.example.org/hooks/a/sms/inbound?" in told["message"]
+    here.config.write_text(TWO_WAY.replace("public_url", "host = 'localhost' #"), "utf-8")
+    checks = {one["name"]: one for one in here.json("doctor", exits=1)["checks"]}
+    told = checks["answers to a"]
+    assert (told["ok"], "web.public_url" in told["message"]) == (False, True)
+
+
+def test_doctor_says_nothing_of_answers_where_none_can_come(here: Installation):
+    """A sender that is a name has no address to give."""
+    assert "answers to" not in here.run("doctor").stdout
+
+
+def test_init_approves_no_draft(here: Installation):
+    """`init` approves the shipped Swedish and English; every other language stays a draft."""
+    drafts = here.json("templates", "approve", "--language", "ar", "--language", "ti", exits=1)
+    assert len(drafts["waiting"]) == 2 * 18
+    assert here.json("templates", "approve")["waiting"] == []
+
+
 def test_a_faulty_configuration_is_named(here: Installation):
     """A key that does not exist is told with the file and the key, and ends with 2."""
     here.config.write_text('[clinics.a]\nphone = "08-465 004 00"\nphoen = "1"\n')
