@@ -12,8 +12,8 @@ from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Channel, Role
 from reminders.message.languages import Language, language_of
 
-SOON = timedelta(hours=2)
-"""A visit that starts within this time is prepared for now, not later."""
+SOON = timedelta(hours=8)
+"""A visit that starts within this time is prepared for now: "well ahead" would be past already."""
 
 NEAR = timedelta(hours=24)
 """A text about a visit this near also says what the reminder of the day before would have said."""

@@ -14,6 +14,7 @@ _WHEN = {
     "three weeks ahead": timedelta(days=23),
     "two days ahead": timedelta(days=2),
     "tomorrow": timedelta(hours=27),
+    "tomorrow morning": timedelta(hours=22),
     "later today": timedelta(hours=3),
     "in a quarter of an hour": timedelta(minutes=15),
     "begun": timedelta(minutes=-5),

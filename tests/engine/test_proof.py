@@ -8,7 +8,7 @@ import pytest
 from reminders.domain.contact import Channel
 from reminders.engine import approval
 from reminders.engine.proof import Proof, prove
-from tests.engine.clinic import HEAD, Clinic, row
+from tests.engine.clinic import HEAD, SECOND, Clinic, row
 
 SPOKEN = HEAD.rstrip("\n") + ";språk\n"
 ODD = "{% if age == 9 %}{{ clinic.phone / 2 }}{% endif %}Ring {{ clinic.phone }}.\n"
@@ -37,7 +37,8 @@ def proof(clinic: Clinic) -> Proof:
 
 
 def approve(clinic: Clinic, *languages: str) -> None:
-    """Let a person approve what waits, or these languages."""
+    """Let a person approve what waits, or these languages, a second later."""
+    clinic.clock.set(clinic.clock.now() + SECOND)
     clinic.runtime.in_transaction(
         approval.approve, clinic.runtime, "anna", clinic.clock.now(), set(languages) or None
     )
@@ -83,11 +84,11 @@ def test_a_fault_of_many_bookings_is_told_once(clinic: Clinic) -> None:
 def test_an_edit_is_shown_as_its_readers_would_read_it(clinic: Clinic) -> None:
     """What would be read is shown against the approved text, each difference with its readers."""
     shipped = approval.on_disk(clinic.runtime)["sv", "cancelled", Channel.SMS].text
-    write(clinic, shipped.replace("Du behöver inte", "Ni behöver inte"), "sv/cancelled.sms.txt")
+    write(clinic, shipped.replace("Ingen behöver", "Du behöver inte"), "sv/cancelled.sms.txt")
     [(_, edit)] = proof(clinic).edits
     lines = edit.changes[0].lines()
     assert [mark for mark, _ in lines] == ["-", "+"]
-    assert "Ni behöver inte logga in" in lines[1][1]
+    assert "Du behöver inte logga in" in lines[1][1]
     readers = [reader for change in edit.changes for reader in change.readers]
     assert len(readers) == len(set(readers))
     assert "guardian of a child of 8, tomorrow" in readers

@@ -1,10 +1,13 @@
 """The pages say everything in both languages."""
 
 import re
+from datetime import UTC, datetime
 
 from reminders.intake.problems import ProblemCode
+from reminders.message.samples import samples
 from reminders.web.language import Speaking, words
 from reminders.web.wording import PROBLEMS
+from tests.message.people import CLINIC
 from tests.web.sentences import sentences
 
 
@@ -29,3 +32,14 @@ def test_values_are_escaped_and_sentences_are_not() -> None:
 def test_each_problem_is_explained() -> None:
     """Each code of what can be wrong with a file has its sentence on the pages."""
     assert {code.value for code in ProblemCode} - set(PROBLEMS) == set()
+
+
+def test_each_sample_reader_has_a_swedish_name() -> None:
+    """Whoever reads a text on the pages is told in the user's language, part by part."""
+    names = [one.name for one in samples(CLINIC, datetime(2026, 12, 1, 9, tzinfo=UTC))]
+    parts = {part for name in names for part in name.split(", ")}
+    assert {
+        part
+        for part in parts
+        if part not in vars(words("sv"))["_catalog"] and not part[-1].isdigit()
+    } == set()
