@@ -75,13 +75,17 @@ def cancel(
         if several and not _agreed(found, zone, yes=yes, quiet=as_json):
             raise typer.Exit(NOT_DONE)
         names = [visit.ref for visit in found]
+        already = [visit for visit in found if visit.status != "booked"]
         now = runtime.clock.now()
         lines = runtime.in_transaction(desk.cancel, runtime, key, names, now)
         phone = runtime.in_transaction(desk.calls_after, runtime, key, names, now)
     if as_json:
-        _print_done(names, lines, zone, to_phone=len(phone))
+        _print_done(names, lines, zone, to_phone=len(phone), cancelled_already=len(already))
         return
-    say(f"Cancelled {plural(len(names), 'visit')}.")
+    for visit in already:
+        say(f"{visit.ref} was cancelled already.")
+    if len(already) < len(found):
+        say(f"Cancelled {plural(len(found) - len(already), 'visit')}.")
     _say_planned(lines, phone, zone)
 
 

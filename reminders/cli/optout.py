@@ -17,12 +17,11 @@ from reminders.cli.session import (
     zone_of,
 )
 from reminders.config import Config
+from reminders.engine import contacts
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.problems import Fault
 from reminders.store import clinics
-
-SOURCE = "staff"
 
 Address = Annotated[
     str, typer.Argument(metavar="ADDRESS", help="A phone number or an email address.")
@@ -45,8 +44,7 @@ def add(
     plain = normal(address, config, key)
     with opened(config) as runtime:
         now = runtime.clock.now()
-        clinic_id = runtime.in_transaction(clinics.clinic_id, key)
-        new = runtime.in_transaction(clinics.add_opt_out, clinic_id, plain, SOURCE, now)
+        new = runtime.in_transaction(contacts.stop_address, runtime, key, plain, now)
         catch_up(runtime, now)
     if as_json:
         print_json({"address": plain, "added": new})
@@ -64,8 +62,7 @@ def remove(
     plain = normal(address, config, key)
     with opened(config) as runtime:
         now = runtime.clock.now()
-        clinic_id = runtime.in_transaction(clinics.clinic_id, key)
-        gone = runtime.in_transaction(clinics.remove_opt_out, clinic_id, plain, now)
+        gone = runtime.in_transaction(contacts.start_address, runtime, key, plain, now)
         catch_up(runtime, now)
     if not gone:
         raise NotFoundError("The address is not on the list of those that want no messages.")

@@ -24,7 +24,7 @@ from reminders.cli.session import (
 )
 from reminders.config import Config
 from reminders.domain.message import Message
-from reminders.domain.reasons import Reason, sentence
+from reminders.domain.reasons import AS_EXPECTED, Reason, sentence
 from reminders.domain.rules import Event
 from reminders.engine import desk
 from reminders.engine.desk import Shown
@@ -167,7 +167,7 @@ def _why_nothing(visit: Visit) -> str:
 def _explained(shown: Shown) -> list[str]:
     """Return why other rules have no message; that nothing has happened yet goes without saying."""
     said = dict.fromkeys(
-        (e.rule, e.reason) for e in shown.explanations if e.reason is not Reason.NOTHING_TO_TELL
+        (e.rule, e.reason) for e in shown.explanations if e.reason not in AS_EXPECTED
     )
     lines = [indented(f"{rule}: {told(reason)}", 2, 4) for rule, reason in said]
     return ["\n".join(["No message for", *lines])] if lines else []

@@ -146,4 +146,7 @@ def _why_gone(message: Message, case: Case, plan: Plan, practice: Practice) -> R
         return Reason.RULE_OFF
     if message.key.contact not in {contact.id for contact in case.contacts}:
         return Reason.CONTACT_REMOVED
+    slot = message.key[1:4]
+    if any(isinstance(d, Kept) and d.message.key[1:4] == slot for d in plan.decisions):
+        return Reason.ALREADY_SENT
     return Reason.OTHER_CHANNEL

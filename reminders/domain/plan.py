@@ -83,7 +83,7 @@ class Planner:
     def decide(self, rule: Rule, contact: Contact) -> list[Decision]:
         """Decide one rule for one contact, requests aside."""
         if rule.when in ON_REQUEST or not self.meant(rule, contact):
-            reason = Reason.NOTHING_TO_TELL if self.meant(rule, contact) else None
+            reason = Reason.ON_REQUEST if self.meant(rule, contact) else None
             return [self._no(rule, contact, rule.channels[0], reason or Reason.NOT_IN_AUDIENCE)]
         return self._route(rule, contact, self.timings(rule, contact), None)
 

@@ -9,6 +9,7 @@ class Reason(StrEnum):
     # The plan says no.
     NOT_IN_AUDIENCE = "not_in_audience"
     NOTHING_TO_TELL = "nothing_to_tell"
+    ON_REQUEST = "on_request"
     NO_ADDRESS = "no_address"
     NO_CONSENT = "no_consent"
     OPTED_OUT = "opted_out"
@@ -59,8 +60,13 @@ class Reason(StrEnum):
     WROTE_UNKNOWN = "wrote_unknown"
 
 
-UNRECORDED = frozenset({Reason.NOT_IN_AUDIENCE, Reason.NOTHING_TO_TELL, Reason.VISIT_CANCELLED})
+UNRECORDED = frozenset(
+    {Reason.NOT_IN_AUDIENCE, Reason.NOTHING_TO_TELL, Reason.ON_REQUEST, Reason.VISIT_CANCELLED}
+)
 """Reasons that anybody can see from the visit and the rules: explained on request, never rows."""
+
+AS_EXPECTED = frozenset({Reason.NOTHING_TO_TELL, Reason.ON_REQUEST})
+"""Of these, the ones that go without saying where people read."""
 
 RETRYABLE = frozenset({Reason.UNREACHABLE, Reason.NOT_DELIVERED})
 """Failed deliveries that are worth one more try to the same address, in time."""
@@ -73,6 +79,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.NOTHING_TO_TELL: (
         "Inget att meddela: mottagaren vet redan det som gäller.",
         "Nothing to tell: the recipient already knows what is true.",
+    ),
+    Reason.ON_REQUEST: (
+        "Skickas bara när någon ber om det.",
+        "Goes only when somebody asks for it.",
     ),
     Reason.NO_ADDRESS: (
         "Det finns inget mobilnummer eller ingen e-postadress för mottagaren. Ring i stället.",

@@ -136,6 +136,37 @@ def start(
     planning.plan_visits(conn, runtime, [visit.id], now)
 
 
+def stop_address(
+    conn: Connection, runtime: Runtime, clinic: str, address: str, now: datetime
+) -> bool:
+    """Send nothing more to an address, whoever has it; tell whether that is new."""
+    clinic_id = clinics.clinic_id(conn, clinic)
+    new = clinics.add_opt_out(conn, clinic_id, address, STAFF, now)
+    if new:
+        _note_address(conn, runtime, clinic_id, address, "stopped_contacting", now)
+    return new
+
+
+def start_address(
+    conn: Connection, runtime: Runtime, clinic: str, address: str, now: datetime
+) -> bool:
+    """Let messages be sent to an address again; tell whether they were not."""
+    clinic_id = clinics.clinic_id(conn, clinic)
+    gone = clinics.remove_opt_out(conn, clinic_id, address, now)
+    if gone:
+        _note_address(conn, runtime, clinic_id, address, "started_contacting", now)
+    return gone
+
+
+def _note_address(
+    conn: Connection, runtime: Runtime, clinic_id: int, address: str, event: str, now: datetime
+) -> None:
+    """Write down who did it, with each visit that it concerns; with none, all the same."""
+    visits = clinics.visits_told_at(conn, clinic_id, address, now)
+    facts = [Fact(event, visit_id) for visit_id in visits] or [Fact(event)]
+    ledger.write(conn, now, runtime.actor, facts)
+
+
 def _with_address(conn: Connection, clinic: str, ref: str, address: str) -> Visit:
     visit = require(conn, clinic, ref)
     people = pages.people_of(conn, [visit.id])[visit.id]

@@ -77,10 +77,14 @@ def move(
 def cancel(
     conn: Connection, runtime: Runtime, clinic: str, refs: Sequence[str], now: datetime
 ) -> list[Line]:
-    """Cancel visits; return the messages that are now planned for them."""
+    """Cancel visits; return the messages that are now planned for them.
+
+    One that is cancelled already stays as it is.
+    """
     found = [require(conn, clinic, ref) for ref in refs]
-    desk.cancel_visits(conn, [visit.id for visit in found], now)
-    facts = [Fact("cancelled_by_hand", visit.id) for visit in found]
+    booked = [visit for visit in found if visit.status == VisitStatus.BOOKED.value]
+    desk.cancel_visits(conn, [visit.id for visit in booked], now)
+    facts = [Fact("cancelled_by_hand", visit.id) for visit in booked]
     ledger.write(conn, now, runtime.actor, facts)
     return _plan(conn, runtime, found, now)
 

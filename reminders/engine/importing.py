@@ -114,8 +114,9 @@ def stage(
 
 def _refuse_problems(name: str, problems: list[Problem]) -> None:
     if problems:
+        rows = "row has" if len(problems) == 1 else "rows have"
         raise RefusedFileError(
-            f"{name}: {len(problems)} rows have problems, and --strict was asked for.",
+            f"{name}: {len(problems)} {rows} problems, and --strict was asked for.",
             tuple(problems),
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
 from reminders.domain.contact import Channel
 from reminders.store.schema import appointment, channel_state, clinic, contact, opt_out, patient
@@ -91,6 +91,17 @@ def remove_opt_out(conn: Connection, clinic_id: int, address: str, now: datetime
 
 def replan_address(conn: Connection, clinic_id: int, address: str, now: datetime) -> int:
     """Mark every coming visit that somebody with this address is told of."""
+    chosen = _told_at(clinic_id, address, now)
+    return conn.execute(update(appointment).where(chosen).values(needs_plan=True)).rowcount
+
+
+def visits_told_at(conn: Connection, clinic_id: int, address: str, now: datetime) -> list[int]:
+    """Return the ids of the coming visits that somebody with this address is told of."""
+    query = select(appointment.c.id).where(_told_at(clinic_id, address, now))
+    return list(conn.execute(query.order_by(appointment.c.id)).scalars())
+
+
+def _told_at(clinic_id: int, address: str, now: datetime) -> ColumnElement[bool]:
     people = (
         select(contact.c.patient_id)
         .join(patient, patient.c.id == contact.c.patient_id)
@@ -99,12 +110,7 @@ def replan_address(conn: Connection, clinic_id: int, address: str, now: datetime
             or_(contact.c.phone == address, contact.c.email == address),
         )
     )
-    marked = conn.execute(
-        update(appointment)
-        .where(appointment.c.patient_id.in_(people), appointment.c.starts_at >= now)
-        .values(needs_plan=True)
-    )
-    return marked.rowcount
+    return and_(appointment.c.patient_id.in_(people), appointment.c.starts_at >= now)
 
 
 def close_channel(

@@ -3,6 +3,7 @@
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
+from reminders.cli.session import login
 from tests.cli.conftest import HEADER, Installation, booking
 
 
@@ -67,6 +68,37 @@ def test_cancel_by_reference(busy: Installation):
     assert not [
         m for m in shown["messages"] if m["state"] == "planned" and m["rule"] != "cancelled"
     ]
+
+
+def test_a_visit_is_cancelled_once(busy: Installation):
+    """One that is cancelled already is said to be, and nothing is written down of it again."""
+    busy.ok("cancel", "B1")
+    told = busy.ok("cancel", "B1", "B2")
+    assert "B1 was cancelled already." in told
+    assert "Cancelled 1 visit." in told
+    assert "Cancelled" not in busy.ok("cancel", "B1")
+    assert busy.json("cancel", "B1")["cancelled_already"] == 1
+    events = [entry["event"] for entry in busy.json("show", "B1")["ledger"]]
+    assert events.count("cancelled_by_hand") == 1
+
+
+def test_what_goes_only_on_request_is_said_to(busy: Installation):
+    """A text that nobody has asked for is told apart from one that would say nothing new."""
+    reasons = {one["rule"]: one["reason"] for one in busy.json("show", "B1")["not_planned"]}
+    assert reasons["moved"] == "nothing_to_tell"
+    assert reasons["help"] == reasons["not_come"] == "on_request"
+    assert "asks for it" not in busy.ok("show", "B1")
+
+
+def test_who_recorded_an_optout_is_kept(busy: Installation):
+    """The ledger of the visits that it concerns names who stopped, and who let it be sent again."""
+    busy.ok("optout", "add", "070-174 06 05")
+    busy.ok("optout", "add", "070-174 06 05")
+    busy.ok("optout", "remove", "070-174 06 05")
+    acts = [e for e in busy.json("show", "B1")["ledger"] if e["event"].endswith("_contacting")]
+    assert [e["event"] for e in acts] == ["stopped_contacting", "started_contacting"]
+    assert {e["actor"] for e in acts} == {login()}
+    assert "contacting" not in busy.ok("show", "B2")
 
 
 def test_cancel_of_an_unknown_booking_cancels_none(busy: Installation):

@@ -47,6 +47,7 @@ def test_strict_refuses_problem_rows(here: Installation):
     """--strict refuses the whole file, names its lines, and ends with 2."""
     result = here.run("import", here.file(GOOD, BAD), "--yes", "--strict")
     assert result.exit_code == 2
+    assert "1 row has problems, and --strict" in result.stderr
     assert "Line 3, column Mobil:" in result.stderr
     assert "mamma" not in result.output
     assert status_of(here, "B1") == 4

@@ -1,5 +1,7 @@
 """What happens when a text does not arrive, and when staff lend a hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from reminders.domain.contact import Channel, Consent
@@ -239,7 +241,7 @@ def test_a_request_is_not_for_people_who_come_later():
     """A guardian who is added the day after is not sent what was asked for the others."""
     world = World().person("mother", phone="phone-1").book(VISIT).run(until="2026-05-05 10:00")
     world.ask("help").run(until="2026-05-06 10:00").person("father", phone="phone-2").plan()
-    assert world.why("help", "father") == {Reason.NOTHING_TO_TELL}
+    assert world.why("help", "father") == {Reason.ON_REQUEST}
     assert len(world.states("help")) == 1
 
 
@@ -263,6 +265,17 @@ def test_a_resend_after_the_time_stands_for_the_rules_own():
     world.rows = [m for m in world.rows if m.request_id]
     world.run(until=END)
     assert world.sent.count("05-11 15:00 day patient sms") == 1
+
+
+def test_a_resend_that_stands_for_the_rules_own_is_the_reason():
+    """The rule's own text, which waited and is not needed any more, says that it was sent already."""
+    world = World(DAY).book(VISIT).plan().sleep("2026-05-11 15:00").ask("day").plan()
+    own, asked = sorted(world.rows, key=lambda row: row.request_id or 0)
+    gone = replace(asked, state=State.ACCEPTED, attempts=1, sent_at=world.now)
+    world.rows = [own, gone]
+    world.plan()
+    assert State.CANCELLED in world.states("day")
+    assert world.why("day") == {Reason.ALREADY_SENT}
 
 
 @pytest.mark.parametrize("phones", [("shared", "shared"), ("phone-1", "phone-2")])

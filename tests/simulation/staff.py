@@ -39,6 +39,7 @@ ALWAYS_TRUE = frozenset(
         Reason.TOO_LATE,
         Reason.RULE_OFF,
         Reason.NOTHING_TO_TELL,
+        Reason.ON_REQUEST,
         Reason.PROVIDER_BUSY,
     }
 )
