@@ -25,13 +25,22 @@ def test_seeds() -> None:
     """Whatever goes wrong in them, nobody has anything to complain of; and all of it has gone wrong."""
     totals = Totals()
     bad = {}
-    for result in run_many(range(SEEDS), 2):
-        totals.add(result)
-        if result.violations:
-            bad[result.seed] = result.violations
+    # What is rare may not have come in two hundred seeds: then a few more are lived through.
+    for seeds in (range(SEEDS), *(range(n, n + 20) for n in range(SEEDS, 2 * SEEDS, 20))):
+        for result in run_many(seeds, 2):
+            totals.add(result)
+            if result.violations:
+                bad[result.seed] = result.violations
+        if not never_came(totals) and not never_died(totals):
+            break
     assert bad == {}
-    assert [fault for fault in Fault if not totals.faults[fault]] == []
+    assert never_came(totals) == []
     assert never_died(totals) == []
+
+
+def never_came(totals: Totals) -> list[Fault]:
+    """Return the faults that have not come."""
+    return [fault for fault in Fault if not totals.faults[fault]]
 
 
 def never_died(totals: Totals) -> list[str]:
