@@ -90,7 +90,8 @@ FIRST_SEARCH = timedelta(seconds=10)
 
 def backoff(attempt: int, jitter: float) -> timedelta:
     """Return the wait before try `attempt` + 1: 10 s doubling to 5 min, times 0.5 to 1.0."""
-    return timedelta(seconds=min(10.0 * 2 ** max(attempt - 1, 0), 300.0) * (0.5 + jitter / 2))
+    doubled = min(max(attempt - 1, 0), 5)  # bounded first: the power grows beyond any number
+    return timedelta(seconds=min(10.0 * 2**doubled, 300.0) * (0.5 + jitter / 2))
 
 
 def after_outcome(

@@ -10,6 +10,7 @@ from reminders.store.schema import appointment, channel_state, clinic, contact, 
 
 FIRST_RETRY = timedelta(minutes=1)
 LAST_RETRY = timedelta(minutes=2)
+MOST_DOUBLED = 10
 """A stopped channel is tried at least so often: the fifteen-minutes texts help for no longer."""
 
 
@@ -131,7 +132,8 @@ def close_channel(
             )
         )
         return True
-    wait = min(FIRST_RETRY * 2**row.failures, LAST_RETRY)
+    # A channel may be down for days: the power is bounded before it is taken.
+    wait = min(FIRST_RETRY * 2 ** min(row.failures, MOST_DOUBLED), LAST_RETRY)
     conn.execute(
         update(channel_state)
         .where(this)

@@ -15,6 +15,7 @@ from tests.fakes.twilio_server import FakeTwilio, Fault, Trouble
 
 COUNT = 120
 SLOW = 0.15
+LEASE = 6
 PATIENCE = 240.0
 OPEN = {"planned", "sending", "unknown"}
 
@@ -24,7 +25,7 @@ def on_postgresql(url: str, fake: FakeTwilio) -> list[tuple[str, str]]:
     return [
         *through_twilio(fake),
         ('url = "sqlite:///reminders.db"', f'url = "{url}"'),
-        ('lease = "2m"', 'lease = "14s"'),
+        ('lease = "2m"', f'lease = "{LEASE}s"'),
         ("in_flight = 20", "in_flight = 5"),
         ('horizon = "2m"', 'horizon = "3s"'),
         ('not_after = "+1m"', 'not_after = "+30m"'),
@@ -100,8 +101,8 @@ def test_four_workers_of_which_three_have_bad_luck(tmp_path: Path, postgres_url:
         await until(lambda: len(fake.account.accepted) > COUNT // 10, "the first texts")
         workers[0].kill()
         workers[1].send_signal(signal.SIGSTOP)
-        await cut_off(postgres_url, "worker-2", 4)
-        await asyncio.sleep(14)
+        await cut_off(postgres_url, "worker-2", 3)
+        await asyncio.sleep(LEASE)
         workers[1].send_signal(signal.SIGCONT)
         for _ in range(600):
             if await asyncio.to_thread(settled, installation):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select, update
 
+from reminders.domain.contact import Channel
 from reminders.domain.outcome import Outcome, OutgoingMessage, Refusal, Rejected, Sought
 from reminders.engine import desk
 from reminders.engine.approval import Shelf
@@ -157,6 +158,17 @@ def test_wrong_credentials_stop_the_channel_with_one_alarm(
     clinic.until("2026-12-01 11:00")
     assert len(clinic.texts()) == 8
     assert not [item for item in clinic.worklist() if item.kind == "channel"]
+
+
+def test_a_channel_may_be_down_for_weeks(clinic: Clinic) -> None:
+    """However often a stopped channel was tried, the next try is minutes away."""
+    now = clinic.clock.now()
+    with clinic.runtime.database.transaction() as conn:
+        clinic_id = clinics.clinic_id(conn, "internet")
+        for _ in range(60):
+            clinics.close_channel(conn, clinic_id, Channel.SMS, "20003", now)
+        (closed,) = clinics.closed_channels(conn)
+    assert closed.retry_at == now + clinics.LAST_RETRY
 
 
 def test_lost_answer_is_looked_for_and_not_sent_again(open_clinic: Make) -> None:
