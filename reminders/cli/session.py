@@ -128,7 +128,7 @@ def catch_up(runtime: Runtime, now: datetime) -> None:
     importing.resume(runtime, now)
     until = runtime.clock.elapsed() + PLAN_SECONDS
     while runtime.clock.elapsed() < until:
-        visits, _ = runtime.in_transaction(planning.plan_pending, runtime, now)
+        visits, _ = runtime.in_step(planning.plan_pending, runtime, now)
         if not visits:
             return
 

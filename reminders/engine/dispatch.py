@@ -37,6 +37,12 @@ LONGEST = 20.0
 
 BATCH = 100
 
+STEP = 0.25
+"""So many seconds a chunk of planning is to last: what falls due meanwhile waits for it."""
+
+FEWEST = 50
+MOST_PLANNED = 1000
+
 MOST_FRUITLESS = 20
 """So many claims in a row that settled nothing: the gate and the planner disagree, a defect."""
 
@@ -83,6 +89,7 @@ class Dispatcher:
         self._line = Pipeline(runtime, self._has_changed)
         self._asking: dict[str, asyncio.Task[int]] = {}
         self._seen_at = -math.inf
+        self._chunk = FEWEST
         self._stopping = False
         self.progress_at = runtime.clock.elapsed()
         self.unfinished = False
@@ -171,7 +178,9 @@ class Dispatcher:
         if runtime.clock.elapsed() - self._seen_at >= SEEN_EVERY:
             self._seen_at = runtime.clock.elapsed()
             await runtime.work(workers.seen, self._name, now)
-        done = await runtime.work(do_chores, runtime, now)
+        began = runtime.clock.elapsed()
+        done = await runtime.work(do_chores, runtime, now, self._chunk)
+        self._fit(done.visits, runtime.clock.elapsed() - began)
         work.note_chores(done, _loop_time())
         for name, at, ask in (
             ("search", done.agenda.sought, reconcile.search),
@@ -181,6 +190,15 @@ class Dispatcher:
                 task = asyncio.get_running_loop().create_task(ask(runtime, now))
                 self._asking[name] = task
                 task.add_done_callback(self._has_changed)
+
+    def _fit(self, visits: int, seconds: float) -> None:
+        """Choose how many visits are planned at a time: what falls due meanwhile waits for them."""
+        if visits < self._chunk:
+            return
+        if seconds > STEP:
+            self._chunk = max(FEWEST, int(self._chunk * STEP / seconds))
+        elif seconds < STEP / 2:
+            self._chunk = min(MOST_PLANNED, self._chunk * 2)
 
     async def _wait(self, work: "_Pass", *, going_on: bool) -> None:
         """Wait until something comes back, or there is something to do again."""
@@ -267,12 +285,14 @@ class Done:
         return self.visits + self.expired + self.lost > 0
 
 
-def do_chores(conn: Connection, runtime: Runtime, now: datetime) -> Done:
+def do_chores(
+    conn: Connection, runtime: Runtime, now: datetime, most: int = planning.CHUNK
+) -> Done:
     """Plan some visits, end what helps no more, fence off lost workers: a chunk of each."""
     agenda = outbox.agenda(conn)
     visits = planned = expired = lost = 0
     if agenda.pending:
-        visits, planned = planning.plan_pending(conn, runtime, now)
+        visits, planned = planning.plan_pending(conn, runtime, now, most)
     if agenda.overdue is not None and agenda.overdue < now:
         expired = expire_overdue(conn, runtime, now)
     if agenda.lost is not None and agenda.lost <= now:

@@ -92,7 +92,7 @@ def stage(
         reader = read(path, format_for(runtime, clinic_key), now, progress, seen.append)
         for rows, faults in _chunks(reader):
             problems += faults
-            runtime.in_transaction(add_rows, run_id, clinic_id, rows, faults, now)
+            runtime.in_step(add_rows, run_id, clinic_id, rows, faults, now)
         runtime.in_transaction(staging.join_patients, run_id)
         if options.strict:
             _refuse_problems(path.name, problems)
@@ -295,7 +295,7 @@ def apply(
     with held() as interrupts:
         runtime.in_transaction(begin_parts, runtime, staged, options, now)
         while not done.applied and interrupts.count < HURRIED:
-            done.add(runtime.in_transaction(apply_some, runtime, staged.run_id, now))
+            done.add(runtime.in_step(apply_some, runtime, staged.run_id, now))
         if done.applied:
             _clear(runtime, staged.run_id)
     return done
@@ -318,7 +318,7 @@ def how_far(runtime: Runtime, staged: Staged) -> HowFar:
 def resume(runtime: Runtime, now: datetime) -> None:
     """Go on with imports whose process ended while it applied them."""
     for run_id in runtime.in_transaction(staging.unfinished):
-        while not runtime.in_transaction(apply_some, runtime, run_id, now).applied:
+        while not runtime.in_step(apply_some, runtime, run_id, now).applied:
             pass
         _clear(runtime, run_id)
 
@@ -335,5 +335,5 @@ def _throw_away(runtime: Runtime, run_id: int) -> None:
 
 
 def _clear(runtime: Runtime, run_id: int) -> None:
-    while runtime.in_transaction(staging.clear_some, run_id):
+    while runtime.in_step(staging.clear_some, run_id):
         pass

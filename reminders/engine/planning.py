@@ -26,9 +26,11 @@ KEPT_FOR_AFTER = timedelta(days=30)
 """Rules may send after a visit: visits this far back are planned again when rules change."""
 
 
-def plan_pending(conn: Connection, runtime: Runtime, now: datetime) -> tuple[int, int]:
+def plan_pending(
+    conn: Connection, runtime: Runtime, now: datetime, most: int = CHUNK
+) -> tuple[int, int]:
     """Plan one chunk of the visits that wait for it; return (visits, messages planned)."""
-    ids = cases.pending(conn, CHUNK, list(runtime.practices))
+    ids = cases.pending(conn, most, list(runtime.practices))
     return len(ids), plan_visits(conn, runtime, ids, now)
 
 

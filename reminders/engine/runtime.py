@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from reminders.providers.base import Provider
 from reminders.store.database import Database
 
 T = TypeVar("T")
+
+REST = 0.25
+"""After a step of long work, others may write for this part of its time."""
+
+LONGEST_REST = 0.5
 
 
 def digest(secret: bytes, address: str) -> str:
@@ -57,6 +63,20 @@ class Runtime:
         """Run `work(connection, *arguments)` in a transaction of its own, here and now."""
         with self.database.transaction() as connection:
             return work(connection, *arguments)
+
+    def in_step(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run one of many steps in a transaction of its own; then leave others time to write.
+
+        With SQLite one writes at a time. Who writes step after step would leave the others, who
+        have texts to send, one transaction in between, and they need several for each text.
+        """
+        began = self.clock.elapsed()
+        done = self.in_transaction(work, *arguments)
+        if self.database.is_sqlite:
+            rest = (self.clock.elapsed() - began) * REST
+            if rest > 0:
+                threading.Event().wait(min(rest, LONGEST_REST))
+        return done
 
     def digest(self, address: str) -> str:
         """Return the keyed digest by which equal addresses, or texts, are known to be equal."""

@@ -209,7 +209,7 @@ class Jobs:
 
 def _plan(runtime: Runtime) -> None:
     """Plan what an import has changed."""
-    while runtime.in_transaction(planning.plan_pending, runtime, runtime.clock.now())[0]:
+    while runtime.in_step(planning.plan_pending, runtime, runtime.clock.now())[0]:
         pass
 
 
