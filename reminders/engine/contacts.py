@@ -1,5 +1,6 @@
 """Contacts by hand: correcting an address, adding one, stopping and starting messages to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.problems import Fault
-from reminders.store import clinics, contacts, imports, ledger, pages
+from reminders.store import clinics, consents, contacts, imports, ledger, pages
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
 from reminders.store.views import Visit
@@ -61,7 +62,8 @@ def correct(
     if person is None:
         raise NotFoundError("That contact is no longer there. Look at the visit again.")
     contacts.update_addresses(conn, contact_id, addresses.phone, addresses.email)
-    _consent_to_new(conn, contact_id, addresses, person.consents, now)
+    asking = _Asking(runtime, clinic, person.language, person.consents)
+    _consent_to_new(conn, contact_id, addresses, asking, now)
     changed = [
         channel.value
         for channel, before, after in (
@@ -93,19 +95,30 @@ def add(
     if visit.protected:
         raise UsageError("The patient's identity is protected: no contact is kept. Phone instead.")
     contact_id = contacts.add(conn, visit.id, role.value, addresses.phone, addresses.email)
-    _consent_to_new(conn, contact_id, addresses, {}, now)
+    _consent_to_new(conn, contact_id, addresses, _Asking(runtime, clinic, None, {}), now)
     _follow(conn, runtime, visit, Fact("contact_added", visit.id, None, {"role": role.value}), now)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Whom staff have asked for consent, in which language, and what was recorded already."""
+
+    runtime: Runtime
+    clinic: str
+    language: str | None
+    known: Mapping[str, str]
+
+
 def _consent_to_new(
-    conn: Connection, contact_id: int, addresses: Addresses, said: object, now: datetime
+    conn: Connection, contact_id: int, addresses: Addresses, asking: _Asking, now: datetime
 ) -> None:
-    """Record consent, given to staff, for a channel of which nothing is recorded."""
-    known = said if isinstance(said, dict) else {}
+    """Record consent, given to staff to the present texts, for a channel of which nothing is."""
+    editions = consents.editions(conn, asking.runtime.clinic(asking.clinic).languages)
     for channel, address in ((Channel.SMS, addresses.phone), (Channel.EMAIL, addresses.email)):
-        if address and channel.value not in known:
-            contacts.record_consent(
-                conn, contact_id, channel.value, Consent.GIVEN.value, STAFF, now
+        if address and channel.value not in asking.known:
+            edition = editions.of(asking.language, channel)
+            consents.record_consent(
+                conn, contact_id, channel, Consent.GIVEN, consents.FROM_STAFF, edition, now
             )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from reminders.store.schema import appointment, consent, contact
+from reminders.store.schema import appointment, contact
 
 
 def update_addresses(
@@ -23,17 +23,6 @@ def add(conn: Connection, visit_id: int, role: str, phone: str | None, email: st
         .returning(contact.c.id)
     ).scalar_one()
     return made
-
-
-def record_consent(
-    conn: Connection, contact_id: int, channel: str, status: str, source: str, now: datetime
-) -> None:
-    """Record a wish of which nothing was recorded."""
-    conn.execute(
-        insert(consent).values(
-            contact_id=contact_id, channel=channel, status=status, source=source, recorded_at=now
-        )
-    )
 
 
 def replan_patient(conn: Connection, visit_id: int, now: datetime) -> None:

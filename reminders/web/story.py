@@ -46,7 +46,7 @@ TONES: Mapping[str, str] = {
     "accepted": "good", "delivered": "good", "undelivered": "bad", "failed": "bad",
     "unknown": "bad", "expired": "bad",
 }  # fmt: skip
-MACHINES: Mapping[str, str] = {"planner": "", "system": "", "demo": ""}
+MACHINES: Mapping[str, str] = {"planner": "", "system": "", "demo": "", "inbound": ""}
 LEFT_OUT = frozenset({"version"})
 
 

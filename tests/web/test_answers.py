@@ -146,6 +146,14 @@ def test_wishes_stand_by_the_contact(clinic: Clinic, web: TestClient) -> None:
     assert "Vill inte ha SMS 08:00-11:00." in page
 
 
+def test_consent_told_to_staff_is_to_the_present_texts(clinic: Clinic, web: TestClient) -> None:
+    """A contact whom staff add has consented to the texts as they are, with their edition."""
+    post(web, "/visit/B1", "/act/contact/B1", role="guardian", phone="070-174 06 09")
+    first, added = clinic.show("B1").patient.people
+    assert added.words[Channel.SMS].edition == first.words[Channel.SMS].edition is not None
+    assert added.words[Channel.SMS].source == "staff"
+
+
 def edit(clinic: Clinic) -> Any:
     """Let the clinic write the day-before SMS anew; return what waits."""
     own = clinic.folder / "texts" / "sv" / "day_before.sms.txt"
