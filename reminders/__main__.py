@@ -23,6 +23,9 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write(INTERRUPTED)
         sys.exit(STATUS)
+    finally:
+        # The command is over, and what it came to stands: Python alone has to end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end(*_signal: object) -> NoReturn:

@@ -188,6 +188,20 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
 
 
+def test_ctrl_c_when_all_is_done():
+    """A command that has done its work ends as it ended, also if Ctrl-C comes a moment too late."""
+    late = """
+import atexit, signal, sys
+
+atexit.register(signal.raise_signal, signal.SIGINT)
+sys.argv = ["reminders", "--version"]
+from reminders.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", late], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_ctrl_c_while_reading(today: Installation):
     """A signal while a file is being read ends with 130, and leaves nothing staged."""
     rows = [booking(f"B{n}", day=SOON, phone=f"070-174 06 {n % 95 + 5:02}") for n in range(2000)]
