@@ -287,7 +287,7 @@ def _item_sentence(item: Item) -> str:
 
 def _items_text(config: Config, kind: str, items: list[Item]) -> str:
     chosen = [item for item in items if item.kind == kind]
-    lines = [f"{KINDS[kind]} ({len(chosen)})"]
+    lines = [indented(f"{KINDS[kind]} ({len(chosen)})", 0)]
     for item in chosen:
         when = local(item.starts_at, zone_of(config, item.clinic)) if item.starts_at else ""
         clinic = item.clinic if len(config.clinics) > 1 or not item.ref else ""
