@@ -15,7 +15,7 @@ from tests.fakes.twilio_server import FakeTwilio, Fault, Trouble
 
 COUNT = 120
 SLOW = 0.15
-LEASE = 6
+LEASE = 14
 PATIENCE = 240.0
 OPEN = {"planned", "sending", "unknown"}
 
@@ -101,7 +101,7 @@ def test_four_workers_of_which_three_have_bad_luck(tmp_path: Path, postgres_url:
         await until(lambda: len(fake.account.accepted) > COUNT // 10, "the first texts")
         workers[0].kill()
         workers[1].send_signal(signal.SIGSTOP)
-        await cut_off(postgres_url, "worker-2", 3)
+        await cut_off(postgres_url, "worker-2", 4)
         await asyncio.sleep(LEASE)
         workers[1].send_signal(signal.SIGCONT)
         for _ in range(600):

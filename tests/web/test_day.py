@@ -13,6 +13,7 @@ from tests.web.browsing import DESKTOP, PHONE, chromium, sign_in, window
 from tests.web.desk import EXAMPLE, Desk, new_desk, served
 
 NOON = "2026-11-30 12:00"
+LONG = 60_000
 DROP = """(bytes) => {
   const data = new DataTransfer();
   data.items.add(new File([new Uint8Array(bytes)], "bokningar.csv"));
@@ -70,7 +71,7 @@ class Day:
 
     def looked_at(self) -> None:
         """Wait until the difference is shown; without scripts the page loads itself anew."""
-        expect(self.button("Yes, import it")).to_be_visible()
+        expect(self.button("Yes, import it")).to_be_visible(timeout=LONG)
 
     def solve_a_row(self) -> None:
         row = self.page.locator("#problems + ul > li", has_text="B1024")
@@ -185,6 +186,8 @@ def test_two_admins_at_once(desk: Desk, browser: Browser) -> None:
         expect(hers.get_by_role("alert")).to_contain_text("Någon har ändrat något")
         assert desk.show("B1002").visit.status == "cancelled"
         day.looked_at()
+        # What he did is newer than her file: it is named, and stands.
+        expect(hers.locator("section", has=hers.locator("#kept"))).to_contain_text("B1002")
         day.button("Yes, import it").click()
         hers.wait_for_url("**/import/*note=imported")
-        assert desk.show("B1002").visit.status == "booked"
+        assert desk.show("B1002").visit.status == "cancelled"

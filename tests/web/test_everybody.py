@@ -79,9 +79,9 @@ def _fit_for_all(page: Page) -> None:
     assert (page.url, _faults(page)) == (page.url, [])
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.url
     # Of a page in dark nothing differs but its colours.
-    page.emulate_media(color_scheme="dark")
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     assert (page.url, _faults(page, "color-contrast")) == (page.url, [])
-    page.emulate_media(color_scheme="light")
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
 
 
 def test_axe_finds_nothing_in_a_difference(desk: Desk, browser: Browser) -> None:
