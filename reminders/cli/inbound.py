@@ -25,6 +25,8 @@ from reminders.domain.reasons import Reason
 from reminders.engine import attention, inbound
 from reminders.engine.attention import Written
 from reminders.errors import UsageError
+from reminders.intake.addresses import mobile_number
+from reminders.intake.problems import Fault
 from reminders.providers.base import CallsBack, Inbound
 from reminders.store import inbound as store
 from reminders.store.views import masked
@@ -120,7 +122,7 @@ def add(
     ours = to or _only_number(config)
     words = _words(text_file)
     with opened(config) as runtime:
-        text = Inbound(BY_HAND, runtime.token(), sender, ours, words)
+        text = Inbound(BY_HAND, runtime.token(), _whole(config, sender), ours, words)
         now = runtime.clock.now()
         taken = runtime.in_transaction(inbound.receive, runtime, text, now)
     if as_json:
@@ -145,6 +147,15 @@ def _only_number(config: Config) -> str:
     if len(numbers) != 1:
         raise UsageError("Say with --to which of our numbers it came to; sms.two_way must be on.")
     return numbers.pop()
+
+
+def _whole(config: Config, sender: str) -> str:
+    """Return a number as providers write it: what staff type may lack the country."""
+    region = next(iter(config.clinics.values())).imports.region
+    number = mobile_number(sender, region)
+    if isinstance(number, Fault):
+        raise UsageError(f"--from: {number.message}")
+    return number
 
 
 def _words(text_file: str) -> str:

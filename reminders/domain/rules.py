@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 from reminders.domain.contact import Channel, Role
 from reminders.domain.quiet import QuietHours
 
+NOT_COME = "not_come"
+"""The template for a patient whom staff are waiting for."""
+
 
 class Event(StrEnum):
     """What a rule can wait for other than a time: something that happened."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import Event
+from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
 from reminders.domain.unheard import unheard
 from reminders.engine import attention, planning
@@ -20,8 +20,8 @@ from reminders.store.ledger import Entry, Fact
 from reminders.store.people import Patient
 from reminders.store.views import Line, Visit
 
-NOT_COME = "not_come"
-"""The template for a patient whom staff are waiting for."""
+NOT_COME_FROM = timedelta(minutes=15)
+"""So long before a visit it can be said that it begins shortly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,16 @@ def send_help(
     *,
     not_come: bool = False,
 ) -> list[Line]:
-    """Send the connection help: the patient cannot get in, or has not come."""
+    """Send the connection help: the patient cannot get in, or has not come.
+
+    Raise UsageError where it would be untrue that the visit begins shortly.
+    """
+    starts_at = require(conn, clinic, ref).starts_at
+    if not_come and starts_at - now > NOT_COME_FROM:
+        raise UsageError(
+            "That text says that the visit begins shortly. It can be sent from fifteen minutes"
+            " before the visit; before that, send the help with connecting."
+        )
     rules = [rule for rule in runtime.practices[clinic].rules if rule.when is Event.REQUEST]
     fitting = [rule for rule in rules if (rule.template == NOT_COME) == not_come] or rules
     if not fitting:

@@ -21,7 +21,7 @@ from reminders.domain.message import Request
 from reminders.domain.plan import Case, plan
 from reminders.domain.reasons import Reason
 from reminders.domain.replies import Reply
-from reminders.domain.rules import Event
+from reminders.domain.rules import NOT_COME, Event
 from reminders.engine import planning
 from reminders.engine.runtime import Runtime
 from reminders.engine.sealing import seal
@@ -56,6 +56,9 @@ LONGEST_TEXT = 2_000
 LONGEST_NAME = 200
 ANSWERS_TO = timedelta(hours=48)
 """A JA is to the texts of this time, where the number has several visits to come."""
+
+SAYS_AGAIN = timedelta(hours=1)
+"""A NEJ within this time of another one, of the same visit, is the same answer."""
 
 LOOK_BACK = timedelta(days=30)
 ONGOING = timedelta(hours=1)
@@ -305,7 +308,8 @@ class _Taking:
 
     def _help_rules(self, clinic: str) -> Iterator[str]:
         rules = self.runtime.practices[clinic].rules
-        return (rule.key for rule in rules if rule.when is Event.REQUEST)
+        wanted = (rule for rule in rules if rule.when is Event.REQUEST)
+        return (rule.key for rule in wanted if rule.template != NOT_COME)
 
     def _would_go(self, case: Case, rule: str, contact_id: int) -> bool:
         request = Request(_HYPOTHETICAL, rule, self.now, contact_id)
@@ -329,7 +333,9 @@ class _Taking:
             visit = confirmed.visit if confirmed.visit.clinic == clinic else None
         holder = next((h for h in here if visit and h.patient_id == visit.patient_id), None)
         holder = holder or next(iter(here), None)
-        reason = self._reason(clinic_id, reply, confirmed=confirmed is not None, known=bool(here))
+        reason = self._reason(
+            clinic_id, visit, reply, confirmed=confirmed is not None, known=bool(here)
+        )
         store.add(
             self.conn,
             NewInbound(
@@ -352,14 +358,18 @@ class _Taking:
             write(self.conn, self.now, ACTOR, [Fact("inbound", visit.id, None, detail)])
 
     def _reason(
-        self, clinic_id: int, reply: str | None, *, confirmed: bool, known: bool
+        self, clinic_id: int, visit: Near | None, reply: str | None, *, confirmed: bool, known: bool
     ) -> Reason | None:
         """Return why staff have to look; None if all is done, or stands there already."""
         keyword = self.reading.keyword
-        waiting = {
-            e.keyword for e in self.reading.earlier if e.is_open and e.clinic_id == clinic_id
-        }
-        if keyword in {Keyword.STOP, Keyword.NO} and keyword in waiting:
+        waiting = [
+            e
+            for e in self.reading.earlier
+            if e.is_open and e.clinic_id == clinic_id and e.keyword is keyword
+        ]
+        if keyword is Keyword.STOP and waiting:
+            return None
+        if keyword is Keyword.NO and any(self._says_again(one, visit) for one in waiting):
             return None
         match keyword:
             case Keyword.START:
@@ -379,6 +389,11 @@ class _Taking:
                 return Reason.WROTE_NO
             case _:
                 return Reason.WROTE_OTHER
+
+    def _says_again(self, earlier: Earlier, visit: Near | None) -> bool:
+        """Tell whether a NEJ is the one before once more, and no answer to something new."""
+        same = visit is not None and earlier.appointment_id == visit.id
+        return same and self.now - earlier.received_at <= SAYS_AGAIN
 
     def _sealed(self, reason: Reason | None, *, known: bool) -> bytes | None:
         """Return what staff have to read: a stranger's number, and words that are no keyword."""

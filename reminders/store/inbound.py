@@ -74,6 +74,7 @@ class Earlier:
     reply: str | None
     received_at: datetime
     is_open: bool
+    appointment_id: int | None = None
 
 
 def earlier(conn: Connection, sender_key: str, since: datetime) -> list[Earlier]:
@@ -84,7 +85,14 @@ def earlier(conn: Connection, sender_key: str, since: datetime) -> list[Earlier]
         )
     )
     return [
-        Earlier(r.clinic_id, Keyword(r.keyword), r.reply, r.received_at, r.handled_at is None)
+        Earlier(
+            r.clinic_id,
+            Keyword(r.keyword),
+            r.reply,
+            r.received_at,
+            r.handled_at is None,
+            r.appointment_id,
+        )
         for r in rows
     ]
 

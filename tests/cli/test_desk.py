@@ -266,3 +266,10 @@ def test_several_clinics_have_to_be_told_apart(busy: Installation):
     assert busy.run("show", "B1", "--clinic", "second").exit_code == 4
     assert busy.run("show", "B1", "--clinic", "third").exit_code == 2
     assert busy.json("timeline", "--hours", 100)["count"] > 4
+
+
+def test_that_it_begins_shortly_is_said_only_then(here: Installation):
+    """The text for a patient who has not come is refused as long as it would be untrue."""
+    here.take(booking("B1"))
+    assert here.run("help", "B1", "--not-come").exit_code == 2
+    assert here.json("help", "B1")["messages"] != []

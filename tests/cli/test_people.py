@@ -31,6 +31,17 @@ def write(installation: Installation, words: str, exits: int = 0) -> str:
     return outcome
 
 
+def test_a_number_is_read_as_people_write_it(two_way: Installation):
+    """A STOP that staff type in without the country stops the number; no number is refused."""
+    path = two_way.folder / "answer.txt"
+    path.write_text("STOPP", "utf-8")
+    two_way.ok("inbound", "add", "--from", "070-174 06 05", "--text-file", path)
+    assert [one["address"] for one in two_way.json("optout", "list")["addresses"]] == [
+        "+46701740605"
+    ]
+    assert two_way.run("inbound", "add", "--from", "12", "--text-file", path).exit_code == 2
+
+
 def test_an_answer_from_list_to_done(two_way: Installation):
     """What somebody wrote is listed with its words, stands on the worklist, and is ticked off."""
     assert write(two_way, "Kan vi byta tid?") == "taken"

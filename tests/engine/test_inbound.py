@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from reminders.config import Config, example
 from reminders.domain.inbound import Signal
-from reminders.engine import inbound
+from reminders.engine import desk, inbound
 from reminders.engine.inbound import Taken
 from reminders.providers.base import Inbound
 from reminders.store import clinics, schema, schema_inbound
@@ -360,3 +360,30 @@ def test_without_two_way_there_are_no_answers() -> None:
     """A clinic with a name for a sender has no rules for answers."""
     practice = example().practice("internet")
     assert not [rule for rule in practice.rules if rule.key.startswith("reply_")]
+
+
+def test_a_no_to_another_visit_stands_for_itself(clinic: Clinic) -> None:
+    """A NEJ is taken for a repetition only soon after the first, and only of the same visit."""
+    clinic.read(row("B1"), row("B2", "2026-12-04 09:00", born="2018-03-03"), confirmations=True)
+    clinic.until("2026-11-30 12:05")
+    wrote(clinic, "NEJ")
+    wrote(clinic, "nej")
+    assert items(clinic) == [("B1", "wrote_no")]
+    clinic.until("2026-11-30 14:00")
+    runtime = clinic.runtime
+    runtime.in_transaction(desk.cancel, runtime, "internet", ["B1"], clinic.clock.now())
+    wrote(clinic, "NEJ")
+    assert items(clinic) == [("B1", "wrote_no"), ("B2", "wrote_no")]
+
+
+def test_who_asks_for_help_is_not_told_that_they_are_waited_for(
+    open_clinic: Callable[..., Clinic],
+) -> None:
+    """HELP sends the help with connecting, wherever the text for who has not come stands."""
+    rules = ("booked", "day_before", "not_come", "help")
+    clinic = open_clinic(clinics__internet__sms=TWO_WAY, clinics__internet__rules=rules)
+    clinic.read(row())
+    clinic.until("2026-11-30 12:05")
+    wrote(clinic, "HJÄLP")
+    clinic.until("2026-11-30 12:10")
+    assert [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"] == ["help"]
