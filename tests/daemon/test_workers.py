@@ -15,7 +15,7 @@ from tests.fakes.twilio_server import FakeTwilio, Fault, Trouble
 
 COUNT = 120
 SLOW = 0.15
-LEASE = 14
+LEASE = 20
 PATIENCE = 240.0
 OPEN = {"planned", "sending", "unknown"}
 
@@ -27,7 +27,7 @@ def on_postgresql(url: str, fake: FakeTwilio) -> list[tuple[str, str]]:
         ('url = "sqlite:///reminders.db"', f'url = "{url}"'),
         ('lease = "2m"', f'lease = "{LEASE}s"'),
         ("in_flight = 20", "in_flight = 5"),
-        ('horizon = "2m"', 'horizon = "3s"'),
+        ('horizon = "2m"', 'horizon = "8s"'),
         ('not_after = "+1m"', 'not_after = "+30m"'),
     ]
 
