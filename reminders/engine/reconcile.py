@@ -47,8 +47,10 @@ def take_back_lost(conn: Connection, runtime: Runtime, now: datetime) -> int:
 def take_back_abandoned(conn: Connection, runtime: Runtime, now: datetime) -> int:
     """Take back what processes before this one were sending, whatever their lease.
 
-    Only for whoever holds the right to be the sole sender: then they are certainly gone.
+    Only for whoever holds the right to be the sole sender: then they are certainly gone. What they
+    were asking a provider about is asked again at once.
     """
+    attempts.ask_now(conn, now)
     taken = 0
     while found := attempts.of_other_sessions(conn, runtime.session, BATCH):
         taken += _take_back(conn, runtime, found, "sender_gone", now)

@@ -286,6 +286,22 @@ def _waiting(state: State) -> Select[tuple[object, ...]]:
     )
 
 
+def ask_now(conn: Connection, now: datetime) -> None:
+    """Let the questions that another worker had taken be asked at once.
+
+    Only for whoever holds the right to be the sole sender: nobody else is asking then.
+    """
+    conn.execute(
+        update(message)
+        .where(
+            message.c.state == literal_column(f"'{State.UNKNOWN.value}'"),
+            message.c.next_at > now,
+            message.c.next_at <= now + ASKING_TAKES,
+        )
+        .values(next_at=now)
+    )
+
+
 def of_other_sessions(conn: Connection, session: int, limit: int) -> list[Open]:
     """Return the messages that another session than this one was sending."""
     query = (

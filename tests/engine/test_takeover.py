@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 
+from reminders.domain.state import State
 from reminders.engine.approval import Shelf
 from reminders.engine.claiming import claim
 from reminders.engine.delivery import LEASE_LOST, record, send_all
-from reminders.engine.reconcile import take_back_abandoned
+from reminders.engine.reconcile import search, take_back_abandoned
 from reminders.engine.runtime import Runtime
 from reminders.providers.base import Setup
+from reminders.store.attempts import take_waiting
 from reminders.store.presence import Presence
 from tests.engine.clinic import Clinic, at, row
 from tests.engine.test_reconcile import Network, Searched
@@ -129,6 +131,23 @@ def test_the_sole_sender_takes_back_at_once_what_another_left(
     now = clinic.clock.now()
     assert clinic.runtime.in_transaction(take_back_abandoned, clinic.runtime, now) == 1
     clinic.until("2026-12-01 10:01")
+    assert sms(clinic) == "accepted"
+    assert len(network.taken) == 1
+
+
+def test_the_sole_sender_asks_at_once_what_another_was_asking(
+    clinic: Clinic, network: Network, other: tuple[Runtime, Presence]
+) -> None:
+    """A worker that is killed while it asks the provider leaves a question, not a wait."""
+    runtime, presence = other
+    asyncio.run(send_all(runtime, take(runtime)))
+    presence.leave()
+    now = clinic.clock.now()
+    clinic.runtime.in_transaction(take_back_abandoned, clinic.runtime, now)
+    asked = runtime.in_transaction(take_waiting, State.UNKNOWN, now, 10)
+    assert len(asked) == 1
+    clinic.runtime.in_transaction(take_back_abandoned, clinic.runtime, now)
+    asyncio.run(search(clinic.runtime, now))
     assert sms(clinic) == "accepted"
     assert len(network.taken) == 1
 
