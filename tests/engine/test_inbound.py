@@ -379,11 +379,12 @@ def test_a_no_to_another_visit_stands_for_itself(clinic: Clinic) -> None:
 def test_who_asks_for_help_is_not_told_that_they_are_waited_for(
     open_clinic: Callable[..., Clinic],
 ) -> None:
-    """HELP sends the help with connecting, wherever the text for who has not come stands."""
-    rules = ("booked", "day_before", "not_come", "help")
+    """HELP never sends the text for who has not come: without other help it is for a person."""
+    rules = ("booked", "day_before", "not_come")
     clinic = open_clinic(clinics__internet__sms=TWO_WAY, clinics__internet__rules=rules)
     clinic.read(row())
     clinic.until("2026-11-30 12:05")
     wrote(clinic, "HJÄLP")
     clinic.until("2026-11-30 12:10")
-    assert [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"] == ["help"]
+    assert not [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"]
+    assert items(clinic) == [("B1", "wrote_help")]
