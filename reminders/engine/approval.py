@@ -1,10 +1,12 @@
 """Templates and their approval: the engine sends the last approved version of each."""
 
 import functools
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 
 from reminders.config import Config
@@ -36,8 +38,15 @@ def on_disk(runtime: Runtime) -> dict[Name, Source]:
 
 def _stamp(folders: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
     """Return what tells that a file has been written since it was read."""
-    found = (path for folder in folders for path in sorted(folder.glob("*/*")) if path.is_file())
-    return tuple((str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in found)
+    # By the folders' own entries: a page asks this each time it is shown.
+    found = []
+    for folder in folders:
+        for language in sorted(entry.path for entry in os.scandir(folder) if entry.is_dir()):
+            for entry in sorted(os.scandir(language), key=attrgetter("name")):
+                if entry.is_file():
+                    seen = entry.stat()
+                    found.append((entry.path, seen.st_mtime_ns, seen.st_size))
+    return tuple(found)
 
 
 @functools.lru_cache(maxsize=4)

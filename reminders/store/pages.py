@@ -3,8 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+)
 
 from reminders.domain.contact import Channel
 from reminders.domain.state import State
@@ -46,45 +57,60 @@ def hours(
     first = since.replace(minute=0, second=0, microsecond=0)
     count = -((first - until) // HOUR)
     reached, planned, missed = ([0] * count for _ in range(3))
-    went = _by_hour(message.c.changed_at, first, count)
-    rows = conn.execute(
-        select(went, message.c.state, func.count())
-        .join(appointment, appointment.c.id == message.c.appointment_id)
-        .where(
-            text(WENT),
-            message.c.changed_at >= first,
-            message.c.changed_at <= now,
-            appointment.c.clinic_id == clinic_id,
-        )
-        .group_by(went, message.c.state)
-    )
-    for hour, state, number in rows:
-        (missed if State(state) in MISSED else reached)[hour] += number
-    coming = _by_hour(message.c.next_at, first, count)
-    rows = conn.execute(
-        select(coming, func.count())
-        .join(appointment, appointment.c.id == message.c.appointment_id)
-        .where(
-            text("message.state = 'planned'"),
-            message.c.urgency.in_([0, 1]),
-            message.c.next_at >= first,
-            message.c.next_at < until,
-            appointment.c.clinic_id == clinic_id,
-        )
-        .group_by(coming)
-    )
-    for hour, number in rows:
-        planned[hour] += number
+    given = {"clinic_id": clinic_id, "first": first, "now": now, "until": until}
+    for hour, state, number in conn.execute(_went(conn.dialect.name), given):
+        (missed if State(state) in MISSED else reached)[_place(hour, first)] += number
+    for hour, number in conn.execute(_coming(conn.dialect.name), given):
+        planned[_place(hour, first)] += number
     return [
         Hour(first + HOUR * place, *numbers)
         for place, numbers in enumerate(zip(reached, planned, missed, strict=True))
     ]
 
 
-def _by_hour(column: ColumnElement[datetime], first: datetime, count: int) -> ColumnElement[int]:
-    """Return which hour after `first` an instant is in, in SQL that every database has."""
-    ends = [(column < first + HOUR * (place + 1), place) for place in range(count - 1)]
-    return case(*ends, else_=count - 1)
+def _place(hour: str, first: datetime) -> int:
+    """Return which hour after `first` it is; `hour` is written as the statements below do."""
+    return (datetime.strptime(f"{hour}+0000", "%Y-%m-%d %H%z") - first) // HOUR
+
+
+def _hour(dialect: str, column: ColumnElement[datetime]) -> ColumnElement[str]:
+    """Return the UTC hour of an instant, as `2026-12-01 08`."""
+    if dialect == "sqlite":
+        return func.strftime("%Y-%m-%d %H", column)
+    return func.to_char(func.timezone("UTC", column), "YYYY-MM-DD HH24")
+
+
+@cache
+def _went(dialect: str) -> Select[str, str, int]:
+    hour = _hour(dialect, message.c.changed_at).label("hour")
+    return (
+        select(hour, message.c.state, func.count())
+        .join(appointment, appointment.c.id == message.c.appointment_id)
+        .where(
+            text(WENT),
+            message.c.changed_at >= bindparam("first"),
+            message.c.changed_at <= bindparam("now"),
+            appointment.c.clinic_id == bindparam("clinic_id"),
+        )
+        .group_by(hour, message.c.state)
+    )
+
+
+@cache
+def _coming(dialect: str) -> Select[str, int]:
+    hour = _hour(dialect, message.c.next_at).label("hour")
+    return (
+        select(hour, func.count())
+        .join(appointment, appointment.c.id == message.c.appointment_id)
+        .where(
+            text("message.state = 'planned'"),
+            message.c.urgency.in_([0, 1]),
+            message.c.next_at >= bindparam("first"),
+            message.c.next_at < bindparam("until"),
+            appointment.c.clinic_id == bindparam("clinic_id"),
+        )
+        .group_by(hour)
+    )
 
 
 def coming_lines(conn: Connection, clinic_id: int, until: datetime, limit: int) -> list[views.Line]:
