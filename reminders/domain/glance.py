@@ -92,4 +92,5 @@ def _may_be_due(planner: Planner, rule: Rule, contact: Contact) -> bool:
         planner.standing(rule, contact, channel, timings[channel], None) is not None
         for channel in rule.channels
     ]
-    return not (any(told) if rule.deliver is Deliver.FIRST else all(told))
+    has_told = any(told) if rule.deliver is Deliver.FIRST else all(told)
+    return not has_told or bool(planner.also(rule, contact))

@@ -159,7 +159,8 @@ class Planner:
         """Try the rule's channels in order: the first that can, or each of them.
 
         The one that the person prefers is tried before the others. Who has been told on one
-        channel is not told again because an earlier one can be used now.
+        channel is not told again because an earlier one can be used now. An entry in a calendar
+        is put right as well, wherever else the change is told.
         """
         channels = rule.channels
         if rule.deliver is Deliver.FIRST:
@@ -168,20 +169,27 @@ class Planner:
                 c for c in channels if self.standing(rule, contact, c, timings[c], request_id)
             )
             channels = tuple(told_on)[:1] or channels
+        also = self.also(rule, contact) if request_id is None else ()
+        channels += tuple(channel for channel in also if channel not in channels)
         passed_over: list[Decision] = []
         chosen: list[Decision] = []
         for channel in channels:
+            if chosen and rule.deliver is Deliver.FIRST and channel not in also:
+                continue
             decision = self._slot(rule, contact, channel, timings[channel], request_id)
             if self._settles(decision):
                 chosen.append(decision)
-                if rule.deliver is Deliver.FIRST:
-                    break
             else:
                 passed_over.append(decision)
         telling = [d for d in passed_over if not _is_no_address(d)]
         if chosen:
             return telling + chosen
         return self._without_repeats(telling) if telling else passed_over[:1]
+
+    def also(self, rule: Rule, contact: Contact) -> tuple[Channel, ...]:
+        """Return the channels of a rule on which a change goes besides the first that can."""
+        timer = Timer(self.appointment, self.history, self.practice, self.now)
+        return tuple(c for c in rule.channels if timer.calendar_is_wrong(rule.when, contact, c))
 
     def _without_repeats(self, decisions: list[Decision]) -> list[Decision]:
         """Keep one of the suppressions that say the same on every channel; keep all else.

@@ -1,16 +1,20 @@
 """When a rule's message is due for one person on one channel, or why there is no right time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from reminders.domain.appointment import Appointment, VisitStatus
+from reminders.domain.appointment import Appointment, Truth, VisitStatus
 from reminders.domain.contact import Channel, Contact
 from reminders.domain.message import Message
 from reminders.domain.quiet import QuietHours
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import Event, Late, Practice, QuietPolicy, Rule
-from reminders.domain.told import told, told_elsewhere
+from reminders.domain.rules import Deliver, Event, Late, Practice, QuietPolicy, Rule, When
+from reminders.domain.told import in_calendar, told, told_elsewhere
 from reminders.domain.when import due_time, is_quiet_in, last_waking, next_waking
+
+CHANGES = frozenset({Event.MOVED, Event.CANCELLED})
+"""What makes that which somebody was told of a visit wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Timer:
         deadline = self.appointment.truth.starts_at + rule.not_after
         if isinstance(rule.when, Event):
             due_at, late = known_at, False
-            reason = self._event_veto(rule.when, contact, known_at)
+            reason = self._event_veto(rule, rule.when, contact, channel)
         else:
             nominal = due_time(rule.when, self.appointment.truth.starts_at, self.practice.zone)
             late = nominal < known_at
@@ -85,19 +89,47 @@ class Timer:
                 return evening
         return next_waking(due_at, spans, zone)
 
-    def _event_veto(self, event: Event, contact: Contact, known_at: datetime) -> Reason | None:
-        heard_of = told(self.history, contact)
+    def _event_veto(
+        self, rule: Rule, event: Event, contact: Contact, channel: Channel
+    ) -> Reason | None:
+        heard_of = told(self._besides(rule, channel), contact)
         if event is Event.BOOKED:
             if heard_of is not None:
                 return Reason.ALREADY_TOLD
             if not self.appointment.confirm:
                 return Reason.NO_CONFIRMATIONS
-            if self.now - known_at > self.practice.confirm_within:
+            if self.now - (self.appointment.known_at or self.now) > self.practice.confirm_within:
                 return Reason.CONFIRMATION_TOO_OLD
             return None
         heard_of = heard_of or told_elsewhere(self.history, contact)
-        if heard_of is None or heard_of == self.appointment.truth:
-            return Reason.NOTHING_TO_TELL
-        if event is Event.CANCELLED and heard_of.status is VisitStatus.CANCELLED:
-            return Reason.NOTHING_TO_TELL
-        return None
+        stale = heard_of is not None and self._is_news(event, heard_of)
+        tells = stale or self.calendar_is_wrong(event, contact, channel)
+        return None if tells else Reason.NOTHING_TO_TELL
+
+    def _besides(self, rule: Rule, channel: Channel) -> Iterable[Message]:
+        """Return what went that can leave nothing to tell: not the rule's own on another channel.
+
+        Where a rule uses each of its channels, the first text does not make the second needless.
+        """
+        if rule.deliver is Deliver.FIRST:
+            return self.history
+        version = self.appointment.version
+        return (
+            m
+            for m in self.history
+            if (m.key.rule, m.key.version) != (rule.key, version) or m.key.channel is channel
+        )
+
+    def calendar_is_wrong(self, when: When, contact: Contact, channel: Channel) -> bool:
+        """Tell whether this channel alone can put right what an entry in a calendar says.
+
+        A text message that tells of the change leaves the entry as it is.
+        """
+        if channel is not Channel.EMAIL or not isinstance(when, Event) or when not in CHANGES:
+            return False
+        entry = in_calendar(self.history, contact)
+        return entry is not None and self._is_news(when, entry)
+
+    def _is_news(self, event: Event, heard_of: Truth) -> bool:
+        off = event is Event.CANCELLED and heard_of.status is VisitStatus.CANCELLED
+        return heard_of != self.appointment.truth and not off

@@ -1,5 +1,6 @@
 """What patients are told when a visit moves, is cancelled, comes back: each change once."""
 
+from reminders.domain.contact import Channel
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from tests.domain.world import BUSY, World, clinic, local
@@ -217,6 +218,80 @@ def test_without_confirmations_there_and_back():
     world = World().book(VISIT, confirm=False).run(until="2026-05-06 22:00")
     world.move(LATER).plan().move(VISIT, at="2026-05-06 23:00").run(until=END)
     assert rules_of(world) == ["day_before", "fifteen_minutes"]
+
+
+def entry_by_email() -> World:
+    """Return a world whose mother had an email with an entry, and wants texts since."""
+    world = World().person("mother", phone="phone-1", email="mail-1")
+    world.wants("mother", prefers=Channel.EMAIL).book(VISIT).run(until="2026-05-05 10:00")
+    return world.wants("mother", prefers=None)
+
+
+def test_a_move_told_by_text_puts_the_calendar_right_too():
+    """Who has the visit in a calendar from an email gets its change by email besides the text."""
+    world = entry_by_email().move(LATER).run(until="2026-05-05 12:00")
+    world.move("2026-05-18 14:00").plan().run(until="2026-05-06 10:00")
+    assert world.sent[1:] == [
+        "05-05 10:00 moved mother sms",
+        "05-05 10:00 moved mother email",
+        "05-05 12:00 moved mother sms",
+        "05-05 12:00 moved mother email",
+    ]
+    assert rules_of(world.run(until=END))[5:] == [
+        "day_before",
+        "fifteen_minutes",
+        "fifteen_minutes",
+    ]
+
+
+def test_a_cancellation_told_by_text_takes_the_entry_away_too():
+    """Who has the visit in a calendar from an email gets its cancellation by email as well, once."""
+    world = entry_by_email().cancel().run(until="2026-05-06 10:00").cancel().run(until=END)
+    assert world.sent[1:] == [
+        "05-05 10:00 cancelled mother sms",
+        "05-05 10:00 cancelled mother email",
+    ]
+
+
+def test_the_email_for_the_calendar_is_not_taken_back_by_the_text():
+    """The email that puts an entry right still goes when a plan is made after the text has gone."""
+    world = entry_by_email()
+    world.answers["mail-1"] = [BUSY]
+    world.move(LATER).plan().dispatch().plan()
+    assert world.sent[1:] == ["05-05 10:00 moved mother sms"]
+    assert rules_of(world.run(until="2026-05-05 12:00")) == ["booked", "moved", "moved"]
+
+
+def test_a_change_on_each_channel_goes_on_each():
+    """Where a rule uses each channel, the text that went first does not take the other back."""
+    each = {"deliver": "each"}
+    world = World(clinic(booked={"on": "booked", **each}, moved={"on": "moved", **each}))
+    world.answers["mail-1"] = [BUSY]
+    world.person("mother", phone="phone-1", email="mail-1").book(VISIT).plan().dispatch().plan()
+    world.run(until="2026-05-05 10:00").move(LATER)
+    world.answers["mail-1"] = [BUSY]
+    world.plan().dispatch().plan().run(until="2026-05-06 10:00")
+    assert rules_of(world) == ["booked", "booked", "moved", "moved"]
+
+
+def test_an_entry_is_not_put_right_against_their_will():
+    """Who has opted out of email since gets the text alone, and the reason is kept."""
+    world = entry_by_email().opt("mail-1", out=True).move(LATER).run(until="2026-05-06 10:00")
+    assert world.sent[1:] == ["05-05 10:00 moved mother sms"]
+    assert world.why("moved", "mother") == {Reason.OPTED_OUT}
+
+
+def test_an_entry_that_never_arrived_needs_no_email():
+    """Who had the text because the email did not arrive has no entry that could be wrong."""
+    world = World().person("mother", phone="phone-1", email="mail-1")
+    world.wants("mother", prefers=Channel.EMAIL).book(VISIT).run(until="2026-05-04 10:00")
+    world.undeliver("booked").wants("mother", prefers=None).run(until="2026-05-05 10:00")
+    world.move(LATER).run(until="2026-05-06 10:00")
+    assert [line[12:] for line in world.sent] == [
+        "booked mother email",
+        "booked mother sms",
+        "moved mother sms",
+    ]
 
 
 def test_another_system_writes_the_row():

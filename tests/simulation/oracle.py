@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
+from reminders.domain.contact import Channel
 from reminders.domain.state import State
+from reminders.engine import desk
 from tests.simulation import almanac
 from tests.simulation.book import Reach
-from tests.simulation.knobs import Fault
+from tests.simulation.knobs import CLINIC, Fault
 from tests.simulation.reading import Reading, Text, World
 from tests.simulation.staff import Staff, due_of, reaches_steadily
 
@@ -124,6 +126,7 @@ class _Together:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
+        self._desk = reading.world.desk()
 
     def findings(self) -> Iterator[str]:
         """Look at the texts together."""
@@ -162,8 +165,25 @@ class _Together:
                 )
                 other = first.taken.channel is not second.taken.channel
                 shared = self._is_shared(first) or self._is_shared(second)
-                if other and not each and not shared and not self._excused(first, second):
+                entry = first.rule == second.rule and self._has_entry(first)
+                if other and not (each or shared or entry) and not self._excused(first, second):
                     yield f"{second}: told on two channels, first as {first.taken.ref}"
+
+    def _has_entry(self, change: Text) -> bool:
+        """Tell whether an email of something else may have come before: its entry is put right.
+
+        Whether one was begun whose answer was lost, only the program itself can say.
+        """
+        if change.rule not in {"moved", "cancelled"}:
+            return False
+        with self._desk.database.reading() as conn:
+            shown = desk.show(conn, self._desk, CLINIC, change.booking.ref, change.taken.wall)
+        tried = {
+            (line.message.truth.starts_at, line.message.truth.status.value)
+            for line in shown.lines
+            if line.message.key.channel is Channel.EMAIL and line.message.attempts
+        }
+        return bool(tried - {(change.truth.starts_at, change.truth.status)})
 
     def _is_shared(self, text: Text) -> bool:
         people = text.booking.patient.people
