@@ -239,7 +239,7 @@ class _Claiming:
                 contact,
                 self.now,
                 short=message.short,
-                sibling=place.shared_with_sibling,
+                siblings=place.siblings,
             )
         except TemplateError as error:
             self._stop(message, case, State.SUPPRESSED, Reason.RENDER_FAILED, str(error))

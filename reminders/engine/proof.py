@@ -3,7 +3,7 @@
 What is wrong with one is found before it falls due: a real booking can be what no sample is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -90,9 +90,9 @@ class _Proving:
             for message in case.history:
                 place = places.get(message.key.contact)
                 if message.state is State.PLANNED and place is not None:
-                    self._fill(case, message, sibling=place.shared_with_sibling)
+                    self._fill(case, message, place.siblings)
 
-    def _fill(self, case: Case, message: Message, *, sibling: bool) -> None:
+    def _fill(self, case: Case, message: Message, siblings: Collection[str]) -> None:
         visit, key = case.appointment, message.key
         practice, clinic = self.runtime.practices[visit.clinic], self.runtime.clinic(visit.clinic)
         rule = practice.rule.get(key.rule)
@@ -104,7 +104,7 @@ class _Proving:
         at = max(message.due_at, self.now)
         try:
             rendered = composer.compose(
-                rule, key.channel, visit, person, at, short=message.short, sibling=sibling
+                rule, key.channel, visit, person, at, short=message.short, siblings=siblings
             )
         except TemplateError as error:
             languages = [*filter(None, [person.language]), *clinic.languages]

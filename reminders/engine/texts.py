@@ -1,6 +1,6 @@
 """The text of one message, from what is true at the moment it is for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,7 +12,21 @@ from reminders.errors import TemplateError
 from reminders.message.render import Facts, Library, Rendered
 
 REF_TAIL = 4
-"""How many characters of a booking reference tell two siblings' visits apart."""
+"""How many digits of a booking reference tell two siblings' visits apart."""
+
+
+def ref_tail(ref: str, siblings: Collection[str] = ()) -> str | None:
+    """Return the last digits of a booking's reference; None where they tell nothing apart.
+
+    Digits alone: the letters of a reference may say what the visit is about. `siblings` are the
+    other references that a reader could take it for.
+    """
+    tail = _last_digits(ref)
+    return None if tail in {"", *map(_last_digits, siblings)} else tail
+
+
+def _last_digits(ref: str) -> str:
+    return "".join(sign for sign in ref if sign in "0123456789")[-REF_TAIL:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +47,7 @@ class Composer:
         now: datetime,
         *,
         short: bool = False,
-        sibling: bool = False,
+        siblings: Collection[str] = (),
     ) -> Rendered:
         """Return the text as it is right at `now` (UTC).
 
@@ -44,7 +58,7 @@ class Composer:
         source = self.library.pick(rule.template, channel, languages)
         if source is None:
             raise TemplateError(f"no approved template {rule.template!r} for {channel.value}")
-        shows_ref = rule.when is Event.BOOKED or sibling
+        shows_ref = rule.when is Event.BOOKED or siblings
         facts = Facts(
             starts_at=visit.truth.starts_at,
             now=now,
@@ -52,7 +66,7 @@ class Composer:
             age=age_at(visit.birth_date, visit.truth.starts_at, self.practice.zone),
             role=contact.role,
             short=short,
-            ref_tail=visit.ref[-REF_TAIL:] if shows_ref else None,
+            ref_tail=ref_tail(visit.ref, siblings) if shows_ref else None,
             visit_key=self.digest(f"visit {visit.id}"),
             version=visit.version,
         )

@@ -4,7 +4,7 @@ No text is kept. What went out is filled in again from the version of the templa
 the facts of that moment; its keyed digest tells whether it is word for word what was sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -42,10 +42,10 @@ def words_of(
     approved = Library(templates.approved(conn))
     found: dict[int, Words] = {}
     for line in lines:
-        sibling = shared[line.message.key.contact].shared_with_sibling
+        siblings = shared[line.message.key.contact].siblings
         attempt = went.get(line.message.id)
         library = approved if attempt is None else Library(attempt.sources)
-        words = _words(runtime, library, case, line, attempt, now, sibling=sibling)
+        words = _words(runtime, library, case, line, attempt, now, siblings)
         if words is not None:
             found[line.message.id] = words
     return found
@@ -58,8 +58,7 @@ def _words(
     line: Line,
     attempt: Handed | None,
     now: datetime,
-    *,
-    sibling: bool,
+    siblings: Collection[str],
 ) -> Words | None:
     message = line.message
     practice = runtime.practices[line.visit.clinic]
@@ -79,7 +78,7 @@ def _words(
             _reader(person, library, rule.template, line),
             at,
             short=message.short,
-            sibling=sibling,
+            siblings=siblings,
         )
     except TemplateError:
         return None

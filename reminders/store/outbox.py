@@ -1,5 +1,6 @@
 """The outbox: messages as the plan wants them, as they fall due, and as they were left."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,24 +46,47 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a contact is reached, and whether the phone is also another patient's."""
+    """Where a contact is reached; `siblings` are other patients' bookings on the same phone."""
 
     phone: str | None
     email: str | None
-    shared_with_sibling: bool
+    siblings: frozenset[str] = frozenset()
 
 
 def addresses(conn: Connection, contact_ids: Sequence[int], now: datetime) -> dict[int, Address]:
     """Return the addresses of these contacts, by contact id."""
     given = {**choice(conn, contact_ids), "now": now, "until": now + SIBLING_SPAN}
-    rows = conn.execute(_addresses(conn.dialect.name), given)
-    return {row.id: Address(row.phone, row.email, bool(row.sibling)) for row in rows}
+    rows = conn.execute(_addresses(conn.dialect.name), given).all()
+    shared = [row.id for row in rows if row.sibling]
+    refs: dict[int, set[str]] = defaultdict(set)
+    if shared:
+        both = {**given, **choice(conn, shared)}
+        for contact_id, ref in conn.execute(_siblings(conn.dialect.name), both):
+            refs[contact_id].add(ref)
+    return {row.id: Address(row.phone, row.email, frozenset(refs[row.id])) for row in rows}
 
 
 @cache
 def _addresses(dialect: str) -> Select[Any]:
+    sibling = _of_siblings(contact.alias(), appointment.alias()).exists()
+    return select(contact.c.id, contact.c.phone, contact.c.email, sibling.label("sibling")).where(
+        chosen(dialect, contact.c.id)
+    )
+
+
+@cache
+def _siblings(dialect: str) -> Select[Any]:
     other, visit = contact.alias(), appointment.alias()
-    sibling = (
+    return (
+        _of_siblings(other, visit)
+        .with_only_columns(contact.c.id, visit.c.ref)
+        .where(chosen(dialect, contact.c.id))
+    )
+
+
+def _of_siblings(other: Any, visit: Any) -> Select[Any]:
+    """Return the coming visits of other patients that a contact's phone is also for."""
+    return (
         select(other.c.id)
         .join(visit, visit.c.patient_id == other.c.patient_id)
         .where(
@@ -73,10 +97,6 @@ def _addresses(dialect: str) -> Select[Any]:
             visit.c.starts_at > bindparam("now"),
             visit.c.starts_at < bindparam("until"),
         )
-        .exists()
-    )
-    return select(contact.c.id, contact.c.phone, contact.c.email, sibling.label("sibling")).where(
-        chosen(dialect, contact.c.id)
     )
 
 

@@ -1,6 +1,7 @@
 """Sending for real: refusals, lost answers, crashes, stopped channels."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from reminders.engine import desk
 from reminders.engine.approval import Shelf
 from reminders.engine.claiming import claim
 from reminders.engine.delivery import record, send_all
+from reminders.engine.texts import ref_tail
 from reminders.providers.sandbox import Sandbox
 from reminders.simulation import loop
 from reminders.store import clinics, keeping, schema
@@ -367,6 +369,41 @@ def test_siblings_on_one_phone_are_told_apart(clinic: Clinic) -> None:
     assert len(bodies) == 2
     assert "1001" in bodies[0]
     assert "1002" in bodies[1]
+
+
+def test_letters_of_a_reference_are_not_told(clinic: Clinic) -> None:
+    """What a reference ends in may say what the visit is about: its last digits are told alone."""
+    clinic.read(row("1001-BUP"), row("1002-BUP", "2026-12-02 11:00", born="2015-01-01"))
+    clinic.until("2026-12-01 12:00")
+    bodies = [text.body for text in clinic.texts()]
+    assert [re.findall(r"\(...(\w+)\)", body) for body in bodies] == [["1001"], ["1002"]]
+    assert not any("BUP" in body for body in bodies)
+
+
+def test_references_that_look_alike_are_left_out(clinic: Clinic) -> None:
+    """Where the last digits of two siblings' bookings are the same, they are told to nobody."""
+    clinic.read(row("A-1001"), row("B-1001", "2026-12-02 11:00", born="2015-01-01"))
+    clinic.until("2026-12-01 12:00")
+    assert [("10:00" in text.body, "1001" in text.body) for text in clinic.texts()] == [
+        (True, False),
+        (False, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ref", "siblings", "tail"),
+    [
+        ("B-2041", [], "2041"),
+        ("2041-BUP", ["2042-BUP"], "2041"),
+        ("VB-20411", ["VB-10411"], None),
+        ("BUP", [], None),
+        ("B-7", ["BUP"], "7"),
+        ("١٢", [], None),
+    ],
+)
+def test_the_last_digits_of_a_reference(ref: str, siblings: list[str], tail: str | None) -> None:
+    """A booking is named by its last digits, if it has any and no sibling's has the same."""
+    assert ref_tail(ref, siblings) == tail
 
 
 def test_protected_identity_is_phoned(clinic: Clinic) -> None:
