@@ -9,7 +9,7 @@ from reminders.domain.message import Message
 from reminders.domain.outbox import difference
 from reminders.domain.plan import Case, plan
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import Practice, QuietPolicy
+from reminders.domain.rules import Practice
 from reminders.domain.state import State
 from reminders.domain.timing import nights
 from reminders.domain.when import next_waking
@@ -61,8 +61,8 @@ def gate(message: Message, case: Case, practice: Practice, now: datetime) -> Ver
         changes = difference(case, plan(case, practice, now), practice)
         if any(change.id == message.id for change in changes):
             return Replan()
-    minds = message.request_id is None and rule.quiet is not QuietPolicy.IGNORE
-    spans = nights(practice, contact, message.key.channel) if minds else ()
+    asked = message.request_id is not None
+    spans = () if asked else nights(practice, rule, contact, message.key.channel)
     awake = next_waking(now, spans, practice.zone)
     if awake is None:
         return Replan()

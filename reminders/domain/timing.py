@@ -26,10 +26,16 @@ class Timing:
     short: bool = False
 
 
-def nights(practice: Practice, contact: Contact, channel: Channel) -> tuple[QuietHours, ...]:
-    """Return the hours in which nothing goes to this person on this channel."""
+def nights(
+    practice: Practice, rule: Rule, contact: Contact, channel: Channel
+) -> tuple[QuietHours, ...]:
+    """Return the hours in which this rule's text does not go to this person on this channel.
+
+    A rule may ignore the clinic's night, but never the hours that a person has asked for.
+    """
+    clinics = None if rule.quiet is QuietPolicy.IGNORE else practice.quiet
     own = contact.wishes.no_sms if channel is Channel.SMS else None
-    return tuple(span for span in (practice.quiet, own) if span is not None)
+    return tuple(span for span in (clinics, own) if span is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +70,12 @@ class Timer:
     ) -> Timing | Reason:
         """Move a wanted time out of the clinic's night and the person's own hours."""
         short = late and rule.late is Late.SHORT
-        if rule.quiet is QuietPolicy.IGNORE:
-            return Timing(wanted.due_at, wanted.not_after, short=short)
-        spans, zone = nights(self.practice, contact, channel), self.practice.zone
+        spans, zone = nights(self.practice, rule, contact, channel), self.practice.zone
         due_at = self._moved(rule, wanted.due_at, spans)
         goes_at = next_waking(max(due_at, self.now), spans, zone) if due_at else None
         if due_at is not None and goes_at is not None and goes_at <= wanted.not_after:
             return Timing(due_at, wanted.not_after, short=short)
-        clinics = tuple(span for span in (self.practice.quiet,) if span is not None)
+        clinics = nights(self.practice, rule, contact, Channel.EMAIL)
         if spans == clinics:
             return Reason.QUIET_HOURS
         without = self._moved(rule, wanted.due_at, clinics)

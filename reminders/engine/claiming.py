@@ -17,7 +17,7 @@ from reminders.domain.lifecycle import Step
 from reminders.domain.message import Message
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import Practice, QuietPolicy
+from reminders.domain.rules import Practice
 from reminders.domain.state import State
 from reminders.domain.timing import nights
 from reminders.domain.when import next_quiet
@@ -349,7 +349,7 @@ def _valid_until(message: Message, practice: Practice, contact: Contact, now: da
     What may go now has the time to: the night may end just as the text stops helping.
     """
     rule = practice.rule[message.key.rule]
-    disturbs = message.request_id is None and rule.quiet is not QuietPolicy.IGNORE
-    spans = nights(practice, contact, message.key.channel) if disturbs else ()
+    asked = message.request_id is not None
+    spans = () if asked else nights(practice, rule, contact, message.key.channel)
     ends = min([message.not_after, *(next_quiet(now, span, practice.zone) for span in spans)])
     return max(ends, now + TIME_TO_GO)

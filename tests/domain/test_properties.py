@@ -280,18 +280,19 @@ def _had_email(world: World, row: Message) -> bool:
 
 
 def nights_are_quiet(world: World) -> None:
-    """Nothing is due or has gone at night, or in a person's own hours, but what ignores them."""
-
-    def minds(row: Message) -> bool:
-        rule = next(r for r in world.all_rules if r.key == row.key.rule)
-        return row.request_id is None and rule.quiet is not QuietPolicy.IGNORE
-
+    """Nothing is due or has gone at night, but what ignores it; nor in a person's own hours."""
     people = {contact.id: contact for contact in world.people.values()}
-    for row in filter(minds, world.rows):
+    known = {rule.key: rule for rule in world.all_rules}
+    for row in world.rows:
+        rule = known[row.key.rule]
+        if row.request_id is not None:
+            continue
         if row.state is State.PLANNED:
-            spans = nights(world.practice, people[row.key.contact], row.key.channel)
+            spans = nights(world.practice, rule, people[row.key.contact], row.key.channel)
+            own = people[row.key.contact].wishes.no_sms
+            assert own is None or row.key.channel is not Channel.SMS or own in spans
             assert not is_quiet_in(row.due_at, spans, STOCKHOLM)
-        elif row.sent_at is not None:
+        elif row.sent_at is not None and rule.quiet is not QuietPolicy.IGNORE:
             assert not is_quiet(row.sent_at, world.practice.quiet, STOCKHOLM)
 
 

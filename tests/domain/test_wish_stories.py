@@ -197,11 +197,42 @@ def test_hours_and_night_that_cover_the_day():
     assert world.why("day", "mother") == {Reason.OWN_HOURS}
 
 
-def test_what_ignores_the_night_ignores_own_hours():
-    """The text shortly before the visit goes in a person's own hours, as it does at night."""
-    world = World(clinic(quarter={"before": "15m", "quiet_hours": "ignore"}))
-    world.person("mother", phone="phone-1").wants("mother", no_sms="13:00-16:30")
-    assert world.book(VISIT).run(until=END).sent == ["05-12 13:45 quarter mother sms"]
+QUARTER = {"before": "15m", "not_after": "-1m", "quiet_hours": "ignore"}
+
+
+def test_what_ignores_the_night_heeds_own_hours():
+    """The text shortly before the visit goes at night, but not in hours that a person asked for."""
+    world = World(clinic(quarter={**QUARTER, "deliver": "each"}))
+    world.person("mother", phone="phone-1", email="mail-1").wants("mother", no_sms="13:00-16:30")
+    world.person("father", phone="phone-2")
+    assert world.book(VISIT).run(until=END).sent == [
+        "05-12 13:45 quarter mother email",
+        "05-12 13:45 quarter father sms",
+    ]
+    assert world.why("quarter", "mother") == {Reason.OWN_HOURS}
+
+
+def test_own_hours_that_end_just_before_the_visit():
+    """The text shortly before the visit goes when a person's own hours end, if it still helps."""
+    world = World(clinic(quarter=QUARTER)).person("mother", phone="phone-1")
+    world.wants("mother", no_sms="09:00-13:50").book(VISIT).run(until=END)
+    assert world.sent == ["05-12 13:50 quarter mother sms"]
+
+
+def test_own_hours_given_after_the_plan_hold_for_it_too():
+    """Own hours given when the text shortly before the visit was planned keep it from going."""
+    world = World(clinic(quarter=QUARTER)).person("mother", phone="phone-1").book(VISIT).plan()
+    world.wants("mother", no_sms="13:00-16:30")
+    world.pending = False
+    world.sleep("2026-05-12 13:45").dispatch()
+    assert world.run(until=END).sent == []
+
+
+def test_what_somebody_asked_for_goes_in_own_hours():
+    """Help that is asked for goes at once: somebody sits before the screen and waits for it."""
+    world = World().person("mother", phone="phone-1").wants("mother", no_sms="13:00-16:30")
+    world.book(VISIT).run(until="2026-05-12 13:58").ask("help").run(until="2026-05-12 13:59")
+    assert world.sent[-1] == "05-12 13:58 help mother sms"
 
 
 def test_hours_that_came_after_the_plan():
