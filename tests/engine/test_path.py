@@ -244,17 +244,16 @@ def test_row_written_by_another_system(clinic: Clinic) -> None:
             "INSERT INTO consent (contact_id, channel, status, source)"
             f" VALUES ({contact_id}, 'sms', 'given', 'other')"
         )
+        zone = "" if clinic.runtime.database.is_sqlite else "+00:00"
         conn.exec_driver_sql(
-            "INSERT INTO appointment (clinic_id, ref, patient_id, kind, starts_at)"
-            f" VALUES ({clinic_id}, 'X1', {patient_id}, 'Video', '2026-12-02 09:00:00+00:00')"
-            if not clinic.runtime.database.is_sqlite
-            else "INSERT INTO appointment (clinic_id, ref, patient_id, kind, starts_at)"
-            f" VALUES ({clinic_id}, 'X1', {patient_id}, 'Video', '2026-12-02 09:00:00')"
+            "INSERT INTO appointment (clinic_id, ref, patient_id, kind, starts_at, changed_at)"
+            f" VALUES ({clinic_id}, 'X1', {patient_id}, 'Video', '2026-12-02 09:00:00{zone}',"
+            f" '2026-11-30 10:00:00{zone}')"
         )
     clinic.until("2026-12-01 12:00")
-    assert [text.at for text in clinic.texts()] == ["2026-12-01 10:00"]
+    assert [text.at for text in clinic.texts()] == ["2026-11-30 12:00", "2026-12-01 10:00"]
     with clinic.runtime.database.transaction() as conn:
         conn.exec_driver_sql("UPDATE appointment SET status = 'cancelled' WHERE ref = 'X1'")
     clinic.until("2026-12-02 12:00")
-    assert len(clinic.texts()) == 2
+    assert len(clinic.texts()) == 3
     assert clinic.states("X1")[-1][:3] == ("cancelled", "sms", "delivered")
