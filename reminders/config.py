@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -121,6 +122,7 @@ class ClinicConfig(Model):
     names: Mapping[Channel, str] = {}
     faq_url: str = ""
     cancel_deadline: Duration = "24h"
+    closed_days: tuple[date, ...] = ()
     visit_length: Duration = "45m"
     quiet_hours: Annotated[str, AfterValidator(_quiet)] = "21:00-08:00"
     confirm_within: Duration = "3d"

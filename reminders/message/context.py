@@ -3,13 +3,13 @@
 import functools
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from reminders.config import AppConfig, ClinicConfig
 from reminders.config_rules import parse_duration
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Channel, Role
+from reminders.message import office
 from reminders.message.languages import Language, language_of
 
 SOON = timedelta(hours=8)
@@ -17,14 +17,6 @@ SOON = timedelta(hours=8)
 
 NEAR = timedelta(hours=24)
 """A text about a visit this near also says what the reminder of the day before would have said."""
-
-CANCEL_MARGIN = timedelta(hours=2)
-"""The deadline for cancelling is mentioned only if there is at least this long to phone before."""
-
-_OFFICE = (time(9), time(16))
-"""When somebody answers, at the least: a deadline on a Sunday has to be kept on the Friday."""
-
-_WEEKEND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +162,9 @@ def _app(app: AppConfig, language: Language) -> AppWords:
 
 def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords:
     start = facts.starts_at.astimezone(clinic.zone)
-    deadline = (facts.starts_at - _deadline(clinic)).astimezone(clinic.zone)
     today = facts.now.astimezone(clinic.zone).date()
     away = (start.date() - today).days
+    can_cancel, call_by = _calling(facts.starts_at, facts.now, clinic)
     return VisitWords(
         day=language.near(away) or language.day(start),
         short_day=language.near(away) or language.short_day(start),
@@ -182,10 +174,9 @@ def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords
         soon=facts.starts_at - facts.now < SOON,
         near=facts.starts_at - facts.now < NEAR,
         started=facts.starts_at <= facts.now,
-        can_cancel=facts.status is VisitStatus.BOOKED
-        and _answered(facts.now, deadline, clinic.zone) >= CANCEL_MARGIN,
-        cancel_day=language.near((deadline.date() - today).days) or language.short_day(deadline),
-        cancel_time=language.time(deadline),
+        can_cancel=can_cancel and facts.status is VisitStatus.BOOKED,
+        cancel_day=language.near((call_by.date() - today).days) or language.short_day(call_by),
+        cancel_time=language.time(call_by),
         cancelled=facts.status is VisitStatus.CANCELLED,
     )
 
@@ -193,25 +184,19 @@ def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords
 def likeness(starts_at: datetime, at: datetime, clinic: ClinicConfig) -> Hashable:
     """Return what a text's words on the visit's time depend on, its digits aside."""
     start, day = starts_at.astimezone(clinic.zone).date(), at.astimezone(clinic.zone).date()
-    can_cancel = at + _deadline(clinic) + CANCEL_MARGIN <= starts_at
-    return start, (start - day).days, starts_at - at < SOON, can_cancel
+    can_cancel, call_by = _calling(starts_at, at, clinic)
+    ahead = starts_at - at
+    near, soon, started = ahead < NEAR, ahead < SOON, starts_at <= at
+    return start, (start - day).days, near, soon, started, can_cancel and call_by.date()
+
+
+def _calling(starts_at: datetime, at: datetime, clinic: ClinicConfig) -> tuple[bool, datetime]:
+    """Return whether there is time left to phone before the deadline; and until when, there."""
+    deadline = starts_at - _deadline(clinic)
+    can_cancel = office.answered(at, deadline, clinic.zone, clinic.closed_days)
+    call_by = office.last_call(deadline, at, clinic.zone, clinic.closed_days)
+    return can_cancel, call_by.astimezone(clinic.zone)
 
 
 def _deadline(clinic: ClinicConfig) -> timedelta:
     return parse_duration(clinic.cancel_deadline)
-
-
-def _answered(since: datetime, until: datetime, zone: ZoneInfo) -> timedelta:
-    """Return for how long, at the least, the clinic's phone is answered between two instants.
-
-    Three days are enough to look at: more than one weekend never lies in them.
-    """
-    total = timedelta()
-    first = since.astimezone(zone).date()
-    for ahead in range(4):
-        day = first + timedelta(days=ahead)
-        if day.weekday() >= _WEEKEND:
-            continue
-        opens, closes = (datetime.combine(day, at, zone).astimezone(UTC) for at in _OFFICE)
-        total += max(min(closes, until) - max(opens, since), timedelta())
-    return total
