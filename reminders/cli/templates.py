@@ -1,7 +1,7 @@
 """The texts: checking them, seeing them, approving them."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,15 +34,19 @@ from reminders.domain.template import Source
 from reminders.engine import approval
 from reminders.engine.approval import Name, Waiting
 from reminders.engine.proof import prove
+from reminders.engine.vetting import Vetted, vet
 from reminders.errors import NotFoundError
-from reminders.message.lint import broken, lint
+from reminders.message.lint import Finding, broken, lint
 from reminders.message.sources import read_all, read_sources
+from reminders.store import templates as approved_templates
 from reminders.wiring import is_set_up
 
 NOT_DONE = 1
 FINDING = 1
 
-CHECK_FIRST = "'reminders templates check' tells whether they say too much, and what they cost."
+CHECK_FIRST = (
+    "'reminders templates check' fills in every upcoming message, and tells what they cost."
+)
 
 commands = family()
 
@@ -70,30 +74,61 @@ def approve(
     """Show how each edited text differs from the approved one, ask, and approve them.
 
     Until then the last approved text is sent. A draft in another language is approved only by name.
-    Ends with 1 if nobody said yes.
+    A text that says too much or cannot be filled in is not approved; what else a check finds in one
+    is said. Ends with 1 if any text still waits.
     """
     languages = frozenset(language) if language else None
     with opened(config_of(ctx)) as runtime:
         now = runtime.clock.now()
         with runtime.database.reading() as conn:
             found = approval.choose(conn, runtime, languages)
+            vetted = vet(runtime, found, approved_templates.approved(conn), now)
+        good = [one.waiting for one in vetted if one.may_go]
         if not as_json:
             say("\n\n".join(_difference(item) for item in found) or "Every text is approved.")
-        if found and not as_json:
-            tell("\n" + CHECK_FIRST)
-        agreed = bool(found) and ask(f"Approve {plural(len(found), 'text')}?", yes=yes)
-        shown = [item.source for item in found]
+            _tell_findings(vetted)
+        agreed = bool(good) and ask(f"Approve {plural(len(good), 'text')}?", yes=yes)
         if agreed:
             # What was shown, whatever has been written to the disk meanwhile.
-            chosen = approval.approvals(found, changes_meaning=changes_meaning)
+            chosen = approval.approvals(good, changes_meaning=changes_meaning)
             runtime.in_transaction(approval.approve_these, chosen, runtime.actor, now)
-    done, left = (shown, []) if agreed else ([], shown)
+    done = [item.source for item in good] if agreed else []
+    left = [item.source for item in found if item.source not in done]
     if as_json:
-        print_json({"approved": [_name(s) for s in done], "waiting": [_name(s) for s in left]})
+        print_json(
+            {
+                "approved": [_name(s) for s in done],
+                "waiting": [_name(s) for s in left],
+                "refused": [_name(one.waiting.source) for one in vetted if not one.may_go],
+                "findings": [_finding(f) for one in vetted for f in one.findings],
+            }
+        )
     elif done:
         say(f"Approved {plural(len(done), 'text')}.")
     if left:
         raise typer.Exit(NOT_DONE)
+
+
+def _tell_findings(vetted: Sequence[Vetted]) -> None:
+    """Tell what a check finds in them, and which are not approved for it."""
+    for one in vetted:
+        for finding in one.findings:
+            tell(f"{finding.file}, line {finding.line}: {printable(finding.message)}")
+    refused = [one.waiting.source for one in vetted if not one.may_go]
+    if refused:
+        names = ", ".join(f"{s.language}/{s.name} ({s.channel.value})" for s in refused)
+        tell(f"Not to be approved as it is: {names}. Put right what is said above, and try again.")
+    if vetted:
+        tell("\n" + CHECK_FIRST)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "file": finding.file,
+        "line": finding.line,
+        "code": finding.code.value,
+        "message": finding.message,
+    }
 
 
 def _difference(item: Waiting) -> str:

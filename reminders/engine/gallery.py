@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reminders.config import ClinicConfig
@@ -11,6 +11,7 @@ from reminders.domain.template import Source
 from reminders.engine import approval
 from reminders.engine.approval import Waiting
 from reminders.engine.runtime import Runtime
+from reminders.engine.vetting import insist, vet
 from reminders.errors import NotFoundError, TemplateError
 from reminders.message.lint import NAMES, Code, Finding, lint
 from reminders.message.render import Facts, Library, Rendered
@@ -132,18 +133,25 @@ def _words(rendered: Rendered | None) -> str:
 class Edit:
     """A template whose present text waits: line by line against the one that goes out.
 
-    `changes` has what is different for sample people, each difference once.
+    `changes` has what is different for sample people, each difference once; `findings` what a check
+    finds, where it was asked, and `may_go` whether it may be approved all the same.
     """
 
     waiting: Waiting
     lines: tuple[tuple[str, str], ...]
     sample: Rendered | None
     changes: tuple[Change, ...]
+    findings: tuple[Finding, ...] = ()
+    may_go: bool = True
 
 
 def edits(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> list[Edit]:
     """Return the edited templates that nobody has approved."""
-    return [edit(runtime, clinic, item, now) for item in approval.waiting(conn, runtime)]
+    vetted = vet(runtime, approval.waiting(conn, runtime), templates.approved(conn), now)
+    return [
+        replace(edit(runtime, clinic, one.waiting, now), findings=one.findings, may_go=one.may_go)
+        for one in vetted
+    ]
 
 
 def edit(runtime: Runtime, clinic: str, item: Waiting, now: datetime) -> Edit:
@@ -191,9 +199,13 @@ def approve(
     *,
     changes_meaning: bool = False,
 ) -> None:
-    """Approve one text, if it still is the version that was shown: `Source.identity`."""
+    """Approve one text, if it still is the version that was shown: `Source.identity`.
+
+    Raise UsageError if it says too much, or cannot be filled in.
+    """
     chosen = [item for item in approval.waiting(conn, runtime) if item.source.identity == identity]
     if not chosen:
         raise NotFoundError("That text has been edited again, or approved. Look at it again.")
+    insist(vet(runtime, chosen, templates.approved(conn), now))
     approvals = approval.approvals(chosen, changes_meaning=changes_meaning)
     approval.approve_these(conn, approvals, runtime.actor, now)

@@ -50,6 +50,37 @@ def test_approve_shows_the_difference_and_asks(edited: Installation):
     assert set(waiting) == {"language", "name", "channel", "version"}
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("From BUP: a visit {{ visit.day }}.", "private_word"),
+        ("A visit {{ visit.dya }}.", "unknown_name"),
+        ("{% if age %}{{ 1 // 0 }}{% endif %}A visit.", "broken"),
+        ("A visit: https://example.org", "link"),
+        ("A visit at {{ clinic.name }}.", "clinic_name"),
+    ],
+)
+def test_what_must_never_be_sent_is_not_approved(edited: Installation, words: str, code: str):
+    """A text that says too much or cannot be filled in stays unapproved; the others are approved."""
+    folder = edited.folder / "texts" / "sv"
+    (folder / "moved.sms.txt").write_text(words, "utf-8")
+    told = edited.json("templates", "approve", "--yes", exits=1)
+    assert [one["name"] for one in told["approved"]] == ["day_before"]
+    assert [one["name"] for one in told["waiting"]] == ["moved"] == [told["refused"][0]["name"]]
+    assert code in {one["code"] for one in told["findings"] if one["file"] == "sv/moved.sms.txt"}
+    again = edited.run("templates", "approve", "--yes")
+    assert again.exit_code == 1
+    assert "sv/moved.sms.txt, line 1" in again.output
+    assert "Not to be approved as it is: sv/moved (sms)." in again.output
+
+
+def test_what_else_is_found_is_said(edited: Installation):
+    """A text that is dear, or no longer says something, is approved by who has been told so."""
+    told = edited.json("templates", "approve", "--yes")
+    assert {one["code"] for one in told["findings"]} == {"not_said"}
+    assert [one["name"] for one in told["approved"]] == ["day_before"]
+
+
 def test_with_nothing_to_approve_it_ends_well(here: Installation):
     """Where every text is approved, `approve` says so and ends with 0."""
     assert "Every text is approved." in here.ok("templates", "approve")

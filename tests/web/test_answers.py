@@ -154,10 +154,13 @@ def test_consent_told_to_staff_is_to_the_present_texts(clinic: Clinic, web: Test
     assert added.words[Channel.SMS].source == "staff"
 
 
-def edit(clinic: Clinic) -> Any:
+PLAIN = "Videobesök {{ visit.day }}. Ring {{ clinic.phone }}.\n"
+
+
+def edit(clinic: Clinic, words: str = PLAIN) -> Any:
     """Let the clinic write the day-before SMS anew; return what waits."""
     own = clinic.folder / "texts" / "sv" / "day_before.sms.txt"
-    own.write_text("Videobesök {{ visit.day }}. Ring {{ clinic.phone }}.\n", "utf-8")
+    own.write_text(words, "utf-8")
     [source] = [
         s
         for (language, name, channel), s in approval.on_disk(clinic.runtime).items()
@@ -184,6 +187,20 @@ def test_whether_a_text_changes_its_meaning_is_chosen(
     person = clinic.show("B1").patient.people[0].id
     post(web, "/visit/B1", "/act/informed/B1", contact=person)
     assert told not in web.get(f"{HERE}/visit/B1").text
+
+
+def test_a_text_that_says_too_much_cannot_be_approved(clinic: Clinic, web: TestClient) -> None:
+    """The page says what is wrong and has no button; who sends the form all the same is refused."""
+    source = edit(clinic, "BUP ringer dig {{ visit.day }}.\n")
+    page = web.get(f"{HERE}/texts/waiting").text
+    assert "sv/day_before.sms.txt, rad 1" in page
+    assert "Den kan inte godkännas som den är" in page
+    assert "texts/approve" not in page
+    names = ("language", "name", "channel", "version")
+    key = dict(zip(names, source.identity, strict=True))
+    done = post(web, "/visit/B1", "/texts/approve", **key)
+    assert done.status_code >= 400
+    assert "sv/day_before.sms.txt, rad 1" in web.get(f"{HERE}/texts/waiting").text
 
 
 def test_the_call_list_has_everybody_whom_the_worklist_has() -> None:

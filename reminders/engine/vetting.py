@@ -1,0 +1,75 @@
+"""What is wrong with a text that waits for approval, and whether that keeps it from going out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reminders.domain.template import Source
+from reminders.engine.approval import Waiting
+from reminders.engine.runtime import Runtime
+from reminders.errors import UsageError
+from reminders.message.lint import ALWAYS, Code, Finding, lint
+
+NEVER_SENT = frozenset(
+    {Code.BROKEN, Code.UNKNOWN_NAME, Code.PRIVATE_WORD, Code.CLINIC_NAME, Code.LINK}
+)
+"""With one of these a text is not approved: it would tell too much, or reach nobody."""
+
+_NOT_OF_A_TEXT = frozenset({Code.MISSING, Code.SENDER})
+_OF_A_CONFIGURATION = "config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Vetted:
+    """A waiting text, and what a check finds in it: each thing once, for whichever clinic."""
+
+    waiting: Waiting
+    findings: tuple[Finding, ...]
+
+    @property
+    def may_go(self) -> bool:
+        """Tell whether it may be approved; what else is found is for a person to judge."""
+        return not self.worst
+
+    @property
+    def worst(self) -> tuple[Finding, ...]:
+        """Return what keeps it from being approved."""
+        return tuple(finding for finding in self.findings if finding.code in NEVER_SENT)
+
+
+def vet(
+    runtime: Runtime, items: Sequence[Waiting], approved: Iterable[Source], now: datetime
+) -> list[Vetted]:
+    """Check each text as every clinic would send it, beside those that are approved already."""
+    together = {source.identity[:3]: source for source in approved}
+    together |= {item.source.identity[:3]: item.source for item in items}
+    of_languages: dict[str, tuple[Finding, ...]] = {}
+    vetted = []
+    for item in items:
+        source = item.source
+        found = list(_findings(runtime, [source], now))
+        if source.name in ALWAYS and source.language not in of_languages:
+            same = [one for one in together.values() if one.language == source.language]
+            lost = (f for f in _findings(runtime, same, now) if f.code is Code.NOT_SAID)
+            of_languages[source.language] = tuple(lost)
+        if source.name in ALWAYS:
+            channel = f".{source.channel.value}."
+            found += [f for f in of_languages[source.language] if channel in f.file]
+        vetted.append(Vetted(item, tuple(dict.fromkeys(found))))
+    return vetted
+
+
+def _findings(runtime: Runtime, sources: Sequence[Source], now: datetime) -> Iterator[Finding]:
+    for key, clinic in runtime.config.clinics.items():
+        for finding in lint(sources, key, clinic, now).findings:
+            of_text = not finding.file.startswith(_OF_A_CONFIGURATION)
+            if of_text and finding.code not in _NOT_OF_A_TEXT:
+                yield finding
+
+
+def insist(vetted: Iterable[Vetted]) -> None:
+    """Raise UsageError with what to put right, if one of these must not be approved."""
+    worst = [finding for one in vetted for finding in one.worst]
+    if worst:
+        told = "\n".join(f"{f.file}, line {f.line}: {f.message}" for f in worst)
+        raise UsageError(f"{told}\nNothing was approved. Put it right in the file first.")
