@@ -78,6 +78,7 @@ def _json(config: Config, one: Written) -> dict[str, Any]:
         "from": one.number or None,
         "ref": answer.ref,
         "starts_at": iso(answer.starts_at, zone),
+        "visits": [{"ref": v.ref, "starts_at": iso(v.starts_at, zone)} for v in answer.visits],
         "text": one.words or None,
         "reply": answer.reply,
         "reason": answer.reason,
@@ -94,6 +95,7 @@ def _text(config: Config, one: Written) -> str:
     lines = [indented("  ".join([*parts, *([answer.ref] if answer.ref else [])]), 0)]
     if one.words:
         lines.append(indented(one.words, 4))
+    lines += [indented(f"{v.ref}, {local(v.starts_at, zone)}?", 4) for v in answer.visits]
     if answer.reason and answer.handled_at is None:
         lines.append(indented(told(Reason(answer.reason)), 4))
     return "\n".join(lines)

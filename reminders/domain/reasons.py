@@ -55,7 +55,9 @@ class Reason(StrEnum):
     WROTE_START = "wrote_start"
     WROTE_HELP = "wrote_help"
     WROTE_YES = "wrote_yes"
+    WROTE_YES_UNASKED = "wrote_yes_unasked"
     WROTE_NO = "wrote_no"
+    WROTE_NO_UNCLEAR = "wrote_no_unclear"
     WROTE_OTHER = "wrote_other"
     WROTE_UNKNOWN = "wrote_unknown"
 
@@ -244,6 +246,14 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.WROTE_YES: (
         "Har svarat JA, men det är oklart till vilket besök.",
         "Answered YES, but it is not clear to which visit.",
+    ),
+    Reason.WROTE_YES_UNASKED: (
+        "Har svarat JA om ett besök som numret inte får SMS om. Inget är bekräftat: fråga vad som gäller.",  # noqa: E501 - one sentence
+        "Answered YES about a visit that the number gets no texts of. Nothing is confirmed: ask what is right.",  # noqa: E501 - one sentence
+    ),
+    Reason.WROTE_NO_UNCLEAR: (
+        "Har svarat NEJ men har flera besök framför sig: det är oklart vilket som menas. Inget är avbokat. Ring och fråga.",  # noqa: E501 - one sentence
+        "Answered NO but has several visits to come: it is not clear which is meant. Nothing is cancelled. Phone and ask.",  # noqa: E501 - one sentence
     ),
     Reason.WROTE_NO: (
         "Har svarat NEJ. Inget är avbokat: hör av er, och avboka eller boka om.",

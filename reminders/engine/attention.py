@@ -34,7 +34,8 @@ def _answers(conn: Connection, clinic: str | None) -> Iterator[Item]:
     for answer in inbound.answers(conn, clinic):
         who = masked(answer.role, answer.phone) if answer.role else None
         reason = answer.reason or Reason.WROTE_OTHER.value
-        detail = f"Answer {answer.id}"
+        maybe = ", ".join(one.ref for one in answer.visits)
+        detail = f"Answer {answer.id}" + (f", of one of: {maybe}" if maybe else "")
         place = (answer.clinic, answer.ref, answer.starts_at)
         yield Item("answer", *place, who, reason, detail, id=answer.id)
 

@@ -6,7 +6,6 @@ goes, and a number that no patient has gets none. So nothing is told to anybody 
 told of visits, and nothing here sends.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,20 +15,31 @@ import structlog
 
 from reminders.domain.contact import Channel
 from reminders.domain.decision import Send
-from reminders.domain.inbound import Keyword, Signal, read_keyword
+from reminders.domain.inbound import Keyword
 from reminders.domain.message import Request
 from reminders.domain.plan import Case, plan
 from reminders.domain.reasons import Reason
 from reminders.domain.replies import Reply
 from reminders.domain.rules import NOT_COME, Event
 from reminders.engine import planning
+from reminders.engine.meant import meant
+from reminders.engine.reading import (
+    NUMBER,
+    PERIOD,
+    Choice,
+    Reading,
+    clinics_at,
+    name_of,
+    plain,
+    read,
+)
 from reminders.engine.runtime import Runtime
 from reminders.engine.sealing import seal
 from reminders.providers.base import Inbound
 from reminders.store import cases, clinics, desk
 from reminders.store import inbound as store
 from reminders.store.database import Connection
-from reminders.store.inbound import Earlier, Holder, Near, NewInbound
+from reminders.store.inbound import Earlier, Near, NewInbound
 from reminders.store.ledger import Fact, write
 
 log = structlog.get_logger()
@@ -39,7 +49,6 @@ BY_SMS = "sms"
 OURS = frozenset({BY_SMS, "provider"})
 """Opt-outs that the number itself has asked for, and may take back."""
 
-PERIOD = timedelta(hours=24)
 MOST_ANSWERS = 6
 """So many answers a number gets in a day, whatever it writes: two machines never talk for long."""
 
@@ -53,18 +62,13 @@ MOST_STRANGERS = 100
 """So many texts from unknown numbers may wait for a clinic's staff."""
 
 LONGEST_TEXT = 2_000
-LONGEST_NAME = 200
-ANSWERS_TO = timedelta(hours=48)
-"""A JA is to the texts of this time, where the number has several visits to come."""
-
 SAYS_AGAIN = timedelta(hours=1)
 """A NEJ within this time of another one, of the same visit, is the same answer."""
 
-LOOK_BACK = timedelta(days=30)
-ONGOING = timedelta(hours=1)
-MOST_VISITS = 10
+_OF_A_VISIT = frozenset({Keyword.YES, Keyword.NO, Keyword.OTHER})
+"""What somebody writes of a visit; it may be unclear of which."""
+
 _HYPOTHETICAL = 2**62
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class Taken(StrEnum):
@@ -79,101 +83,32 @@ class Taken(StrEnum):
 
 def receive(conn: Connection, runtime: Runtime, text: Inbound, now: datetime) -> Taken:
     """Take in a text, act on it, and have it answered if it is to be. Repeats are harmless."""
-    ours = _clinics_at(runtime, text.to)
-    senders = {_plain(clinic.sms.sender) for clinic in runtime.config.clinics.values()}
+    ours = clinics_at(runtime, text.to)
+    senders = {plain(clinic.sms.sender) for clinic in runtime.config.clinics.values()}
     if not ours:
         return Taken.NOT_OURS
-    if _plain(text.sender) in senders:
+    if plain(text.sender) in senders:
         return Taken.OWN_NUMBER
-    text = replace(text, ref=_name(runtime, text.ref))
+    text = replace(text, ref=name_of(runtime, text.ref))
     if store.is_known(conn, text.provider, text.ref):
         return Taken.REPEATED
-    reading = _read(conn, runtime, text, ours, now)
+    reading = read(conn, runtime, text, ours, now)
     taken = _Taking(conn, runtime, reading, now).take()
     log.info("inbound", keyword=reading.keyword.value, known=bool(reading.holders), outcome=taken)
     return taken
-
-
-def _clinics_at(runtime: Runtime, to: str) -> list[str]:
-    """Return the clinics that receive at this number."""
-    return [
-        key
-        for key, clinic in runtime.config.clinics.items()
-        if clinic.can_reply and _plain(clinic.sms.sender) == _plain(to)
-    ]
-
-
-def _plain(number: str) -> str:
-    return re.sub(r"[\s()-]", "", number.encode("utf-8", "replace").decode())
-
-
-def _name(runtime: Runtime, ref: str) -> str:
-    """Return a text's name as it can be kept; one that is none of a provider's, as its digest."""
-    odd = len(ref) > LONGEST_NAME or not ref.isprintable()
-    return runtime.digest(ref.encode("utf-8", "replace").decode()) if odd else ref
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A text, and all that is known of whoever sent it. `clinics` are (key, id)."""
-
-    text: Inbound
-    keyword: Keyword
-    sender: str
-    sender_key: str
-    clinics: tuple[tuple[str, int], ...]
-    holders: tuple[Holder, ...]
-    visits: tuple[Near, ...]
-    earlier: tuple[Earlier, ...]
-
-    @property
-    def stops(self) -> bool:
-        """Tell whether the number gets no more texts from now on."""
-        return self.keyword is Keyword.STOP or self.text.signal is Signal.STOP
-
-
-def _read(
-    conn: Connection, runtime: Runtime, text: Inbound, ours: Sequence[str], now: datetime
-) -> _Reading:
-    sender = _plain(text.sender)
-    sender_key = runtime.digest(sender)
-    places = tuple((key, clinics.clinic_id(conn, key)) for key in ours)
-    found: list[Holder] = []
-    if _NUMBER.fullmatch(sender):
-        found = store.holders(conn, sender, [clinic_id for _, clinic_id in places])
-    patients = sorted({holder.patient_id for holder in found})
-    visits = store.visits_near(conn, patients, now - LOOK_BACK, now - ONGOING, MOST_VISITS)
-    return _Reading(
-        text,
-        read_keyword(text.text, text.signal),
-        sender,
-        sender_key,
-        places,
-        tuple(found),
-        tuple(visits),
-        tuple(store.earlier(conn, sender_key, now - PERIOD)),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The visit that an answer goes with, and the one person it goes to."""
-
-    visit: Near
-    contact_id: int
 
 
 @dataclass(slots=True)
 class _Taking:
     conn: Connection
     runtime: Runtime
-    reading: _Reading
+    reading: Reading
     now: datetime
 
     def take(self) -> Taken:
         """Act on the text, keep it for each clinic it concerns, and ask for the answer."""
         reading = self.reading
-        if reading.stops and _NUMBER.fullmatch(reading.sender):
+        if reading.stops and NUMBER.fullmatch(reading.sender):
             for _, clinic_id in reading.clinics:
                 clinics.add_opt_out(self.conn, clinic_id, reading.sender, BY_SMS, self.now)
         taken_back = self._start() if reading.keyword is Keyword.START else False
@@ -218,28 +153,27 @@ class _Taking:
                 taken_back = True
         return taken_back
 
-    def _confirm(self) -> _Choice | None:
-        """Write down who comes, if it is clear to which visit; return what was confirmed."""
+    def _confirm(self) -> Choice | None:
+        """Write down who comes, if it is clear to which visit; return what was confirmed.
+
+        Who is not texted of the visit, such as a guardian whom nobody has chosen, confirms nothing.
+        """
         about = self._about()
         if len(about) != 1:
             return None
-        [visit] = about
-        contact_id = next(
-            h.contact_id for h in self.reading.holders if h.patient_id == visit.patient_id
-        )
+        choice = self._first_who_may(Reply.OTHER.value, about)
+        if choice is None:
+            return None
+        visit, contact_id = choice.visit, choice.contact_id
         store.confirm(self.conn, visit.id, contact_id, visit.starts_at, self.now)
         fact = Fact("confirmed", visit.id, None, {"contact": contact_id})
         write(self.conn, self.now, ACTOR, [fact])
-        return _Choice(visit, contact_id)
+        return choice
 
-    def _about(self) -> list[Near]:
-        """Return the coming visits that the text may be about: the only one, or those texted of."""
-        coming = [v for v in self.reading.visits if v.booked and v.starts_at > self.now]
-        if len(coming) <= 1:
-            return coming
+    def _about(self) -> tuple[Near, ...]:
+        """Return the coming visits that the text may be about: one, if it is clear."""
         people = [holder.contact_id for holder in self.reading.holders]
-        told_of = store.told_of(self.conn, people, self.now - ANSWERS_TO)
-        return [visit for visit in coming if visit.id in told_of]
+        return meant(self.conn, self.reading.visits, people, self.now)
 
     # ------------------------------------------------------------------ the answer
 
@@ -290,21 +224,28 @@ class _Taking:
             return len(asked) < MOST_HELP
         return wanted.value not in given
 
-    def _choose(self, wanted: Reply | Keyword) -> tuple[str, _Choice | None]:
+    def _choose(self, wanted: Reply | Keyword) -> tuple[str, Choice | None]:
         """Return the rule, and the nearest visit with which the planner would let it go."""
-        rule = wanted.value
-        loaded = cases.load_cases(
-            self.conn, [visit.id for visit in self.reading.visits], self.runtime.digest
-        )
-        for visit, case in zip(self.reading.visits, loaded, strict=True):
-            if wanted is Keyword.HELP:
-                rule = next(self._help_rules(visit.clinic), "")
+        likely = list(dict.fromkeys([*self._about(), *self.reading.visits]))
+        if wanted is not Keyword.HELP:
+            return wanted.value, self._first_who_may(wanted.value, likely)
+        for visit in self.reading.visits:
+            rule = next(self._help_rules(visit.clinic), "")
+            choice = self._first_who_may(rule, [visit])
+            if choice is not None:
+                return rule, choice
+        return "", None
+
+    def _first_who_may(self, rule: str, visits: Sequence[Near]) -> Choice | None:
+        """Return the first of these visits with somebody at this number whom a text may reach."""
+        loaded = cases.load_cases(self.conn, [visit.id for visit in visits], self.runtime.digest)
+        for visit, case in zip(visits, loaded, strict=True):
             for contact in case.contacts:
                 reach = contact.reach.get(Channel.SMS)
                 theirs = reach is not None and reach.address_key == self.reading.sender_key
                 if theirs and self._would_go(case, rule, contact.id):
-                    return rule, _Choice(visit, contact.id)
-        return rule, None
+                    return Choice(visit, contact.id)
+        return None
 
     def _help_rules(self, clinic: str) -> Iterator[str]:
         rules = self.runtime.practices[clinic].rules
@@ -323,18 +264,30 @@ class _Taking:
     # ------------------------------------------------------------------ what staff see
 
     def _keep(
-        self, clinic: str, clinic_id: int, reply: str | None, confirmed: _Choice | None
+        self, clinic: str, clinic_id: int, reply: str | None, confirmed: Choice | None
     ) -> None:
         reading = self.reading
         here = [holder for holder in reading.holders if holder.clinic_id == clinic_id]
-        likely = [*self._about(), *reading.visits]
-        visit = next((v for v in likely if v.clinic == clinic), None)
+        about = self._about()
+        several = about if len(about) > 1 and reading.keyword in _OF_A_VISIT else ()
+        visit = next((v for v in (*about, *reading.visits) if v.clinic == clinic), None)
         if confirmed is not None:
             visit = confirmed.visit if confirmed.visit.clinic == clinic else None
+        if several:
+            visit = None
+        visits = tuple(v.id for v in several if v.clinic == clinic) or (
+            (visit.id,) if visit else ()
+        )
         holder = next((h for h in here if visit and h.patient_id == visit.patient_id), None)
         holder = holder or next(iter(here), None)
+        unclear = bool(several)
         reason = self._reason(
-            clinic_id, visit, reply, confirmed=confirmed is not None, known=bool(here)
+            clinic_id,
+            visits,
+            reply,
+            confirmed=confirmed is not None,
+            known=bool(here),
+            unclear=unclear,
         )
         store.add(
             self.conn,
@@ -350,15 +303,22 @@ class _Taking:
                 reply,
                 reason.value if reason else None,
                 self._sealed(reason, known=bool(here)),
+                tuple(visits) if unclear else (),
             ),
             ACTOR,
         )
         detail = {"keyword": reading.keyword.value}
-        if visit is not None:
-            write(self.conn, self.now, ACTOR, [Fact("inbound", visit.id, None, detail)])
+        write(self.conn, self.now, ACTOR, [Fact("inbound", one, None, detail) for one in visits])
 
     def _reason(
-        self, clinic_id: int, visit: Near | None, reply: str | None, *, confirmed: bool, known: bool
+        self,
+        clinic_id: int,
+        visits: Sequence[int],
+        reply: str | None,
+        *,
+        confirmed: bool,
+        known: bool,
+        unclear: bool,
     ) -> Reason | None:
         """Return why staff have to look; None if all is done, or stands there already."""
         keyword = self.reading.keyword
@@ -369,7 +329,7 @@ class _Taking:
         ]
         if keyword is Keyword.STOP and waiting:
             return None
-        if keyword is Keyword.NO and any(self._says_again(one, visit) for one in waiting):
+        if keyword is Keyword.NO and any(self._says_again(one, visits) for one in waiting):
             return None
         match keyword:
             case Keyword.START:
@@ -382,17 +342,18 @@ class _Taking:
             case _ if not known:
                 return Reason.WROTE_UNKNOWN
             case Keyword.YES:
-                return None if confirmed else Reason.WROTE_YES
+                waits = Reason.WROTE_YES if unclear or not visits else Reason.WROTE_YES_UNASKED
+                return None if confirmed else waits
             case Keyword.HELP:
                 return None if reply else Reason.WROTE_HELP
             case Keyword.NO:
-                return Reason.WROTE_NO
+                return Reason.WROTE_NO_UNCLEAR if unclear else Reason.WROTE_NO
             case _:
                 return Reason.WROTE_OTHER
 
-    def _says_again(self, earlier: Earlier, visit: Near | None) -> bool:
+    def _says_again(self, earlier: Earlier, visits: Sequence[int]) -> bool:
         """Tell whether a NEJ is the one before once more, and no answer to something new."""
-        same = visit is not None and earlier.appointment_id == visit.id
+        same = bool(visits) and earlier.visits == frozenset(visits)
         return same and self.now - earlier.received_at <= SAYS_AGAIN
 
     def _sealed(self, reason: Reason | None, *, known: bool) -> bytes | None:

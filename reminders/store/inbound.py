@@ -10,14 +10,17 @@ from reminders.domain.inbound import Keyword
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.replies import REPLY_KEYS
 from reminders.store.schema import appointment, clinic, contact, message, opt_out, patient
-from reminders.store.schema_inbound import inbound
+from reminders.store.schema_inbound import inbound, inbound_visit
 
 OPEN = inbound.c.handled_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
 class NewInbound:
-    """A text as it is kept. `reason` says why a person has to look; without, it is done."""
+    """A text as it is kept. `reason` says why a person has to look; without, it is done.
+
+    `visits` are those that it may be about where that is not clear: then `appointment_id` is None.
+    """
 
     clinic_id: int
     provider: str
@@ -30,6 +33,7 @@ class NewInbound:
     reply: str | None = None
     reason: str | None = None
     sealed: bytes | None = None
+    visits: tuple[int, ...] = ()
 
 
 def is_known(conn: Connection, provider: str, ref: str) -> bool:
@@ -62,6 +66,9 @@ def add(conn: Connection, new: NewInbound, actor: str) -> int:
         )
         .returning(inbound.c.id)
     ).scalar_one()
+    if new.visits:
+        meant = [{"inbound_id": row_id, "appointment_id": visit} for visit in new.visits]
+        conn.execute(insert(inbound_visit), meant)
     return row_id
 
 
@@ -74,7 +81,7 @@ class Earlier:
     reply: str | None
     received_at: datetime
     is_open: bool
-    appointment_id: int | None = None
+    visits: frozenset[int] = frozenset()
 
 
 def earlier(conn: Connection, sender_key: str, since: datetime) -> list[Earlier]:
@@ -83,7 +90,8 @@ def earlier(conn: Connection, sender_key: str, since: datetime) -> list[Earlier]
         select(inbound).where(
             inbound.c.sender_key == sender_key, (inbound.c.received_at >= since) | OPEN
         )
-    )
+    ).all()
+    meant = _meant(conn, [row.id for row in rows if row.appointment_id is None])
     return [
         Earlier(
             r.clinic_id,
@@ -91,7 +99,7 @@ def earlier(conn: Connection, sender_key: str, since: datetime) -> list[Earlier]
             r.reply,
             r.received_at,
             r.handled_at is None,
-            r.appointment_id,
+            frozenset({r.appointment_id} - {None} or {one.id for one in meant.get(r.id, ())}),
         )
         for r in rows
     ]
@@ -199,8 +207,38 @@ def opt_out_source(conn: Connection, clinic_id: int, address: str) -> str | None
 
 
 @dataclass(frozen=True, slots=True)
+class Meant:
+    """A visit that a text may be about."""
+
+    id: int
+    ref: str
+    starts_at: datetime
+
+
+def _meant(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[Meant, ...]]:
+    """Return the visits that each of these texts may be about, where it is not clear which."""
+    if not ids:
+        return {}
+    rows = conn.execute(
+        select(
+            inbound_visit.c.inbound_id, appointment.c.id, appointment.c.ref, appointment.c.starts_at
+        )
+        .join(appointment, appointment.c.id == inbound_visit.c.appointment_id)
+        .where(inbound_visit.c.inbound_id.in_(ids))
+        .order_by(appointment.c.starts_at, appointment.c.id)
+    )
+    found: dict[int, tuple[Meant, ...]] = {}
+    for text_id, visit_id, ref, starts_at in rows:
+        found[text_id] = (*found.get(text_id, ()), Meant(visit_id, ref, starts_at))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A text for a listing. `sealed` is gone once it is handled."""
+    """A text for a listing. `sealed` is gone once it is handled.
+
+    `visits` are all that it may be about, where it has none of its own.
+    """
 
     id: int
     clinic: str
@@ -215,6 +253,7 @@ class Answer:
     sealed: bytes | None
     handled_at: datetime | None
     handled_by: str | None
+    visits: tuple[Meant, ...] = ()
 
 
 def answers(
@@ -234,11 +273,15 @@ def answers(
 
 def of_visit(conn: Connection, visit_id: int) -> list[Answer]:
     """Return all that has been written about a visit, the oldest first."""
-    query = _answers().where(inbound.c.appointment_id == visit_id)
+    maybe = select(inbound_visit.c.inbound_id).where(inbound_visit.c.appointment_id == visit_id)
+    own = inbound.c.appointment_id == visit_id
+    query = _answers().where(own | inbound.c.id.in_(maybe))
     return _listed(conn, query.order_by(inbound.c.received_at, inbound.c.id))
 
 
 def _listed(conn: Connection, query: Select[tuple[object, ...]]) -> list[Answer]:
+    rows = conn.execute(query).all()
+    meant = _meant(conn, [row.id for row in rows if row.appointment_id is None])
     return [
         Answer(
             row.id,
@@ -254,8 +297,9 @@ def _listed(conn: Connection, query: Select[tuple[object, ...]]) -> list[Answer]
             row.sealed,
             row.handled_at,
             row.handled_by,
+            meant.get(row.id, ()),
         )
-        for row in conn.execute(query)
+        for row in rows
     ]
 
 

@@ -6,7 +6,7 @@ from reminders.store.schema import Id
 from reminders.store.schema_desk import metadata
 from reminders.store.types import UtcDateTime
 
-__all__ = ["inbound", "metadata"]
+__all__ = ["inbound", "inbound_visit", "metadata"]
 
 inbound = Table(
     "inbound",
@@ -37,3 +37,12 @@ inbound = Table(
     ),
 )
 """What came in by SMS, once for each clinic that it concerns: no number, and no open text."""
+
+inbound_visit = Table(
+    "inbound_visit",
+    metadata,
+    Column("inbound_id", Id, ForeignKey("inbound.id"), primary_key=True, autoincrement=False),
+    Column("appointment_id", Id, ForeignKey("appointment.id"), primary_key=True),
+    Index("ix_inbound_visit_appointment_id", "appointment_id"),
+)
+"""The visits that a text may be about, where it is not clear which: then it has none of its own."""

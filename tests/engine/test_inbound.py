@@ -1,5 +1,6 @@
 """What people write back: stopped, confirmed, helped, shown to staff, and never more than that."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,18 @@ def bodies(clinic: Clinic) -> list[str]:
 def items(clinic: Clinic, kind: str = "answer") -> list[tuple[str | None, str]]:
     """Return what stands on the worklist of this kind: which booking, and why."""
     return [(item.ref, item.reason) for item in clinic.worklist() if item.kind == kind]
+
+
+def named(clinic: Clinic) -> list[list[str]]:
+    """Return the bookings that each waiting answer may be of, where it is not clear which."""
+    with clinic.runtime.database.reading() as conn:
+        return [[one.ref for one in a.visits] for a in store.answers(conn, "internet")]
+
+
+def answers_at(clinic: Clinic, ref: str) -> list[store.Answer]:
+    """Return what is shown as written at a visit."""
+    with clinic.runtime.database.reading() as conn:
+        return store.of_visit(conn, clinic.show(ref).visit.id)
 
 
 def opted_out(clinic: Clinic) -> list[str]:
@@ -189,7 +202,63 @@ def test_an_unclear_yes_is_for_a_person(clinic: Clinic) -> None:
     wrote(clinic, "JA")
     assert clinic.show("B1").patient.confirmed_at is None
     assert clinic.show("B2").patient.confirmed_at is None
-    assert items(clinic) == [("B1", "wrote_yes")]
+    assert items(clinic) == [(None, "wrote_yes")]
+    assert named(clinic) == [["B1", "B2"]]
+
+
+def test_yes_of_who_is_not_asked_confirms_nothing(clinic: Clinic) -> None:
+    """A guardian who is not contacted about a visit cannot confirm it: staff are asked."""
+    clinic.read(row(born="2010-01-01"))
+    wrote(clinic, "JA")
+    clinic.until("2026-11-30 13:00")
+    assert clinic.show("B1").patient.confirmed_at is None
+    assert items(clinic) == [("B1", "wrote_yes_unasked")]
+    assert bodies(clinic) == []
+
+
+def test_yes_is_to_the_only_visit_that_the_number_is_told_of(clinic: Clinic) -> None:
+    """JA is to the child's visit that the guardian hears of, not to the teenager's."""
+    clinic.read(row("B1"), row("B2", "2026-12-02 09:00", born="2010-01-01"))
+    clinic.until("2026-12-01 11:00")
+    wrote(clinic, "JA")
+    assert clinic.show("B1").patient.confirmed_at is not None
+    assert clinic.show("B2").patient.confirmed_at is None
+
+
+def test_an_unclear_no_names_every_visit_told_of(clinic: Clinic) -> None:
+    """A NEJ that may be to several visits is said to be unclear, with all that were told of."""
+    clinic.read(*siblings(), row("B3", "2026-12-20 09:00", born="2019-03-03"))
+    clinic.until("2026-12-02 09:30")
+    wrote(clinic, "NEJ")
+    wrote(clinic, "Nej!")
+    assert items(clinic) == [(None, "wrote_no_unclear")]
+    assert named(clinic) == [["B1", "B2"]]
+    [item] = [item for item in clinic.worklist() if item.kind == "answer"]
+    assert item.detail.endswith("of one of: B1, B2")
+    for ref in ("B1", "B2"):
+        assert [a.keyword for a in answers_at(clinic, ref)] == ["no", "no"]
+    assert answers_at(clinic, "B3") == []
+    clinic.until("2026-12-02 09:32")
+    answer = bodies(clinic)[-1]
+    assert "Inget är avbokat" in answer
+    assert not re.search(r"10:00|9:00|B1|B2|\.\.\.", answer)
+
+
+def test_a_no_of_which_nobody_was_told_names_all_to_come(clinic: Clinic) -> None:
+    """Where the number was told of no visit yet, all that are to come are named."""
+    clinic.read(*siblings())
+    wrote(clinic, "NEJ")
+    assert items(clinic) == [(None, "wrote_no_unclear")]
+    assert named(clinic) == [["B1", "B2"]]
+
+
+def test_a_no_to_the_last_text_is_to_its_visit(clinic: Clinic) -> None:
+    """A NEJ after a text about one visit alone is to that one, though another is to come."""
+    clinic.read(row("B1"), row("B2", "2026-12-20 10:00", born="2018-03-03"))
+    clinic.until("2026-12-01 11:00")
+    wrote(clinic, "nej")
+    assert items(clinic) == [("B1", "wrote_no")]
+    assert named(clinic) == [[]]
 
 
 def test_no_cancels_nothing(clinic: Clinic) -> None:
@@ -368,12 +437,12 @@ def test_a_no_to_another_visit_stands_for_itself(clinic: Clinic) -> None:
     clinic.until("2026-11-30 12:05")
     wrote(clinic, "NEJ")
     wrote(clinic, "nej")
-    assert items(clinic) == [("B1", "wrote_no")]
-    clinic.until("2026-11-30 14:00")
+    assert items(clinic) == [(None, "wrote_no_unclear")]
+    clinic.until("2026-11-30 12:20")
     runtime = clinic.runtime
     runtime.in_transaction(desk.cancel, runtime, "internet", ["B1"], clinic.clock.now())
     wrote(clinic, "NEJ")
-    assert items(clinic) == [("B1", "wrote_no"), ("B2", "wrote_no")]
+    assert items(clinic) == [(None, "wrote_no_unclear"), ("B2", "wrote_no")]
 
 
 def test_who_asks_for_help_is_not_told_that_they_are_waited_for(

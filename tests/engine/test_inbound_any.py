@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from reminders.domain.inbound import Keyword, Signal, read_keyword
-from reminders.engine import inbound
+from reminders.engine import inbound, reading
 from reminders.engine.inbound import MOST_KEPT, MOST_STRANGERS, Taken
 from reminders.providers.base import Inbound
 from reminders.store import schema, schema_inbound
@@ -79,7 +79,7 @@ def write_all(clinic: Clinic, messages: list[tuple[str, str, Signal | None, str]
         taken = clinic.runtime.in_transaction(inbound.receive, clinic.runtime, came, now)
         assert taken in set(Taken)
         if stops(text, signal):
-            asked.add(inbound._plain(sender))
+            asked.add(reading.plain(sender))
     all_is_well(clinic, asked)
     clinic.until("2026-11-30 12:30")
     for sent in clinic.texts():

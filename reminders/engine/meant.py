@@ -1,0 +1,33 @@
+"""Which visit somebody means who has written to us: clear for one, a question for several."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from reminders.store import inbound as store
+from reminders.store.database import Connection
+from reminders.store.inbound import Near
+
+ANSWERS_TO = timedelta(hours=48)
+"""An answer is to the texts of this time, where the number has several visits to come."""
+
+TOLD_WITHIN = timedelta(days=366)
+"""A text that went before this is no longer what somebody answers."""
+
+
+def meant(
+    conn: Connection, visits: Sequence[Near], people: Sequence[int], now: datetime
+) -> tuple[Near, ...]:
+    """Return the coming visits that a text from these contacts may be about: one, if it is clear.
+
+    The only one to come; or the only one that texts were about lately; else all that they have been
+    told of, and where that is none, all to come.
+    """
+    coming = [visit for visit in visits if visit.booked and visit.starts_at > now]
+    if len(coming) <= 1:
+        return tuple(coming)
+    lately = store.told_of(conn, people, now - ANSWERS_TO)
+    answered = [visit for visit in coming if visit.id in lately]
+    if len(answered) == 1:
+        return tuple(answered)
+    ever = store.told_of(conn, people, now - TOLD_WITHIN)
+    return tuple(visit for visit in coming if visit.id in ever) or tuple(coming)
