@@ -1,21 +1,31 @@
 """Swedish identity numbers: told, checked, and turned into a birth date. Never kept."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from unicodedata import normalize
 
 from reminders.intake.problems import Fault, ProblemCode
 
 _NUMBER = re.compile(r"(\d{2})?(\d{2})(\d{2})(\d{2})([-+–]?)(\d{4})", re.ASCII)
-_UNMISTAKABLE = re.compile(r"(\d{2})?\d{6}[-+–]\d{4}|(18|19|20|99)\d{10}", re.ASCII)
+_WITHIN = re.compile(
+    r"(?<![0-9])(?=((?:[0-9]{2})?[0-9]{2}([-./\s]?)[0-9]{2}\2[0-9]{2})"
+    r"\s?([-+\u2010-\u2015\u2212/]?)\s?([0-9]{4})(?![0-9]))"
+)
+_IN_LONGER_NUMBER = re.compile(r"(?=((?:18|19|20)[0-9]{6})()()([0-9]{4}))")
 _RESERVE = "99"
 _COORDINATION = 60
 _LAST_DAY = 31
 _LAST_MONTH = 12
 _CENTURY = 100
 _DIGITS_WITHOUT_ZERO = 9
+_DIGITS = 10
+_SHORTEST_WITHOUT_ZEROS = 7
+# What booking systems number by their own dates looks like this too.
+_LATELY, _SOON = timedelta(days=2 * 365), timedelta(days=3 * 365)
 
-_FAULT = Fault(
+BAD_IDENTITY = Fault(
     ProblemCode.BAD_IDENTITY,
     "This is not an identity number: its length, date or last digit is wrong. Write it like "
     "YYYYMMDD-NNNN, or leave it out and give the birth date. It is never kept.",
@@ -42,11 +52,55 @@ def resembles_identity(text: str) -> bool:
     return in_date and century in {None, "18", "19", "20"}
 
 
-def is_identity(text: str, today: date) -> bool:
-    """Tell whether a text is an identity number beyond doubt: ten digits alone may not be."""
-    written = _compact(text)
-    return _UNMISTAKABLE.fullmatch(written) is not None and isinstance(
-        read_identity(written, today), Identity
+def find_identities(text: str, today: date) -> list[Identity]:
+    """Return the identity numbers that stand anywhere in a text, however they are written.
+
+    In digits alone a date of these days is no birth date: booking systems number by the day.
+    """
+    if len(text) < _DIGITS:
+        return []
+    found = (
+        identity
+        for written, plainly in _candidates(text)
+        if isinstance(identity := read_identity(written, today), Identity)
+        and (plainly or not _of_these_days(written, today))
+    )
+    return list(dict.fromkeys(found))
+
+
+def tries_identity(text: str) -> bool:
+    """Tell whether something stands in a text that is written as identity numbers are."""
+    return any(plainly and resembles_identity(written) for written, plainly in _candidates(text))
+
+
+def may_hold_identity(text: str) -> bool:
+    """Tell whether something in a text could be an identity number, rightly written or not."""
+    return any(resembles_identity(written) for written, _ in _candidates(text))
+
+
+def _candidates(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield what could be identity numbers, and whether each is written as only they are."""
+    plain = text if text.isascii() else normalize("NFKC", text)
+    for pattern in (_WITHIN, _IN_LONGER_NUMBER):
+        for born, parted, sign, serial in pattern.findall(plain):
+            digits = re.sub(r"[^0-9]", "", born)
+            plus = "+" if sign == "+" else ""
+            yield digits + plus + serial, bool(sign) and not parted
+
+
+def _of_these_days(written: str, today: date) -> bool:
+    """Tell whether the date of a number, in this century, is about now."""
+    digits = written.replace("+", "")[-_DIGITS:]
+    at = _date(
+        today.year // _CENTURY * _CENTURY + int(digits[:2]), int(digits[2:4]), int(digits[4:6])
+    )
+    return at is not None and today - _LATELY <= at <= today + _SOON
+
+
+def lost_its_zeros(digits: str, today: date) -> bool:
+    """Tell whether digits may be an identity number whose first zeros a spreadsheet took."""
+    return _SHORTEST_WITHOUT_ZEROS <= len(digits) < _DIGITS and isinstance(
+        read_identity(digits.zfill(_DIGITS), today), Identity
     )
 
 
@@ -57,10 +111,10 @@ def read_identity(text: str, today: date) -> Identity | Fault:
         compact = "0" + compact
     match = _NUMBER.fullmatch(compact)
     if match is None:
-        return _FAULT
+        return BAD_IDENTITY
     century, year, month, day, sign, serial = match.groups()
     if not _checks(year + month + day + serial):
-        return _FAULT
+        return BAD_IDENTITY
     if century == _RESERVE:
         return Identity(century + year + month + day + serial, None)
     years = [int(century + year)] if century else _possible_years(int(year), sign, today)
@@ -68,7 +122,7 @@ def read_identity(text: str, today: date) -> Identity | Fault:
         born = _date(full_year, int(month), int(day) % _COORDINATION)
         if born is not None and born <= today:
             return Identity(f"{full_year:04}{month}{day}{serial}", born)
-    return _FAULT
+    return BAD_IDENTITY
 
 
 def _compact(text: str) -> str:

@@ -1,5 +1,6 @@
 """What a row tells of the patient: the clinic's own key for them, the birth date, and flags."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,11 +9,22 @@ from reminders.domain.appointment import OwnLogin
 from reminders.intake import words
 from reminders.intake.addresses import damage, without_decimals
 from reminders.intake.columns import Column, Field
-from reminders.intake.identity import Identity, read_identity, resembles_identity
+from reminders.intake.identity import (
+    BAD_IDENTITY,
+    Identity,
+    find_identities,
+    lost_its_zeros,
+    read_identity,
+    resembles_identity,
+    tries_identity,
+)
 from reminders.intake.problems import Fault, ProblemCode
 from reminders.intake.record import LONGEST_KEY, Notes
 from reminders.intake.times import read_date
 
+# Letters enough for 'PAT', and too few for most names: only such a key is kept as it is written.
+_PLAIN_KEY = re.compile(r"(?:(?:[A-Z]{1,3}|[a-z]{1,3})-?)?([0-9]{1,9})")
+_NUMBER_IN_GROUPS = re.compile(r"(?:[A-Z]{1,3}\s)?[0-9]+(?:\s[0-9]+)*")
 _EARLIEST_BIRTH = date(1900, 1, 1)
 
 _BAD_BIRTH_DATE = Fault(
@@ -36,9 +48,15 @@ _BAD_OWN_LOGIN = Fault(
 )
 
 
+def is_plain_key(text: str, today: date) -> bool:
+    """Tell whether a patient's number can be no name and no identity number."""
+    match = _PLAIN_KEY.fullmatch(text)
+    return match is not None and not lost_its_zeros(match[1], today)
+
+
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What a row tells of the patient. `key` is the clinic's own, or an identity's pseudonym."""
+    """What a row tells of the patient. `key` is the clinic's own, or a pseudonym."""
 
     key: str | None = None
     birth_date: date | None = None
@@ -76,20 +94,31 @@ class PatientReader:
         return identity
 
     def _key(self, notes: Notes) -> str | Identity | None:
-        """Return the clinic's key; a name is no key, and an identity number is not kept as one."""
+        """Return the clinic's key; a name is no key, and an identity number is not kept as one.
+
+        What might have either in it is kept as its pseudonym. A text with blanks is no key at all:
+        two patients of one name and age would be taken for one.
+        """
         column = self.columns.get(Field.PATIENT)
         text = without_decimals(notes.cell(column))
+        if is_plain_key(text, self.today):
+            return text
         if resembles_identity(text):
             return self._resembling(notes, text, column)
+        found = find_identities(text, self.today)
+        if found:
+            return found[0] if len(found) == 1 else None
         if not any(character.isdigit() for character in text):
             return None
         fault = damage(text)
-        if fault is None and (len(text) > LONGEST_KEY or not text.isprintable()):
+        words = _NUMBER_IN_GROUPS.fullmatch(text) is None and len(text.split()) > 1
+        if fault is None and words:
+            fault = BAD_IDENTITY if tries_identity(text) else None
+        elif fault is None and (len(text) > LONGEST_KEY or not text.isprintable()):
             fault = _BAD_PATIENT
         if fault is not None:
             notes.note(fault, column)
-            return None
-        return text
+        return None if fault or words else self.pseudonym(text)
 
     def _resembling(self, notes: Notes, text: str, column: Column | None) -> str | Identity | None:
         # Digits alone may as well be a key of the clinic's own, which the pseudonym is as good as.

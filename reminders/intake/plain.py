@@ -14,9 +14,9 @@ from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Role
 from reminders.intake.addresses import email_address, plain_mobile
 from reminders.intake.columns import Column, Columns, Field, PersonColumns
-from reminders.intake.identity import resembles_identity
+from reminders.intake.identity import find_identities
 from reminders.intake.memory import Memory
-from reminders.intake.patient import Patient, PatientReader
+from reminders.intake.patient import Patient, PatientReader, is_plain_key
 from reminders.intake.people import (
     CONSENT_FIELDS,
     WISH_FIELDS,
@@ -29,9 +29,8 @@ from reminders.intake.people import (
 from reminders.intake.record import LONGEST_KEY, Notes
 from reminders.intake.visit import STATUS_FIELDS, VisitReader
 
-# Nothing that a spreadsheet does to a value, and no identity number, looks like these.
+# Nothing that a spreadsheet does to a value looks like these.
 _REF = re.compile(r"[A-Za-z][A-Za-z0-9_-]*|\d+", re.ASCII)
-_PATIENT_KEY = re.compile(r"(?:[A-Za-z]{1,8}-?)?\d{1,9}", re.ASCII)
 _EMAIL = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+", re.ASCII)
 
 _FLAGS = (Field.BIRTH_DATE, Field.PROTECTED, Field.OWN_LOGIN)
@@ -53,6 +52,7 @@ class PlainVisits:
 
     def __init__(self, columns: Columns, reader: VisitReader) -> None:
         here = columns.visit
+        self._today = reader.now.astimezone(reader.zone).date()
         self._ref = here[Field.REF].index
         self._kinds = Memory(reader.kind, [here.get(Field.KIND)])
         self._starts = Memory(
@@ -69,7 +69,9 @@ class PlainVisits:
     def read(self, cells: Sequence[str]) -> Visit | None:
         """Return the visit."""
         ref = cells[self._ref]
-        if len(ref) > LONGEST_KEY or _REF.fullmatch(ref) is None or resembles_identity(ref):
+        if len(ref) > LONGEST_KEY or _REF.fullmatch(ref) is None:
+            return None
+        if find_identities(ref, self._today):
             return None
         kind = self._kinds.find(cells)
         starts_at = self._starts.find(cells)
@@ -104,7 +106,7 @@ class PlainPatients:
         key = cells[self._key.index] if flags and self._key else ""
         if flags is None or not any(map(str.isdigit, key)):
             return flags
-        if _PATIENT_KEY.fullmatch(key) is None:
+        if not is_plain_key(key, self._reader.today):
             return None
         return Patient(key, flags.birth_date, flags.protected, flags.own_login)
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from reminders.domain.appointment import VisitStatus
 from reminders.intake.addresses import damage, without_decimals
 from reminders.intake.columns import Column, Columns, Field
-from reminders.intake.identity import is_identity, resembles_identity
+from reminders.intake.identity import find_identities, may_hold_identity
 from reminders.intake.problems import Fault, ProblemCode
 from reminders.intake.record import LONGEST_KEY, Notes
 from reminders.intake.times import read_date, read_start
@@ -30,8 +30,8 @@ _BAD_REF = Fault(
 )
 _IDENTITY_AS_REF = Fault(
     ProblemCode.BAD_REF,
-    "The booking's reference is an identity number, which is never kept. Export the booking's own "
-    "number or name instead.",
+    "There is an identity number in the booking's reference, and it is never kept. Export the "
+    "booking's own number instead.",
 )
 _PAST_TIME = Fault(
     ProblemCode.PAST_TIME,
@@ -78,7 +78,7 @@ class VisitReader:
         fault = damage(text)
         if fault is None and not (0 < len(text) <= LONGEST_KEY and text.isprintable()):
             fault = _BAD_REF
-        if fault is None and is_identity(text, self.now.astimezone(self.zone).date()):
+        if fault is None and find_identities(text, self.now.astimezone(self.zone).date()):
             fault = _IDENTITY_AS_REF
         if fault is not None:
             notes.note(fault, column)
@@ -98,7 +98,7 @@ class VisitReader:
     def clinician(self, notes: Notes) -> str | None:
         """Return who holds the visit, as the clinic writes it; None where it is not told."""
         text = " ".join(notes.cell(self.columns.visit.get(Field.CLINICIAN)).split())
-        if not text.isprintable() or resembles_identity(text):
+        if not text.isprintable() or may_hold_identity(text):
             return None
         return text[:LONGEST_KEY] or None
 

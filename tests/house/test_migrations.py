@@ -89,3 +89,20 @@ def test_there_is_an_earlier_database():
     """The revisions form one line, the first of which is tried above."""
     assert EARLIER[0] == "0001"
     assert len(SCRIPTS.get_heads()) == 1
+
+
+def test_keys_that_may_tell_a_name_are_taken_away(empty: Database):
+    """A patient whose key was a name or had an identity number in it keeps all but the key."""
+    keys = ["patient:P1", f"patient:0f{'9' * 30}", "patient:Berg, Nils 20160501-2382", "visit:B1"]
+    upgrade.upgrade(empty, "0011")
+    with empty.transaction() as conn:
+        conn.execute(insert(table(conn, "clinic")).values(**ROWS["clinic"]))
+        for number, key in enumerate(keys, start=1):
+            row = ROWS["patient"] | {"id": number, "external_key": key, "protected": True}
+            conn.execute(insert(table(conn, "patient")).values(**row))
+    upgrade.upgrade(empty)
+    with empty.reading() as conn:
+        patient = metadata.tables["patient"]
+        kept = conn.execute(select(patient).order_by(patient.c.id)).all()
+    assert [row.external_key for row in kept] == [keys[0], keys[1], "visit:#3", keys[3]]
+    assert all(row.protected for row in kept)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reminders.intake.identity import Identity, read_identity, resembles_identity
-from reminders.intake.problems import Fault, ProblemCode
-from tests.intake.helpers import one, problems, table
+from reminders.intake.problems import Fault, Problem, ProblemCode
+from tests.intake.helpers import FORM, one, problems, results, rows, table
 
 TODAY = date(2026, 11, 30)
 
@@ -91,3 +91,98 @@ def test_an_identity_number_is_no_clinician():
     """An identity number where the clinician stands is not kept."""
     assert one(behandlare="20150307-9806").clinician is None
     assert one(behandlare="A. Berg").clinician == "A. Berg"
+
+
+BORN = date(2016, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("patient", "number"),
+    [
+        ("Berg, Nils 20160501-2382", "201605012382"),
+        ("Nils Berg (20160501-2382)", "201605012382"),
+        ("Berg Nils 201605012382", "201605012382"),
+        ("P-160501-2382", "201605012382"),
+        ("P1605012382", "201605012382"),
+        ("160501 2382 Nils", "201605012382"),
+        ("2016-05-01 2382", "201605012382"),
+        ("P\N{NO-BREAK SPACE}160501\N{NON-BREAKING HYPHEN}2382", "201605012382"),
+        ("Nils 160561-2389", "201605612389"),  # a coordination number
+        ("12:201605012382001", "201605012382"),
+    ],
+)
+def test_an_identity_number_within_the_patient_is_read_and_not_kept(patient: str, number: str):
+    """Wherever it stands in the patient's cell, it gives the birth date and a pseudonym."""
+    row = one(patient=patient)
+    assert (row.patient_key, row.birth_date) == (FORM.pseudonym(number), BORN)
+
+
+@pytest.mark.parametrize(
+    "patient", ["Nils Berg, 10 år", "Berg Nils 2016", "Bo 10", "20160501-2382 och 19121212-1212"]
+)
+def test_a_name_is_no_key(patient: str):
+    """A text with a name in it is not kept, and two who are called alike are not taken for one."""
+    assert one(patient=patient).patient_key is None
+
+
+def test_a_wrong_identity_number_beside_a_name_is_told():
+    """Of a number that is not right staff hear, without the number."""
+    text = table(patient="Berg, Nils 20160501-2383")
+    [problem] = problems(text)
+    assert (problem.code, "2383" in problem.message) == (ProblemCode.BAD_IDENTITY, False)
+    assert [row.patient_key for row in rows(text)] == [None]
+
+
+@pytest.mark.parametrize("key", ["P201", "K-31", "000123", "pat17"])
+def test_a_plain_number_is_kept(key: str):
+    """A clinic's own number, which can be nothing else, is the key."""
+    assert one(patient=key).patient_key == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "nils.berg2016",
+        "Berg2016",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "P-160501-2383",
+        "MVC 201 17",
+        "505010009",  # an identity number whose first zero a spreadsheet took
+    ],
+)
+def test_a_key_that_may_tell_more_is_kept_as_its_pseudonym(key: str):
+    """A key that may be made of a name, or of an identity number, is known again and not kept."""
+    assert one(patient=key).patient_key == FORM.pseudonym(key)
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "B5-160501-2382",
+        "B-1605012382",
+        "1605012382",
+        "20160501-2382/2",
+        "B 2016-05-01 2382",
+        "B5-160561-2389",
+        "B-201605012382001",
+    ],
+)
+def test_an_identity_number_within_a_reference_is_a_problem(ref: str):
+    """A row whose reference has one in it is not read, and what is said of it repeats no digit."""
+    [problem] = results(table(ref=ref))
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.ref) == (ProblemCode.BAD_REF, None)
+    assert not any(map(str.isdigit, problem.message))
+
+
+@pytest.mark.parametrize("ref", ["B-2611300005", "202611300900", "20261130090000", "B1234567890"])
+def test_a_reference_numbered_by_the_day_is_none(ref: str):
+    """Booking systems number by date and time; such a reference is read, whatever its digits."""
+    found = [one(ref=f"{ref[:-1]}{last}").ref for last in range(10)]
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize("name", ["A. Berg 20150307-9806", "Berg (1503079806)"])
+def test_an_identity_number_beside_the_clinicians_name(name: str):
+    """A clinician with a number after the name is not kept."""
+    assert one(behandlare=name).clinician is None
