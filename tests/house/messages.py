@@ -25,6 +25,7 @@ CHILD = Facts(START, START, VisitStatus.BOOKED, 8, Role.GUARDIAN)
 TEENAGER = replace(CHILD, age=15, role=Role.PATIENT)
 PARENT = replace(CHILD, age=15)
 UNKNOWN = replace(CHILD, age=None)
+YOUNG = replace(CHILD, role=Role.PATIENT)
 
 NO_EMAIL = {True: "Den går bara som sms.", False: "It goes by SMS alone."}
 ANSWERED = {
@@ -54,6 +55,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
     child = "Förälder till en åttaåring" if sv else "A parent of an eight-year-old"
     teenager = "En femtonåring själv" if sv else "A fifteen-year-old herself"
     late = "bokat samma dag" if sv else "booked on the day"
+    alone = "En åttaåring på egen telefon" if sv else "An eight-year-old on a phone of her own"
     sibling = replace(CHILD, ref_tail="1042")
     off = replace(CHILD, status=VisitStatus.CANCELLED)
     yield (
@@ -86,7 +88,15 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
         "fifteen_minutes",
         "Femton minuter före" if sv else "Fifteen minutes before",
         "15 minuter före, både sms och mejl." if sv else "15 minutes before, both SMS and email.",
-        _readers(timedelta(minutes=15), sv),
+        [
+            *_readers(timedelta(minutes=15), sv),
+            (alone, YOUNG, timedelta(minutes=15)),
+            (
+                f"{alone}, {'syskon på samma telefon' if sv else 'siblings on one phone'}",
+                replace(YOUNG, ref_tail="1042"),
+                timedelta(minutes=15),
+            ),
+        ],
     )
     yield (
         "help",
@@ -98,7 +108,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
         "not_come",
         "Patienten har inte kommit" if sv else "The patient has not come",
         "När personalen väntar." if sv else "When staff are waiting.",
-        _readers(timedelta(minutes=-5), sv),
+        [*_readers(timedelta(minutes=-5), sv), (alone, YOUNG, timedelta(minutes=-5))],
     )
     yield (
         "moved",

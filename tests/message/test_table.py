@@ -1,6 +1,7 @@
 """Every text for everybody, at every time it can go: filled in, within its size, and true."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -95,3 +96,31 @@ def test_a_sender_of_five_digits_can_be_answered_too():
     source = SOURCES["sv", "confirmation", Channel.SMS]
     bodies = [LIBRARY.render(source, facts(8), clinic).body for clinic in (short, CLINIC)]
     assert ["Svara " in body for body in bodies] == [True, False]
+
+
+@pytest.mark.parametrize(("language", "adult"), [("sv", "vuxen"), ("en", "adult")])
+@pytest.mark.parametrize("channel", list(Channel))
+def test_who_has_not_come_is_not_a_child_alone(language, adult, channel):
+    """A child under 13 on her own phone is told to show it to an adult, who logs in."""
+    source = SOURCES[language, "not_come", channel]
+    child = facts(8, -0.004, role=Role.PATIENT)
+    body = LIBRARY.render(source, child, CLINIC).body
+    assert re.match(rf"[^.]*\b{adult}\.", body)
+    assert not re.search(r"vi ser dig|kan du inte|du inte in", body)
+    for age, role in ((8, Role.GUARDIAN), (15, Role.PATIENT), (None, Role.GUARDIAN)):
+        body = LIBRARY.render(source, facts(age, -0.004, role=role), CLINIC).body
+        assert adult not in body.split("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("sv", "(...1042) i Alltid Öppet: vuxens BankID, Agera ombud, Mina ärenden,"),
+        ("en", "(...1042), Alltid Öppet: adult's BankID, Agera ombud, Mina ärenden,"),
+    ],
+)
+def test_a_sibling_under_13_is_told_whose_login_it_takes(language, said):
+    """The shortest text of all still says that an adult logs in, with what, and as the proxy."""
+    source = SOURCES[language, "fifteen_minutes", Channel.SMS]
+    reader = facts(8, 0.0104, role=Role.PATIENT, ref_tail="1042")
+    assert said in LIBRARY.render(source, reader, CLINIC).body
