@@ -259,6 +259,20 @@ def _missing(
             file = file_name(Source(language, name, channel, "", ""))
             message = "is not there; every other language falls back to it. Write it."
             yield Finding(file, 1, Code.MISSING, message)
+    yield from _lacking(known, language, wanted)
+
+
+def _lacking(
+    known: Mapping[tuple[str, str, Channel], Source],
+    first: str,
+    wanted: Sequence[tuple[str, Channel]],
+) -> Iterator[Finding]:
+    """Tell once for each other language what it lacks: its readers get two languages by turns."""
+    for other in sorted({language for language, _, _ in known} - {first}):
+        names = [f"{n} ({c.value})" for n, c in wanted if (other, n, c) not in known]
+        if names:
+            message = f"lacks {', '.join(names)}: the clinic's first language goes out instead."
+            yield Finding(f"templates/{other}", 1, Code.MISSING, message)
 
 
 def _sender(key: str, clinic: ClinicConfig) -> Iterator[Finding]:

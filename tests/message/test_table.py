@@ -11,10 +11,18 @@ from reminders.config import ClinicConfig
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Channel, Role
 from reminders.message.context import Facts
-from reminders.message.lint import ANSWERS, MOST_SEGMENTS, NAMES, ONE_SEGMENT, SITUATIONS
+from reminders.message.lint import (
+    ANSWERS,
+    MOST_SEGMENTS,
+    NAMES,
+    ONE_SEGMENT,
+    SITUATIONS,
+    Code,
+    lint,
+)
 from reminders.message.render import Library, Rendered
 from reminders.message.sms import Charset, measure
-from tests.message.people import CLINIC, COMPLETE, DRAFTS, SOURCES, TWO_WAY, facts
+from tests.message.people import CLINIC, COMPLETE, DRAFTS, NOW, SOURCES, TWO_WAY, facts
 
 LIBRARY = Library(SOURCES.values())
 HOURS = (552, 48, 27, 24, 3, 0.25, -0.3)
@@ -81,12 +89,43 @@ def test_each_draft_can_be_filled_in(language):
     found = []
     for name in SITUATIONS:
         source = SOURCES[language, name, Channel.SMS]
-        for role, age, hours in itertools.product(Role, (12, 13, None), (552, 3)):
-            body = LIBRARY.render(source, facts(age, hours / 24, role=role), CLINIC).body
+        for role, age, hours, clinic in itertools.product(
+            Role, (12, 13, None), (552, 3), (CLINIC, TWO_WAY)
+        ):
+            body = LIBRARY.render(source, facts(age, hours / 24, role=role), clinic).body
             size = measure(body)
             if size.segments > MOST_SEGMENTS[size.charset] or CLINIC.phone not in body:
                 found.append((name, role, age, hours))
     assert found == []
+
+
+@pytest.mark.parametrize("language", DRAFTS)
+def test_a_draft_has_all_that_the_complete_languages_have(language):
+    """A draft has a text for every situation and answer, and says who logs in for a younger child."""
+    english = {key[1:] for key in SOURCES if key[0] == "en"}
+    assert {key[1:] for key in SOURCES if key[0] == language} == english
+    for name, channel in (("help", "sms"), ("help", "email"), ("not_come", "sms")):
+        source = SOURCES[language, name, Channel(channel)]
+        for role in Role:
+            body = LIBRARY.render(source, facts(None, role=role), CLINIC).body
+            assert CLINIC.app.proxy in body
+    both = [
+        SOURCES[language, "fifteen_minutes", Channel.SMS],
+        SOURCES[language, "not_come", Channel.SMS],
+    ]
+    for source in both:
+        texts = {LIBRARY.render(source, facts(8, 0.01, role=role), CLINIC).body for role in Role}
+        assert len(texts) == len(Role)
+
+
+def test_the_check_names_what_a_language_lacks():
+    """A language that is not whole is a finding, with the names of the texts that it lacks."""
+    texts = [s for key, s in SOURCES.items() if key[0] in {"sv", "fi"}]
+    texts = [s for s in texts if (s.language, s.name) != ("fi", "moved")]
+    found = [f for f in lint(texts, "internet", CLINIC, NOW).findings if f.code is Code.MISSING]
+    assert [(f.file, "moved (sms), moved (email)" in f.message) for f in found] == [
+        ("templates/fi", True)
+    ]
 
 
 def test_a_sender_of_five_digits_can_be_answered_too():
