@@ -101,7 +101,8 @@ def import_file(
         bool | None,
         typer.Option(
             "--confirmations/--no-confirmations",
-            help="Whether new bookings are confirmed. Else: yes, but not in the first import.",
+            help="Whether new bookings are confirmed. Else: yes, but not while the clinic has no"
+            " bookings here yet.",
             show_default=False,
         ),
     ] = None,
@@ -202,6 +203,7 @@ def describe(difference: Difference, zone: ZoneInfo) -> str:
         [
             *_changes(difference, zone),
             *_columns(difference),
+            *_file_time(difference, zone),
             "",
             *_sends(difference, zone),
             *_problems(difference),
@@ -224,6 +226,16 @@ def _columns(difference: Difference) -> list[str]:
     if lines:
         lines.append("If this is wrong, name the column in the clinic's setting 'columns'.")
     return ["", *(indented(line, 0, 2) for line in lines)] if lines else []
+
+
+def _file_time(difference: Difference, zone: ZoneInfo) -> list[str]:
+    if difference.file_time is None:
+        return []
+    said = (
+        f"The file's own time on the disk, {local(difference.file_time, zone)}, is yet to come: it"
+        "\nis taken as exported now. (--exported-at TIME tells when it was.)"
+    )
+    return ["", said]
 
 
 def _changes(difference: Difference, zone: ZoneInfo) -> list[str]:
@@ -278,8 +290,8 @@ def _sends(difference: Difference, zone: ZoneInfo) -> list[str]:
         lines.append("New bookings are confirmed. (--no-confirmations: they are not.)")
     elif difference.first_import:
         lines.append(
-            "This is the clinic's first import: new bookings are not confirmed, as patients"
-            "\nhave known them for long. (--confirmations: they are.)"
+            "The clinic has no bookings here yet: new ones are not confirmed, as patients have"
+            "\nknown them for long. (--confirmations: they are.)"
         )
     else:
         lines.append("New bookings are not confirmed.")
@@ -330,6 +342,7 @@ def _as_json(
         "cancels_missing": shown.cancels_missing,
         "confirmations": shown.confirmations,
         "first_import": shown.first_import,
+        "file_time_ahead": iso(shown.file_time, zone),
         "unread_columns": list(shown.unread),
         "assumed": [field.value for field in shown.assumed],
         "applied": shown.applied,

@@ -28,7 +28,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a file is to be taken. `confirmations` None: yes, except in a clinic's first import."""
+    """How a file is to be taken. `confirmations` None: yes, if the clinic has bookings already."""
 
     full: bool = False
     cancel_missing: bool = False
@@ -61,6 +61,8 @@ class Difference:
     """The file's columns that are not read."""
     assumed: tuple[Field, ...] = ()
     """What no column tells: KIND, all are taken for video visits; STATUS, for booked."""
+    file_time: datetime | None = None
+    """The file's own time on the disk, where that is yet to come: it is taken as exported now."""
     counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
     moved: list[tuple[int, Move]] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
@@ -86,6 +88,7 @@ class Difference:
             first_import=staged.first_import,
             unread=staged.unread,
             assumed=staged.assumed,
+            file_time=staged.file_time,
             problems=list(staged.problems),
         )
 
@@ -149,7 +152,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A file that has been read whole, and waits for a yes."""
+    """A file that has been read whole, and waits for a yes.
+
+    `first_import`: the clinic has no bookings yet.
+    """
 
     run_id: int
     clinic: str
@@ -158,6 +164,7 @@ class Staged:
     first_import: bool
     unread: tuple[str, ...] = ()
     assumed: tuple[Field, ...] = ()
+    file_time: datetime | None = None
 
 
 def changes_of(

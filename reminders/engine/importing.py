@@ -6,7 +6,7 @@ The shortest path: rows → staging → `merge` for each patient → difference,
 
 import hashlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from reminders.engine.difference import (
     changes_of,
     find_missing,
 )
+from reminders.engine.exported import export_of, refuse_older
 from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
@@ -82,9 +83,9 @@ def stage(
     was imported before, or (strict) has any problem.
     """
     digest = _file_digest(path)
-    exported_at = options.exported_at or datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    exported = export_of(path, options.exported_at, runtime.clinic(clinic_key).zone, now)
     run_id, clinic_id, first = runtime.in_transaction(
-        _begin, runtime, clinic_key, path.name, digest, exported_at, options, now
+        _begin, runtime, clinic_key, path.name, digest, exported.at, options, now
     )
     problems: list[Problem] = []
     seen: list[Columns] = []
@@ -109,6 +110,7 @@ def stage(
         first,
         unread=tuple(name for columns in seen for name in columns.unread),
         assumed=tuple(field for columns in seen for field in columns.assumed),
+        file_time=exported.file_time,
     )
 
 
@@ -134,16 +136,10 @@ def _begin(
     for run_id in staging.abandoned(conn, now):
         staging.forget(conn, run_id)
     clinic_id = clinics.clinic_id(conn, clinic_key)
-    newest = imports.last_export(conn, clinic_id)
-    if newest is not None and exported_at < newest and not options.older_ok:
-        zone = runtime.clinic(clinic_key).zone
-        raise RefusedFileError(
-            f"{name}: this file was exported {exported_at.astimezone(zone):%Y-%m-%d %H:%M}, before"
-            f" the one imported last ({newest.astimezone(zone):%Y-%m-%d %H:%M}). Import a newer"
-            " export; if this one is right all the same, add --older-ok."
-        )
+    if not options.older_ok:
+        refuse_older(conn, clinic_id, name, exported_at, runtime.clinic(clinic_key).zone)
     run_id = staging.begin(conn, clinic_id, name, digest, exported_at, now, runtime.actor)
-    return run_id, clinic_id, newest is None
+    return run_id, clinic_id, not imports.has_visits(conn, clinic_id)
 
 
 def _file_digest(path: Path) -> str:

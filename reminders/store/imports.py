@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, select, update
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import Channel, Consent, Role
@@ -315,12 +315,23 @@ def missing(
 
 
 def last_export(conn: Connection, clinic_id: int) -> datetime | None:
-    """Return when the newest file applied so far was exported."""
+    """Return when the newest file applied so far was exported; at the latest when it was applied.
+
+    Earlier versions believed a time to come, and would refuse every file until then.
+    """
+    exported, done = import_run.c.exported_at, import_run.c.applied_at
+    at = case((exported > done, done), else_=exported)
     return conn.execute(
-        select(func.max(import_run.c.exported_at, type_=import_run.c.exported_at.type)).where(
-            import_run.c.clinic_id == clinic_id, import_run.c.applied_at.is_not(None)
+        select(func.max(at, type_=exported.type)).where(
+            import_run.c.clinic_id == clinic_id, done.is_not(None)
         )
     ).scalar()
+
+
+def has_visits(conn: Connection, clinic_id: int) -> bool:
+    """Tell whether the clinic has any bookings."""
+    query = select(appointment.c.id).where(appointment.c.clinic_id == clinic_id).limit(1)
+    return conn.execute(query).first() is not None
 
 
 def settle_problems(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None:

@@ -1,5 +1,8 @@
 """`import`: what it shows, when it applies, how it ends."""
 
+import os
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.cli.conftest import Installation, booking
@@ -154,6 +157,18 @@ def test_an_older_file_is_refused(here: Installation):
     assert result.exit_code == 2
     assert "--older-ok" in result.stderr
     assert here.run(*older, "--older-ok").exit_code == 0
+
+
+def test_an_export_time_to_come_is_refused_in_words(here: Installation):
+    """A slip of the year is told at once, and a file's own time to come is told of."""
+    file = here.file(GOOD)
+    result = here.run("import", file, "--yes", "--exported-at", "2027-11-30 11:00")
+    assert result.exit_code == 2
+    assert "2027-11-30 11:00" in result.stderr
+    ahead = datetime(2027, 11, 30, 10, tzinfo=UTC).timestamp()
+    os.utime(file, (ahead, ahead))
+    assert "2027-11-30 11:00, is yet to come" in here.ok("import", file, "--yes")
+    assert here.json("import", file, "--dry-run")["file_time_ahead"] == "2027-11-30T11:00:00+01:00"
 
 
 @pytest.mark.parametrize("words", [("import",), ("import", "a.csv", "--nope"), ("nope",)])

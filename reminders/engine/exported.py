@@ -1,0 +1,51 @@
+"""When a file was exported, by which an older one is told from a newer."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from reminders.errors import RefusedFileError
+from reminders.store import imports
+from reminders.store.database import Connection
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""So far ahead, a time is another clock's now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """When a file was exported. `file_time` is its own on the disk, where that is yet to come."""
+
+    at: datetime
+    file_time: datetime | None = None
+
+
+def export_of(path: Path, told: datetime | None, zone: ZoneInfo, now: datetime) -> Exported:
+    """Return when a file was exported: as told, else its own time; never later than now.
+
+    Raise RefusedFileError for a time told that is to come: every file until then would be older.
+    """
+    at = told or datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    if at <= now + CLOCKS_DIFFER:
+        return Exported(min(at, now))
+    if told is None:
+        return Exported(now, at)
+    raise RefusedFileError(
+        f"{path.name}: a file cannot have been exported {at.astimezone(zone):%Y-%m-%d %H:%M}, as"
+        f" it is {now.astimezone(zone):%Y-%m-%d %H:%M} now. Give the time at which it was, or leave"
+        " out --exported-at."
+    )
+
+
+def refuse_older(
+    conn: Connection, clinic_id: int, name: str, exported_at: datetime, zone: ZoneInfo
+) -> None:
+    """Raise RefusedFileError if a file is older than one that was imported before."""
+    newest = imports.last_export(conn, clinic_id)
+    if newest is not None and exported_at < newest:
+        raise RefusedFileError(
+            f"{name}: this file was exported {exported_at.astimezone(zone):%Y-%m-%d %H:%M}, before"
+            f" the one imported last ({newest.astimezone(zone):%Y-%m-%d %H:%M}). Import a newer"
+            " export; if this one is right all the same, add --older-ok."
+        )
