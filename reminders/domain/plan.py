@@ -123,7 +123,9 @@ class Planner:
         cancelled = self.appointment.truth.status is VisitStatus.CANCELLED
         if self.appointment.protected:
             return Reason.PROTECTED_IDENTITY
-        if self.appointment.kind not in self.practice.video_kinds:
+        if self.appointment.kind not in self.practice.video_kinds and not (
+            cancelled and rule.when is Event.CANCELLED  # who was told of it as one hears this too
+        ):
             return Reason.NOT_VIDEO
         if cancelled and rule.when not in {Event.CANCELLED, Event.REPLY}:
             return Reason.VISIT_CANCELLED
@@ -313,12 +315,18 @@ class Planner:
     def _past(
         self, rule: Rule, contact: Contact, channel: Channel, request_id: int | None
     ) -> list[Message]:
-        """Return earlier messages of this slot that told, or tried to tell, what is now true."""
+        """Return earlier messages of this slot that told, or tried to tell, what is now true.
+
+        What went to a number that has since been corrected has told this one nothing.
+        """
         if not self.history:
             return []
+        reach = contact.reach.get(channel)
 
         def counts(message: Message) -> bool:
             if message.key.rule != rule.key or message.key.channel is not channel:
+                return False
+            if reach and message.state in TOLD and message.address_key != reach.address_key:
                 return False
             if request_id is not None:
                 return message.request_id == request_id and message.key.contact == contact.id

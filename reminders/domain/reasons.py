@@ -17,6 +17,7 @@ class Reason(StrEnum):
     GUARDIAN_NOT_CHOSEN = "guardian_not_chosen"
     GUARDIAN_DECLINED = "guardian_declined"
     NOT_VIDEO = "not_video"
+    NO_LONGER_VIDEO = "no_longer_video"
     BOOKED_TOO_LATE = "booked_too_late"
     TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
@@ -113,6 +114,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.NOT_VIDEO: (
         "Besökstypen är inte inställd som videobesök.",
         "The kind of visit is not configured as a video visit.",
+    ),
+    Reason.NO_LONGER_VIDEO: (
+        "De har fått veta att det är ett videobesök, men nu är besökstypen en annan. Ring och säg vad som gäller.",  # noqa: E501 - what to do, in one place
+        "They were told that it is a video visit, but now it is of another kind. Phone and say what is true.",  # noqa: E501 - what to do, in one place
     ),
     Reason.BOOKED_TOO_LATE: (
         "Besöket blev känt efter tiden för meddelandet, och regeln hoppar då över det.",

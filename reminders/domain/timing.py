@@ -105,6 +105,7 @@ class Timer:
             if self.now - (self.appointment.known_at or self.now) > self.practice.confirm_within:
                 return Reason.CONFIRMATION_TOO_OLD
             return None
+        heard_of = self._told_unasked(rule, contact, channel) or heard_of
         heard_of = heard_of or told_elsewhere(self.history, contact)
         stale = heard_of is not None and self._is_news(event, heard_of)
         tells = stale or self.calendar_is_wrong(event, contact, channel)
@@ -123,6 +124,18 @@ class Timer:
             for m in self.history
             if (m.key.rule, m.key.version) != (rule.key, version) or m.key.channel is channel
         )
+
+    def _told_unasked(self, rule: Rule, contact: Contact, channel: Channel) -> Truth | None:
+        """Return what was last told other than because staff asked for a text.
+
+        Such a text says when the visit is, but not that this is new.
+        """
+        rules = self.practice.rule
+        changes = {key for key, one in rules.items() if one.when in CHANGES}
+        unasked = (
+            m for m in self._besides(rule, channel) if m.request_id is None or m.key.rule in changes
+        )
+        return told(unasked, contact)
 
     def calendar_is_wrong(self, when: When, contact: Contact, channel: Channel) -> bool:
         """Tell whether this channel alone can put right what an entry in a calendar says.

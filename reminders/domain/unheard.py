@@ -133,6 +133,8 @@ class _Person:
         unclear = [m.reason or Reason.NO_ANSWER for m in self._present if m.state is State.UNKNOWN]
         if unclear:
             return Unheard(self._contact, unclear[-1], self._believes, unclear=True)
+        if self._expects_video and any(m.reason is Reason.NOT_VIDEO for m in self._present):
+            return Unheard(self._contact, Reason.NO_LONGER_VIDEO, self._believes)
         unwritten = any(_why(m) is Reason.RENDER_FAILED for m in self._present)
         if not self._matters or (self.is_served and not unwritten):
             return None
@@ -140,6 +142,12 @@ class _Person:
         if unwritten:  # told at once, also where a later text may go: a template has to be mended
             reasons = [Reason.RENDER_FAILED]
         return Unheard(self._contact, reasons[-1], self._believes) if reasons else None
+
+    @property
+    def _expects_video(self) -> bool:
+        """Tell whether they were asked to a screen for a visit that still stands."""
+        booked = VisitStatus.BOOKED
+        return self._truth.status is booked and bool(self._knows and self._knows.status is booked)
 
     @property
     def _matters(self) -> bool:

@@ -44,7 +44,7 @@ def show(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetim
     [case] = cases.load_cases(conn, [visit.id], runtime.digest, {visit.id: history})
     return Shown(
         visit,
-        tuple(found),
+        tuple(line.as_sent(runtime.digest) for line in found),
         tuple(ledger.entries(conn, visit.id)),
         tuple(planning.explain(runtime, case, now)),
         people.patient_of(conn, visit.id),

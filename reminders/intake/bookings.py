@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reminders.domain.appointment import OwnLogin, VisitStatus, age_at
 from reminders.domain.contact import Role
-from reminders.intake.columns import Columns, find_meaning, own_headers, read_header
+from reminders.intake.columns import Columns, Field, find_meaning, own_headers, read_header
 from reminders.intake.patient import Patient, PatientReader
 from reminders.intake.people import Person, read_person
 from reminders.intake.plain import PlainPatients, PlainPeople, PlainVisits
@@ -244,6 +244,8 @@ class _Reader:
         if ref is None:
             return None
         kind, video = self._visits.kind(notes)
+        if not kind and Field.KIND in self._columns.visit:
+            return None
         starts_at = self._visits.starts_at(notes)
         # Of a visit that is only counted, nothing more is wanted, and nothing is wrong with it.
         status = self._visits.status(notes if video else notes.aside())

@@ -251,7 +251,7 @@ TROUBLE = (
     "(message.state IN ('failed', 'undelivered', 'expired', 'unknown')"
     " OR message.state = 'suppressed' AND message.reason IN ('no_address', 'no_consent',"
     " 'opted_out', 'protected_identity', 'guardian_not_chosen', 'guardian_declined',"
-    " 'render_failed', 'environment', 'quiet_hours', 'own_hours', 'too_late'))"
+    " 'render_failed', 'environment', 'quiet_hours', 'own_hours', 'too_late', 'not_video'))"
 )
 """What may mean that somebody has to be phoned (domain/unheard: its CALL_FOR and what failed)."""
 

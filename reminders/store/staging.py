@@ -11,7 +11,15 @@ from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import NO_WISHES, Channel, Consent, Role
 from reminders.domain.merge import IncomingPatient, IncomingPerson, IncomingVisit
 from reminders.store.bulk import Values, insert_rows
-from reminders.store.schema import clinic, import_run, problem, staged_contact, staged_visit
+from reminders.store.schema import (
+    appointment,
+    clinic,
+    import_run,
+    patient,
+    problem,
+    staged_contact,
+    staged_visit,
+)
 from reminders.store.wishes import WISHES, wishes_of
 
 _RUN_TABLES = (staged_contact, staged_visit)
@@ -162,6 +170,30 @@ def join_patients(conn: Connection, run_id: int) -> None:
             )
             .values(patient_key=named)
         )
+    _leave_with_their_patients(conn, run_id)
+
+
+def _leave_with_their_patients(conn: Connection, run_id: int) -> None:
+    """Let a known visit that is no longer by video stay its patient's.
+
+    Of such a row nothing is read that could tell whose it is.
+    """
+    whose = (
+        select(patient.c.external_key)
+        .join(appointment, appointment.c.patient_id == patient.c.id)
+        .join(import_run, import_run.c.clinic_id == appointment.c.clinic_id)
+        .where(import_run.c.id == run_id, appointment.c.ref == staged_visit.c.ref)
+        .scalar_subquery()
+    )
+    conn.execute(
+        update(staged_visit)
+        .where(
+            staged_visit.c.import_run_id == run_id,
+            ~staged_visit.c.video,
+            whose.is_not(None),
+        )
+        .values(patient_key=whose)
+    )
 
 
 Progress = dict[str, Any]

@@ -1,7 +1,7 @@
 """What people ask of the database: a visit, what goes out when, what needs a person."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     text,
 )
 
+from reminders.domain.contact import Channel
 from reminders.domain.message import Message
 from reminders.domain.state import State
 from reminders.store.cases import to_message
@@ -56,13 +57,26 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message for a listing. `contact` is a role and the last characters of the address."""
+    """One message for a listing. `contact` is a role and the last characters of the address.
+
+    `address` is the contact's own at present; a message that has gone may have gone elsewhere.
+    """
 
     message: Message
     visit: Visit
     contact: str
     covered_by: str | None
     sent_at: datetime | None
+    address: str | None = field(default=None, repr=False)
+
+    def as_sent(self, digest: Callable[[str], str]) -> "Line":
+        """Return the line with a contact that is true of the message: corrected since, or not."""
+        key = self.message.address_key
+        if not (key and self.message.attempts and self.address) or digest(self.address) == key:
+            return self
+        role = self.contact.partition(" ")[0]
+        kind = "number" if self.message.key.channel is Channel.SMS else "address"
+        return replace(self, contact=f"{role} (an earlier {kind})")
 
 
 def _visits() -> Select[tuple[object, ...]]:
@@ -151,12 +165,14 @@ def _lines() -> Select[tuple[object, ...]]:
 
 
 def _line(row: Row[tuple[object, ...]], by_id: Mapping[int, Visit]) -> Line:
+    address = row.phone if row.channel == "sms" else row.email
     return Line(
         to_message(row),
         by_id[row.appointment_id],
-        masked(row.role, row.phone if row.channel == "sms" else row.email),
+        masked(row.role, address),
         row.covered_by,
         row.sent_at,
+        address,
     )
 
 

@@ -233,7 +233,9 @@ class Here:
     def whom(self, line: Line) -> str:
         """Return who a message goes to, and by which channel."""
         role, _, tail = line.contact.partition(" ")
-        return f"{self.role(role)} {tail} · {self.channel(line.message.key.channel.value)}"
+        return (
+            f"{self.role(role)} {self.said(tail)} · {self.channel(line.message.key.channel.value)}"
+        )
 
 
 def show(

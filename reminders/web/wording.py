@@ -230,6 +230,8 @@ SAID = (
     N_("The file could not be read."),
     N_("The file could not be compared."),
     N_("The import has stopped. What is left of it is tried again within ten minutes."),
+    N_("(an earlier number)"),
+    N_("(an earlier address)"),
 )
 """What the engine says to people, in words that the pages can say in their language."""
 
