@@ -62,7 +62,14 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
         "confirmation",
         "Bekräftelse vid bokning" if sv else "Confirmation at booking",
         "Direkt när besöket bokas." if sv else "At once when the visit is booked.",
-        [*_readers(hours(220), sv), (f"{child}, {late}", CHILD, hours(3))],
+        [
+            # A confirmation shows the booking, so that a sibling's text can be told from it later.
+            (reader, replace(facts, ref_tail="1042"), lead)
+            for reader, facts, lead in (
+                *_readers(hours(220), sv),
+                (f"{child}, {late}", CHILD, hours(3)),
+            )
+        ],
     )
     yield (
         "two_days",

@@ -118,6 +118,13 @@ def test_a_draft_has_all_that_the_complete_languages_have(language):
         assert len(texts) == len(Role)
 
 
+@pytest.mark.parametrize("language", [*COMPLETE, *DRAFTS])
+def test_who_writes_in_need_is_told_whom_to_call(language):
+    """Nobody reads an answer at night: it says whom to call in an emergency."""
+    source = SOURCES[language, "reply_other", Channel.SMS]
+    assert re.search(r"\b112\b", LIBRARY.render(source, facts(8), TWO_WAY).body)
+
+
 def test_the_check_names_what_a_language_lacks():
     """A language that is not whole is a finding, with the names of the texts that it lacks."""
     texts = [s for key, s in SOURCES.items() if key[0] in {"sv", "fi"}]
