@@ -250,7 +250,7 @@ def _changes(difference: Difference, zone: ZoneInfo) -> list[str]:
         *_listed(difference.cancellations),
         f"{counts[Category.UPDATED]:>6} with corrected details",
         f"{counts[Category.UNCHANGED]:>6} unchanged",
-        f"{counts[Category.IGNORED]:>6} ignored: not video visits, or past",
+        f"{counts[Category.IGNORED]:>6} ignored: no video visits, or cancelled and not known here",
     ]
     if counts[Category.HELD_BACK]:
         lines.append(f"{counts[Category.HELD_BACK]:>6} held back: nobody can be told (see below)")

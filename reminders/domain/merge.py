@@ -205,6 +205,8 @@ def _categorise(
             category = Category.NEW if reachable else Category.HELD_BACK
     elif known.by_hand and _says_otherwise(visit, known):
         category = Category.KEPT
+    elif booked and visit.video and max(known.truth.starts_at, visit.truth.starts_at) <= now:
+        category = Category.UNCHANGED
     elif known.truth.status is VisitStatus.BOOKED and not booked:
         category = Category.CANCELLED
     elif known.truth.status is VisitStatus.CANCELLED and booked:

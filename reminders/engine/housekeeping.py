@@ -1,15 +1,18 @@
 """What is done now and then, in small steps: finishing imports, and purging what is old."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reminders.config_rules import parse_duration
 from reminders.engine.applying import apply_some
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, retention, staging, turns
+from reminders.store import clinics, imports, retention, staging, turns
 from reminders.store.database import Connection
 
 BATCH = 100
 """Visits that go in one transaction, some milliseconds long."""
+
+PAST_SHOWN = timedelta(days=1)
+"""So long a visit in the past stands on the worklist, in case its date is wrong."""
 
 MOST_BATCHES = 200
 """So many in one turn: what is left is for the next."""
@@ -24,6 +27,7 @@ async def keep_house(runtime: Runtime, now: datetime) -> int:
     await _clear_staging(runtime, now)
     gone = 0
     for key in runtime.practices:
+        await runtime.work(settle_past, key, now)
         for _ in range(MOST_BATCHES):
             count = await runtime.work(purge_some, runtime, key, now)
             gone += count
@@ -48,6 +52,11 @@ async def _clear_staging(runtime: Runtime, now: datetime) -> None:
             pass
     for run_id in abandoned:
         await runtime.work(staging.forget, run_id)
+
+
+def settle_past(conn: Connection, clinic: str, now: datetime) -> int:
+    """Close problems of visits in the past that nobody has put right in a day: it is too late."""
+    return imports.settle_past(conn, clinics.clinic_id(conn, clinic), now - PAST_SHOWN, now)
 
 
 def purge_some(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> int:

@@ -31,6 +31,7 @@ from reminders.engine.difference import (
 )
 from reminders.engine.exported import export_of, refuse_older
 from reminders.engine.fingerprint import Fingerprint
+from reminders.engine.over import without_over
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Columns, Format, Person, Problem, Row, read
@@ -91,7 +92,9 @@ def stage(
     seen: list[Columns] = []
     try:
         reader = read(path, format_for(runtime, clinic_key), now, progress, seen.append)
-        for rows, faults in _chunks(reader):
+        for chunk in _chunks(reader):
+            with runtime.database.reading() as conn:
+                rows, faults = without_over(conn, clinic_id, *chunk, now)
             problems += faults
             runtime.in_step(add_rows, run_id, clinic_id, rows, faults, now)
         runtime.in_transaction(staging.join_patients, run_id)

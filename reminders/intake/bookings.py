@@ -63,7 +63,8 @@ class Format:
 class Row:
     """One record of a booking. `line` is 1-based, where it begins; `starts_at` is in UTC.
 
-    `kind` is as written, or the clinic's first video kind where no column tells it.
+    `kind` is as written, or the clinic's first video kind where no column tells it. `past`: it is
+    booked at a time that has passed, of which a problem tells; whom to contact is not read.
     """
 
     line: int
@@ -78,6 +79,7 @@ class Row:
     own_login: OwnLogin
     people: tuple[Person, ...]
     clinician: str | None = None
+    past: bool = False
 
 
 def read(
@@ -275,7 +277,7 @@ class _Reader:
         self._compare(row)
         booked = row.status is VisitStatus.BOOKED
         if booked and not self._visits.in_time(notes, row.starts_at):
-            return None
+            return replace(row, past=True) if self._visits.is_past(row.starts_at) else None
         if row.protected or not booked:
             return replace(row, people=self._people(notes.aside(), row))
         told = len(notes.problems)

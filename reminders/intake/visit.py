@@ -115,10 +115,14 @@ class VisitReader:
         """Return the time's column where the date is in another and can be read."""
         return self.columns.when[-1 if isinstance(read_date(texts[0]), date) else 0]
 
+    def is_past(self, starts_at: datetime) -> bool:
+        """Tell whether the visit has begun."""
+        return starts_at <= self.now
+
     def in_time(self, notes: Notes, starts_at: datetime) -> bool:
         """Tell whether the visit is still to come and not absurdly far away; note if not."""
         fault = None
-        if starts_at <= self.now:
+        if self.is_past(starts_at):
             fault = _PAST_TIME
         elif starts_at > self.now + _FARTHEST:
             fault = _FAR_TIME

@@ -34,6 +34,8 @@ from reminders.store.wishes import WISHES, wish_values, wishes_of
 
 WRITTEN = frozenset({Category.NEW, Category.MOVED, Category.CANCELLED, Category.UPDATED})
 
+PAST_TIME = "past_time"
+
 _FACTS = ("birth_date", "protected", "own_login")
 _DETAILS = ("role", "phone", "email", "language", "removed_at", *WISHES)
 _VISIT = ("patient_id", "kind", "status", "needs_plan", "changed_at", "clinician")
@@ -328,6 +330,16 @@ def last_export(conn: Connection, clinic_id: int) -> datetime | None:
     ).scalar()
 
 
+def begun(conn: Connection, clinic_id: int, refs: Sequence[str], now: datetime) -> set[str]:
+    """Return which of these bookings are known and have begun."""
+    query = select(appointment.c.ref).where(
+        appointment.c.clinic_id == clinic_id,
+        appointment.c.ref.in_(refs),
+        appointment.c.starts_at <= now,
+    )
+    return set(conn.execute(query).scalars())
+
+
 def has_visits(conn: Connection, clinic_id: int) -> bool:
     """Tell whether the clinic has any bookings."""
     query = select(appointment.c.id).where(appointment.c.clinic_id == clinic_id).limit(1)
@@ -335,7 +347,10 @@ def has_visits(conn: Connection, clinic_id: int) -> bool:
 
 
 def settle_problems(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None:
-    """Close earlier problems: those the file solves, and those it repeats (as new ones)."""
+    """Close earlier problems: those the file solves, and those it repeats (as new ones).
+
+    A visit in the past that the file no longer has is nothing to put right either.
+    """
     spoken_of = select(staged_visit.c.ref).where(staged_visit.c.import_run_id == run_id)
     repeated = select(problem.c.ref).where(
         problem.c.import_run_id == run_id, problem.c.ref.is_not(None)
@@ -346,10 +361,27 @@ def settle_problems(conn: Connection, clinic_id: int, run_id: int, now: datetime
             problem.c.clinic_id == clinic_id,
             problem.c.import_run_id != run_id,
             problem.c.solved_at.is_(None),
-            problem.c.ref.in_(spoken_of) | problem.c.ref.in_(repeated) | problem.c.ref.is_(None),
+            problem.c.ref.in_(spoken_of)
+            | problem.c.ref.in_(repeated)
+            | problem.c.ref.is_(None)
+            | (problem.c.code == PAST_TIME),
         )
         .values(solved_at=now)
     )
+
+
+def settle_past(conn: Connection, clinic_id: int, before: datetime, now: datetime) -> int:
+    """Close the problems of visits in the past that have stood since before `before`."""
+    return conn.execute(
+        update(problem)
+        .where(
+            problem.c.clinic_id == clinic_id,
+            problem.c.code == PAST_TIME,
+            problem.c.solved_at.is_(None),
+            problem.c.created_at < before,
+        )
+        .values(solved_at=now)
+    ).rowcount
 
 
 def solve_problems(conn: Connection, clinic_id: int, refs: Sequence[str], now: datetime) -> None:

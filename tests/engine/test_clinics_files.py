@@ -1,5 +1,6 @@
 """Stories of files as clinics export them, day after day: what stays, and what is never kept."""
 
+import asyncio
 import os
 from datetime import timedelta
 
@@ -8,7 +9,9 @@ from sqlalchemy import select, update
 
 from reminders.domain.merge import Category
 from reminders.engine import importing
+from reminders.engine.housekeeping import keep_house
 from reminders.errors import RefusedFileError
+from reminders.store import import_pages
 from reminders.store.schema import import_run, metadata
 from tests.engine.clinic import HEAD, Clinic, at, row
 
@@ -82,3 +85,66 @@ def test_an_export_time_to_come_that_was_believed_blocks_nothing(clinic: Clinic)
         conn.execute(update(import_run).values(exported_at=at("2027-11-30 11:00")))
     clinic.clock.set(at("2026-11-30 13:00"))
     assert clinic.read(row()).counts[Category.UNCHANGED] == 1
+
+
+def open_problems(clinic: Clinic) -> list[str]:
+    """Return the codes of the problems that staff see."""
+    with clinic.runtime.database.reading() as conn:
+        return [line.code for line in import_pages.open_problems(conn, 1, 100)]
+
+
+def test_a_day_that_goes_by_is_no_problem(clinic: Clinic):
+    """The same file in the afternoon, when the day's visits have begun, changes nothing."""
+    today = [
+        row(f"B{n}", f"2026-11-30 1{n}:30", phone=f"070-174 06 1{n}", born="x" if n == 5 else "")
+        for n in range(3, 6)
+    ]
+    file = [*today, row("B9", "2026-12-01 10:00", phone="070-174 06 19")]
+    assert len(clinic.read(*file).problems) == 1
+    clinic.until("2026-11-30 19:00")
+    before = {ref: clinic.states(ref) for ref in ("B3", "B4", "B9")}
+    again = clinic.read(*file, strict=True)
+    assert (again.counts[Category.UNCHANGED], again.changes_anything) == (4, False)
+    assert (again.problems, open_problems(clinic)) == ([], [])
+    assert {ref: clinic.states(ref) for ref in before} == before
+
+
+def test_a_known_visit_that_has_begun_is_not_moved_by_a_correction(clinic: Clinic):
+    """When it really began, or that it was no cancelled one after all, is told to nobody."""
+    clinic.read(row("B1", "2026-11-30 13:00"), row("B2", "2026-11-30 13:30"))
+    clinic.read(row("B2", "2026-11-30 13:30", status="avbokad"))
+    clinic.until("2026-11-30 14:00")
+    texts = clinic.texts()
+    again = clinic.read(row("B1", "2026-11-30 13:15"), row("B2", "2026-11-30 13:30"))
+    assert (again.counts[Category.UNCHANGED], again.problems) == (2, [])
+    clinic.until("2026-11-30 18:00")
+    assert clinic.texts() == texts
+    assert clinic.show("B1").visit.starts_at == at("2026-11-30 13:00")
+
+
+def test_a_visit_to_come_that_a_file_puts_in_the_past_is_a_problem(clinic: Clinic):
+    """A slip of the date is told, and the visit stays where it is."""
+    clinic.read(row("B1"))
+    again = clinic.read(row("B1", "2025-12-02 10:00"))
+    assert [problem.code.value for problem in again.problems] == ["past_time"]
+    assert clinic.show("B1").visit.starts_at == at("2026-12-02 10:00")
+
+
+def test_a_visit_in_the_past_that_a_later_file_lacks_is_settled(clinic: Clinic):
+    """An unknown visit in the past is a problem as long as the files have it."""
+    clinic.read(row("B1", "2026-11-29 10:00"), row("B2"))
+    assert open_problems(clinic) == ["past_time"]
+    clinic.read(row("B1", "2026-11-29 10:00"), row("B2"))
+    assert open_problems(clinic) == ["past_time"]
+    clinic.read(row("B2"))
+    assert open_problems(clinic) == []
+
+
+def test_a_visit_in_the_past_is_settled_after_a_day(clinic: Clinic):
+    """When nobody has put its date right in a day, it leaves the worklist; others do not."""
+    clinic.read(row("B1", "2026-11-29 10:00"), row("B2", phone="070-mamma"))
+    now = clinic.clock.now()
+    asyncio.run(keep_house(clinic.runtime, now + timedelta(hours=23)))
+    assert sorted(open_problems(clinic)) == ["bad_phone", "past_time"]
+    asyncio.run(keep_house(clinic.runtime, now + timedelta(hours=25)))
+    assert open_problems(clinic) == ["bad_phone"]

@@ -89,7 +89,6 @@ def test_bad_references(ref: str, code: ProblemCode) -> None:
         ("01/12/2026 09:00", ProblemCode.AMBIGUOUS_DATE),
         ("2027-03-28 02:30", ProblemCode.IMPOSSIBLE_TIME),
         ("2027-10-31 02:30", ProblemCode.DOUBLED_TIME),
-        ("2026-11-30 12:00", ProblemCode.PAST_TIME),
         ("2036-12-01 09:00", ProblemCode.FAR_TIME),
     ],
 )
@@ -107,6 +106,15 @@ def test_which_column_is_wrong(day: str, clock: str, column: str) -> None:
     """Of the date's and the time's columns, the one to correct is named."""
     text = f"ref;mobil;Datum;Tid\nA1;0701740605;{day};{clock}\n"
     assert [problem.column for problem in problems(text)] == [column]
+
+
+def test_a_past_time() -> None:
+    """Of a booked visit in the past the time is told as a problem, and nobody is read to contact."""
+    problem, row = results(table(starts_at="2026-11-30 12:00"))
+    assert isinstance(problem, Problem)
+    assert isinstance(row, Row)
+    assert (problem.code, problem.column, problem.ref) == (ProblemCode.PAST_TIME, "starts_at", "A1")
+    assert (row.past, row.people) == (True, ())
 
 
 def test_past_visits_that_nobody_is_texted_for() -> None:
