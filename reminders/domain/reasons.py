@@ -18,6 +18,7 @@ class Reason(StrEnum):
     GUARDIAN_DECLINED = "guardian_declined"
     NOT_VIDEO = "not_video"
     NO_LONGER_VIDEO = "no_longer_video"
+    OTHER_PATIENT = "other_patient"
     BOOKED_TOO_LATE = "booked_too_late"
     TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
@@ -118,6 +119,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.NO_LONGER_VIDEO: (
         "De har fått veta att det är ett videobesök, men nu är besökstypen en annan. Ring och säg vad som gäller.",  # noqa: E501 - what to do, in one place
         "They were told that it is a video visit, but now it is of another kind. Phone and say what is true.",  # noqa: E501 - what to do, in one place
+    ),
+    Reason.OTHER_PATIENT: (
+        "De har fått veta om bokningen, som nu är en annan patients. Ring och säg att den inte gäller dem.",  # noqa: E501 - what to do, in one place
+        "They were told of the booking, which is another patient's now. Phone and say that it is not theirs.",  # noqa: E501 - what to do, in one place
     ),
     Reason.BOOKED_TOO_LATE: (
         "Besöket blev känt efter tiden för meddelandet, och regeln hoppar då över det.",

@@ -52,6 +52,24 @@ class Unheard:
         return wanted_none and not self.believes and not self.unclear
 
 
+def believers(before: Sequence[Message], now_theirs: Sequence[Message]) -> list[Unheard]:
+    """Return whom to phone of those whose visit it was before it was given to another patient.
+
+    `before` are the messages to them, `now_theirs` those to the people whose it is now. Who has an
+    address that is also one of those is the same person under another name.
+    """
+    same = {m.address_key for m in now_theirs if m.address_key}
+    found: list[Unheard] = []
+    for contact in dict.fromkeys(m.key.contact for m in before):
+        gone = [m for m in before if m.key.contact == contact and m.state in TOLD and tells(m)]
+        if not gone or same & {m.address_key for m in gone}:
+            continue
+        last = max(gone, key=lambda m: (m.went_at, m.id)).truth
+        if last.status is VisitStatus.BOOKED:
+            found.append(Unheard(contact, Reason.OTHER_PATIENT))
+    return found
+
+
 def unheard(
     truth: Truth, version: int, messages: Sequence[Message], news: AbstractSet[str], now: datetime
 ) -> list[Unheard]:

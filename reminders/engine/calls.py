@@ -55,7 +55,7 @@ def call_list(
     lines: dict[int, list[Line]] = {visit.id: [] for visit in visits}
     for line in views.lines(conn, visits):
         lines[line.visit.id].append(line)
-    people = pages.people_of(conn, list(found))
+    people = pages.people_of(conn, list(found), former=True)
     ticks = called.of_visits(conn, list(found))
     waiting: list[Call] = []
     done: list[Call] = []

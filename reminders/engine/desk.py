@@ -9,7 +9,7 @@ from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
-from reminders.domain.unheard import unheard
+from reminders.domain.unheard import believers, unheard
 from reminders.engine import attention, planning
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
@@ -196,7 +196,10 @@ def calls_for(runtime: Runtime, visit: Visit, found: Sequence[Line], now: dateti
     practice = runtime.practices.get(visit.clinic)
     rules = practice.rules if practice else ()
     news = {rule.key for rule in rules if rule.when in {Event.MOVED, Event.CANCELLED}}
-    messages = sorted((line.message for line in found), key=lambda message: message.id)
+    messages, before = (
+        sorted((x.message for x in found if x.was_anothers is was), key=lambda message: message.id)
+        for was in (False, True)
+    )
     names = {line.message.key.contact: line.contact for line in found}
     return [
         _item(
@@ -207,7 +210,10 @@ def calls_for(runtime: Runtime, visit: Visit, found: Sequence[Line], now: dateti
             one.contact,
             _news(truth) if one.believes else None,
         )
-        for one in unheard(truth, visit.version, messages, news, now)
+        for one in (
+            *unheard(truth, visit.version, messages, news, now),
+            *believers(before, messages),
+        )
     ]
 
 

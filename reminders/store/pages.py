@@ -154,7 +154,7 @@ def troubled(
 def unreachable(
     conn: Connection, clinic_id: int, since: datetime, until: datetime, limit: int
 ) -> list[Visit]:
-    """Return booked visits with nobody at all to tell, the soonest first."""
+    """Return booked visits with nobody to tell, or that were somebody else's; the soonest first."""
     people = select(contact.c.id).where(
         contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
     )
@@ -165,7 +165,11 @@ def unreachable(
             appointment.c.starts_at >= since,
             appointment.c.starts_at < until,
             appointment.c.status == "booked",
-            ~people.exists(),
+            # One look by index for each visit: EXISTS beside OR may be answered by reading all of it.
+            or_(
+                people.limit(1).scalar_subquery().is_(None),
+                appointment.c.former_patient_id.is_not(None),
+            ),
         )
         .order_by(appointment.c.starts_at)
         .limit(limit)
@@ -297,8 +301,15 @@ class Person:
     opted_out: frozenset[str]
 
 
-def people_of(conn: Connection, visit_ids: Sequence[int]) -> dict[int, list[Person]]:
-    """Return the present contacts of each visit's patient."""
+def people_of(
+    conn: Connection, visit_ids: Sequence[int], *, former: bool = False
+) -> dict[int, list[Person]]:
+    """Return the present contacts of each visit's patient; `former`: of whose it was before too."""
+    whose = contact.c.patient_id == appointment.c.patient_id
+    if former:
+        whose = contact.c.patient_id.in_(
+            [appointment.c.patient_id, appointment.c.former_patient_id]
+        )
     said_no = (opt_out.c.clinic_id == appointment.c.clinic_id) & opt_out.c.address.in_(
         [contact.c.phone, contact.c.email]
     )
@@ -311,7 +322,7 @@ def people_of(conn: Connection, visit_ids: Sequence[int]) -> dict[int, list[Pers
             opt_out.c.address,
         )
         .select_from(appointment)
-        .join(contact, contact.c.patient_id == appointment.c.patient_id)
+        .join(contact, whose)
         .outerjoin(consent, consent.c.contact_id == contact.c.id)
         .outerjoin(opt_out, said_no)
         .where(appointment.c.id.in_(list(visit_ids)), contact.c.removed_at.is_(None))

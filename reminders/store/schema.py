@@ -199,6 +199,7 @@ appointment = Table(
     _ref("clinic.id"),
     Column("ref", String(200), nullable=False),
     _ref("patient.id"),
+    Column("former_patient_id", Id),  # whose it was, if a file has given it to somebody else
     Column("kind", Text, nullable=False),
     Column("starts_at", UtcDateTime, nullable=False),
     Column("status", String(16), nullable=False, server_default="booked"),

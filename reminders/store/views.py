@@ -53,6 +53,7 @@ class Visit:
     birth_date: date | None
     protected: bool
     clinician: str | None = None
+    former_patient_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,12 @@ class Line:
     covered_by: str | None
     sent_at: datetime | None
     address: str | None = field(default=None, repr=False)
+    patient_id: int = 0
+
+    @property
+    def was_anothers(self) -> bool:
+        """Tell whether it went to people of the patient whose booking it was before."""
+        return self.patient_id == self.visit.former_patient_id
 
     def as_sent(self, digest: Callable[[str], str]) -> "Line":
         """Return the line with a contact that is true of the message: corrected since, or not."""
@@ -136,6 +143,7 @@ def visits(
             row.birth_date,
             row.protected,
             row.clinician,
+            row.former_patient_id,
         )
         for row in conn.execute(query)
     ]
@@ -158,7 +166,7 @@ def lines_among(conn: Connection, among: ColumnElement[bool]) -> list[Line]:
 
 def _lines() -> Select[tuple[object, ...]]:
     return (
-        select(message, contact.c.role, contact.c.phone, contact.c.email)
+        select(message, contact.c.role, contact.c.phone, contact.c.email, contact.c.patient_id)
         .join(contact, contact.c.id == message.c.contact_id)
         .order_by(message.c.due_at, message.c.id)
     )
@@ -173,6 +181,7 @@ def _line(row: Row[tuple[object, ...]], by_id: Mapping[int, Visit]) -> Line:
         row.covered_by,
         row.sent_at,
         address,
+        row.patient_id,
     )
 
 
@@ -213,7 +222,7 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
     # One look by index for each visit: EXISTS beside OR may be answered by reading all of it.
     first = troubled.limit(1).scalar_subquery()
     nobody = and_(appointment.c.status == "booked", ~people.exists())
-    among = or_(first.is_not(None), nobody)
+    among = or_(first.is_not(None), nobody, appointment.c.former_patient_id.is_not(None))
     return visits(conn, clinic_key, since=now, until=now + CALL_AHEAD, among=among)
 
 

@@ -98,3 +98,24 @@ def test_a_text_on_request_does_not_stand_for_the_news(clinic: Clinic) -> None:
     clinic.until("2026-12-01 08:05")
     gone = [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"]
     assert gone.count("moved") == 1
+
+
+def test_a_booking_that_goes_to_another_patient(clinic: Clinic) -> None:
+    """Whoever was told of it is phoned, as it is not theirs; the other family is texted."""
+    told(clinic, named=True)
+    clinic.read(row(phone="070-174 06 99").rstrip("\n") + ";P2\n", head=NAMED)
+    clinic.until("2026-11-30 12:10")
+    assert to_phone(clinic) == [("B1", "other_patient", None)]
+    [item] = [item for item in clinic.worklist() if item.kind == "call"]
+    assert item.contact == "guardian …605"
+    clinic.until("2026-12-01 10:05")
+    assert [text.to[-3:] for text in clinic.texts()] == ["605", "699", "699"]
+
+
+def test_the_same_family_under_another_name_is_not_phoned(clinic: Clinic) -> None:
+    """A clinic that names its patients otherwise has not given the booking to somebody else."""
+    told(clinic, named=True)
+    clinic.read(row().rstrip("\n") + ";P-1\n", head=NAMED)
+    clinic.until("2026-12-01 10:05")
+    assert to_phone(clinic) == []
+    assert len(clinic.texts()) == 2
