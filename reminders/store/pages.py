@@ -165,7 +165,7 @@ def unreachable(
             appointment.c.starts_at >= since,
             appointment.c.starts_at < until,
             appointment.c.status == "booked",
-            # One look by index for each visit: EXISTS beside OR may be answered by reading all of it.
+            # One look by index for each visit: EXISTS beside OR may read all of them.
             or_(
                 people.limit(1).scalar_subquery().is_(None),
                 appointment.c.former_patient_id.is_not(None),
