@@ -52,7 +52,7 @@ async def send_all(runtime: Runtime, batch: Sequence[Claimed]) -> list[Sent]:
     async def one(claimed: Claimed) -> Sent:
         return Sent(claimed, await hand_over(runtime, claimed))
 
-    return await bounded(runtime, [one(claimed) for claimed in batch])
+    return await bounded(runtime, one, batch)
 
 
 async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:

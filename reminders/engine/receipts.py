@@ -27,7 +27,7 @@ async def poll(runtime: Runtime, now: datetime) -> int:
             return found, None
         return found, await provider.status(found.provider_ref)
 
-    answers = await bounded(runtime, [one(found) for found in asked])
+    answers = await bounded(runtime, one, asked)
     await runtime.work(_apply_polled, runtime, answers, now)
     return len(asked)
 

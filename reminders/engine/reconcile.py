@@ -86,7 +86,7 @@ def _back_in_time(found: Open, now: datetime) -> Step:
 async def search(runtime: Runtime, now: datetime) -> int:
     """Look for messages whose answer was lost; return how many were asked about."""
     wanted = await runtime.work(_wanted, now)
-    answers = await bounded(runtime, [_look_for(runtime, *one) for one in wanted])
+    answers = await bounded(runtime, lambda one: _look_for(runtime, *one), wanted)
     await runtime.work(_settle_searches, runtime, answers, now)
     return len(wanted)
 

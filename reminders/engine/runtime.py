@@ -18,6 +18,7 @@ from reminders.providers.base import Provider
 from reminders.store.database import Database
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 REST = 0.25
 """After a step of long work, others may write for this part of its time."""
@@ -101,12 +102,17 @@ class Runtime:
         return self.digest(address) in self.practices[clinic].allowed
 
 
-async def bounded(runtime: Runtime, calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Await calls to providers, so many at a time as may be in flight; return what they return."""
+async def bounded(
+    runtime: Runtime, call: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item]
+) -> list[T]:
+    """Call a provider about each item, so many at a time as may be in flight; return the answers.
+
+    A call is made when its turn comes: who is interrupted before leaves none that nobody awaits.
+    """
     places = asyncio.Semaphore(runtime.config.delivery.in_flight)
 
-    async def one(call: Coroutine[Any, Any, T]) -> T:
+    async def one(item: Item) -> T:
         async with places:
-            return await call
+            return await call(item)
 
-    return await asyncio.gather(*(one(call) for call in calls))
+    return await asyncio.gather(*(one(item) for item in items))

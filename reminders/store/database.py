@@ -153,7 +153,11 @@ class MemoryDatabase(Database):
     def __init__(self, image: bytes | None) -> None:
         self._image = image
         engine = create_engine(
-            "sqlite://", creator=self._connect, poolclass=StaticPool, hide_parameters=True
+            "sqlite://",
+            creator=self._connect,
+            poolclass=StaticPool,
+            pool_reset_on_return=None,  # each transaction has ended by then
+            hide_parameters=True,
         )
         super().__init__(engine, encrypted=False)
 

@@ -1,5 +1,8 @@
 """Finding out what became of messages whose answer was lost."""
 
+import asyncio
+import gc
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -16,6 +19,7 @@ from reminders.domain.outcome import (
     Sought,
 )
 from reminders.engine import desk
+from reminders.engine.runtime import bounded
 from reminders.providers.base import Setup
 from reminders.providers.sandbox import Sandbox
 from tests.engine.clinic import Clinic, row
@@ -123,3 +127,24 @@ def test_a_provider_that_cannot_be_asked_leaves_it_to_a_person(
     assert network.taken == []
     assert ("day_before", "sms", "unknown", "no_answer") in clinic.states("B1")
     assert "unknown" in [item.kind for item in clinic.worklist()]
+
+
+def test_who_is_interrupted_leaves_no_call_that_nobody_awaits(clinic: Clinic) -> None:
+    """What ends a worker as it begins to ask makes no noise."""
+    asked: list[int] = []
+
+    async def ask(number: int) -> None:
+        asked.append(number)
+
+    async def interrupted() -> None:
+        asking = asyncio.create_task(bounded(clinic.runtime, ask, [1, 2]))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        asyncio.run(interrupted())
+        gc.collect()
+    assert [str(one.message) for one in said if one.category is RuntimeWarning] == []
+    assert asked == []

@@ -13,22 +13,29 @@ from tests.simulation.seed import Result, run_seed
 from tests.simulation.setting import tidy
 
 VISITS_A_YEAR = 250 * 60
+AT_ONCE = 8
+"""So many dense seeds a process has before what they add up to is looked at."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for; return 1 if there was a violation."""
     chosen = _parser().parse_args(arguments)
     if chosen.seed_trace is not None:
-        return _trace(chosen.seed_trace)
+        return _trace(chosen.seed_trace, dense=chosen.dense)
     began = time.perf_counter()
     totals = Totals()
     seeds = range(chosen.first, chosen.first + chosen.seeds)
-    for result in run_many(seeds, chosen.jobs):
+    for result in run_many(seeds, chosen.jobs, dense=chosen.dense):
         totals.add(result)
-        for violation in result.violations:
-            print(f"seed {result.seed}: {violation}", flush=True)
+    first = chosen.first
+    while totals.clinic_years < chosen.years:
+        more = range(first, first + AT_ONCE * chosen.jobs)
+        for result in run_many(more, chosen.jobs, dense=True):
+            totals.add(result)
+        first = more.stop
+        print(f"{totals.clinic_years:.2f} clinic-years so far", flush=True)
     if chosen.doublecheck:
-        totals.check_again(seeds[: chosen.doublecheck], chosen.jobs)
+        totals.check_again(seeds[: chosen.doublecheck], chosen.jobs, dense=chosen.dense)
     totals.tell(time.perf_counter() - began, as_json=chosen.json)
     return 1 if totals.violations else 0
 
@@ -42,27 +49,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--doublecheck", type=int, default=0, metavar="N", help="run N seeds again and compare"
     )
+    parser.add_argument(
+        "--dense", action="store_true", help="seeds with a whole day's visits a day"
+    )
+    parser.add_argument(
+        "--years", type=float, default=0, metavar="Y", help="then dense seeds up to Y clinic-years"
+    )
     parser.add_argument("--seed-trace", type=int, metavar="S", help="print what happens in seed S")
     return parser
 
 
-def _trace(seed: int) -> int:
-    result = run_seed(seed, keep_lines=True)
+def _trace(seed: int, *, dense: bool) -> int:
+    result = run_seed(seed, dense=dense, keep_lines=True)
     print("\n".join(result.lines))
     for violation in result.violations:
         print(f"VIOLATION {violation}")
     return 1 if result.violations else 0
 
 
-def run_many(seeds: Sequence[int], jobs: int) -> Iterator[Result]:
+def run_many(seeds: Sequence[int], jobs: int, *, dense: bool = False) -> Iterator[Result]:
     """Run seeds in so many processes; yield what each showed, in order."""
     if jobs == 1:
-        yield from map(run_seed, seeds)
+        yield from map(partial(run_seed, dense=dense), seeds)
         tidy()
         return
     # Fresh processes: each has its own hash seed, so that no order rests on chance unseen.
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(partial(run_seed), seeds, chunksize=1)
+        yield from pool.imap(partial(run_seed, dense=dense), seeds, chunksize=1)
 
 
 class Totals:
@@ -73,32 +86,35 @@ class Totals:
         self.visits = 0
         self.sent = 0
         self.violations = 0
-        self.first_bad: int | None = None
+        self.first_bad: str | None = None
         self.faults: Counter[str] = Counter()
         self.crash_points: dict[str, list[int]] = {}
-        self.traces: dict[int, str] = {}
+        self.traces: dict[tuple[int, bool], str] = {}
         self.cpu = 0.0
 
     def add(self, result: Result) -> None:
-        """Add one seed."""
+        """Add one seed, and say at once what it complained of."""
+        name = f"{'dense ' if result.dense else ''}seed {result.seed}"
+        for violation in result.violations:
+            print(f"{name}: {violation}", flush=True)
         self.seeds += 1
         self.visits += result.visits
         self.sent += result.sent
         self.cpu += result.seconds
         self.violations += len(result.violations)
         if result.violations and self.first_bad is None:
-            self.first_bad = result.seed
+            self.first_bad = f"{result.seed}{' --dense' if result.dense else ''}"
         self.faults.update(result.faults)
-        self.traces[result.seed] = result.trace
+        self.traces[result.seed, result.dense] = result.trace
         for label, (passed, died) in result.crash_points.items():
             count = self.crash_points.setdefault(label, [0, 0])
             count[0] += passed
             count[1] += died
 
-    def check_again(self, seeds: Sequence[int], jobs: int) -> None:
+    def check_again(self, seeds: Sequence[int], jobs: int, *, dense: bool = False) -> None:
         """Run seeds once more, in new processes: each must leave the same trace."""
-        for result in run_many(seeds, jobs):
-            if result.trace != self.traces[result.seed]:
+        for result in run_many(seeds, jobs, dense=dense):
+            if result.trace != self.traces[result.seed, dense]:
                 self.violations += 1
                 print(f"seed {result.seed}: another trace the second time")
 

@@ -85,6 +85,10 @@ class Patient:
     key: str
     people: list[Person]
 
+    def addresses(self) -> set[str]:
+        """Return every address that any of them ever had."""
+        return {address for person in self.people for address in person.addresses()}
+
 
 @dataclass
 class Booking:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -32,7 +33,24 @@ HEAD = (
 )
 
 
-BACK = 0.6
+AREAS = (202, 212, 213, 215, 303, 305, 312, 313, 404, 415, 503, 512, 602, 617, 702, 713)
+NUMBERS = (
+    *(f"+4670174{n:04}" for n in range(605, 700)),
+    *(f"+1{area}55501{n:02}" for area in AREAS for n in range(100)),
+)
+"""Numbers that no real person has: the Swedish ones, enough for a small clinic, and American ones."""
+
+FEW = 95
+HOURS = (0, 7, 8, 9, 9, 10, 11, 13, 14, 15, 16, 18, 23)
+BUSY_HOURS = (*HOURS, *range(8, 17), *range(8, 17))
+HALF_HOURS = (0, 30)
+"""When visits begin in a dense clinic: many at a time."""
+
+AHEAD = 2
+"""So many days before it a day's visits are imported, where there is a file a day."""
+
+TRY_AGAIN = 1800.0
+BACK = 0.75
 """So often who has said no is the one who now says yes again."""
 
 
@@ -70,21 +88,40 @@ class Admins:
         self._chance = chance
         self._made = 0
         self._phones = 0
-        self._starts: set[datetime] = set()
+        self._files = 0
+        self._starts: set[tuple[datetime, str]] = set()
         self._patients: list[Patient] = []
         self._zone = world.knobs.start.tzinfo
 
     async def work(self, end: float) -> None:
         """Do something every now and then until `end`."""
-        await self._do(
-            lambda: self._import(self._new_bookings(self._world.knobs.visits // 2), confirm=True)
-        )
+        knobs = self._world.knobs
+        if not knobs.dense:
+            await self._do(
+                lambda: self._import(self._new_bookings(knobs.visits // 2), confirm=True)
+            )
         while True:
-            await asyncio.sleep(self._chance.expovariate(1 / 12_000))
+            await self._import_days(end)
+            await asyncio.sleep(self._chance.expovariate(1 / knobs.deed_every))
             if self._world.elapsed() >= end:
                 return
             await self._something()
             self._world.poke()
+
+    async def _import_days(self, end: float) -> None:
+        """Import the file of each day that comes near, where the clinic has a file a day."""
+        knobs, known = self._world.knobs, self._world.book.bookings
+        while knobs.dense and self._files * 86_400.0 < min(
+            self._world.elapsed() + AHEAD * 86_400.0, end
+        ):
+            before = len(known)
+            visits = self._new_bookings(knobs.visits, day=self._files)
+            await self._do(partial(self._import, visits, confirm=True))
+            self._world.poke()
+            if len(known) > before:
+                self._files += 1
+            else:
+                await asyncio.sleep(TRY_AGAIN)
 
     async def _something(self) -> None:
         deed = self._chance.choices(
@@ -98,7 +135,7 @@ class Admins:
                 self._move_in_a_file,
                 self._world.change_rules,
             ),
-            (10, 6, 3, 4, 3, 3, 4, 1),
+            (10, 6, 3, 5, 3, 4, 4, 1),
         )[0]
         await self._do(deed)
 
@@ -114,8 +151,9 @@ class Admins:
         confirm = self._chance.random() < 0.9
         self._import(self._new_bookings(self._chance.choice((1, 1, 2))), confirm=confirm)
 
-    def _new_bookings(self, count: int) -> list[tuple[Booking, Truth]]:
-        return [(self._new_booking(), Truth(self._new_time(), BOOKED)) for _ in range(count)]
+    def _new_bookings(self, count: int, day: int | None = None) -> list[tuple[Booking, Truth]]:
+        bookings = [self._new_booking() for _ in range(count)]
+        return [(b, Truth(self._new_time(b.patient, day), BOOKED)) for b in bookings]
 
     def _new_booking(self) -> Booking:
         self._made += 1
@@ -144,9 +182,8 @@ class Admins:
 
     def _new_reach(self, mark: str) -> Reach:
         kind = self._chance.choice(("both", "both", "phone", "email"))
-        # The numbers that no real person has: 070-174 06 05 to 99.
-        self._phones = self._phones % 95 + 1
-        phone = f"+4670174{604 + self._phones:04}"
+        phone = NUMBERS[self._phones % (len(NUMBERS) if self._world.knobs.dense else FEW)]
+        self._phones += 1
         email = f"{chr(97 + int(mark[-1]))}{mark}.{self._chance.randrange(1000)}@example.org"
         return Reach(
             phone if kind != "email" else None,
@@ -155,19 +192,27 @@ class Admins:
             email_ok=self._chance.random() > 0.05,
         )
 
-    def _new_time(self) -> datetime:
-        """Return a start within the coming days; each visit has a minute of its own."""
+    def _new_time(self, patient: Patient, day: int | None = None) -> datetime:
+        """Return a start within the coming days, or on the clinic's so-manieth day.
+
+        Each visit has a minute of its own; in a dense clinic, each of a patient's.
+        """
         knobs = self._world.knobs
         now = self._world.now().astimezone(self._zone)
+        soonest = now.astimezone(UTC) + timedelta(minutes=3)
+        whose = patient.key if knobs.dense else ""
+        coming = min(knobs.days, AHEAD) if knobs.dense else knobs.days
         while True:
-            day = now.date() + timedelta(days=self._chance.randrange(knobs.days + 1))
-            hour = self._chance.choice((0, 7, 8, 9, 9, 10, 11, 13, 14, 15, 16, 18, 23))
-            minute = self._chance.randrange(60)
-            start = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self._zone)
-            soonest = now.astimezone(UTC) + timedelta(minutes=3)
-            if start.astimezone(UTC) > soonest and start not in self._starts:
-                self._starts.add(start)
-                return start.astimezone(UTC)
+            date = now.date() + timedelta(days=self._chance.randrange(coming + 1))
+            if day is not None:
+                date = max(knobs.start.date() + timedelta(days=day), date)
+            hour = self._chance.choice(BUSY_HOURS if knobs.dense else HOURS)
+            minute = self._chance.choice(HALF_HOURS) if knobs.dense else self._chance.randrange(60)
+            local = datetime(date.year, date.month, date.day, hour, minute, tzinfo=self._zone)
+            start = local.astimezone(UTC)
+            if start > soonest and (start, whose) not in self._starts:
+                self._starts.add((start, whose))
+                return start
 
     def _import(self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool) -> None:
         """Import a file with these visits as they are to be; if the process dies, once more."""
@@ -232,7 +277,8 @@ class Admins:
     def _move(self) -> None:
         coming = self._coming()
         if coming:
-            booking, to = self._chance.choice(coming), self._new_time()
+            booking = self._chance.choice(coming)
+            to = self._new_time(booking.patient)
             runtime, now = self._world.desk(), self._world.now()
             with _Kept(self._world):
                 runtime.in_transaction(desk.move, runtime, CLINIC, booking.ref, to, now)
@@ -242,7 +288,7 @@ class Admins:
         coming = self._coming(booked=False)
         if coming:
             booking = self._chance.choice(coming)
-            start = self._new_time()
+            start = self._new_time(booking.patient)
             past = [t.starts_at for _, t in booking.truths() if t.starts_at > self._world.now()]
             if past and self._chance.random() < 0.4:
                 start = self._chance.choice(past)  # back to a time they had before

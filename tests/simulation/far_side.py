@@ -107,6 +107,8 @@ class FarSide:
     world: World
     chance: Random
     taken: list[Taken] = field(default_factory=list)
+    by_token: dict[str, list[Taken]] = field(default_factory=dict)
+    by_ref: dict[str, Taken] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     lasting: dict[str, Fault] = field(default_factory=dict)
     known: dict[str, bool] = field(default_factory=dict)
@@ -169,6 +171,8 @@ class FarSide:
             hidden=hidden,
         )
         self.taken.append(taken)
+        self.by_ref[taken.ref] = taken
+        self.by_token.setdefault(taken.token, []).append(taken)
         self.world.note("taken", taken.ref, taken.to, taken.body, taken.token)
         return taken
 
@@ -278,8 +282,8 @@ class Far:
         if self._channel in self._side.away or self._side.happens(Fault.FIND_FAILS):
             return None
         now = self._side.world.elapsed()
-        for taken in self._side.taken:
-            if taken.token == sought.token and taken.listed_at <= now:
+        for taken in self._side.by_token.get(sought.token, []):
+            if taken.listed_at <= now:
                 return Accepted(taken.ref)
         return Rejected("absent", Refusal.THROTTLED)
 
@@ -289,7 +293,7 @@ class Far:
         await asyncio.sleep(0.05)
         if self._channel in self._side.away or self._side.happens(Fault.STATUS_FAILS):
             return None
-        taken = next((t for t in self._side.taken if t.ref == ref), None)
+        taken = self._side.by_ref.get(ref)
         return self._side.report(taken) if taken else None
 
     def parse_receipt(self, request: CallbackRequest) -> tuple[str | None, Receipt]:

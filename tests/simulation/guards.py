@@ -113,8 +113,9 @@ MUTANTS = (
     _one(
         "the night begins an hour late",
         "domain.when",
-        "at = instant.astimezone(zone).time()\n    if quiet.start < quiet.end:",
-        "at = (instant - timedelta(hours=1)).astimezone(zone).time()\n    if quiet.start < quiet.end:",
+        "return at >= quiet.start or at < quiet.end",
+        # Its end stays where it is: a night that cannot end is looked for without end.
+        "return at >= quiet.start.replace(hour=quiet.start.hour + 1) or at < quiet.end",
         NIGHT,
     ),
     Mutant(
@@ -310,7 +311,7 @@ MUTANTS = (
     _one(
         "a move is not told",
         "domain.timing",
-        "if heard_of is None or heard_of == self.appointment.truth:",
-        "if True:",
+        "return None if tells else Reason.NOTHING_TO_TELL",
+        "return Reason.NOTHING_TO_TELL",
     ),
 )

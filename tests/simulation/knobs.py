@@ -56,6 +56,9 @@ STARTS = (
     datetime(2026, 11, 30, 7, 0),
     datetime(2027, 1, 11, 12, 0),
 )
+DENSE = ((8, 60), (3, 240), (4, 240), (2, 480))
+"""Of a dense seed: for how many days there are how many visits a day."""
+
 NIGHTS = ("21:00-08:00", "21:00-08:00", "22:30-06:15", "")
 _DAY_BEFORE: tuple[dict[str, Any], ...] = (
     {"before": "24h", "not_after": "-1h", "quiet_hours": "earlier"},
@@ -84,6 +87,12 @@ class Knobs:
     start: datetime
     rates: Mapping[Fault, float]
     config: Mapping[str, Any]
+    dense: bool = False
+
+    @property
+    def deed_every(self) -> float:
+        """Return how many seconds pass between two deeds of the admins, on the average."""
+        return 1_500.0 if self.dense else 12_000.0
 
     def has(self, fault: Fault) -> bool:
         """Tell whether this seed has a fault at all."""
@@ -105,21 +114,24 @@ def rules(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def draw(seed: int, *, calm: bool = False) -> Knobs:
-    """Return the seed's knobs; a `calm` one has no faults."""
-    chance = random.Random(f"{seed} knobs")
+def draw(seed: int, *, calm: bool = False, dense: bool = False) -> Knobs:
+    """Return the seed's knobs; a `calm` one has no faults.
+
+    A `dense` one is a clinic with a whole day's visits each day, for days: its `visits` are a day's.
+    """
+    chance = random.Random(f"{seed} {'dense' if dense else 'knobs'}")
     zone = chance.choice(ZONES)
     start = chance.choice(STARTS) + timedelta(minutes=chance.randrange(600))
     share = chance.choice((0.0, 0.2, 0.4, 0.4, 0.7, 0.7))
     rates = {
-        fault: 10 ** chance.uniform(-2.3, -0.5)
+        fault: 10 ** (chance.uniform(-3.0, -1.0) if dense else chance.uniform(-2.3, -0.5))
         for fault in Fault
         if chance.random() < share and not calm
     }
     # Sending twice is the documented exception where accepted texts are hidden: keep it apart.
     if chance.random() < 0.8:
         rates.pop(Fault.HIDES, None)
-    guarded = chance.random() < 0.1
+    guarded = chance.random() < (0.02 if dense else 0.1)
     config = {
         "environment": "test" if guarded else "production",
         "quiet_hours": chance.choice(NIGHTS),
@@ -128,14 +140,18 @@ def draw(seed: int, *, calm: bool = False) -> Knobs:
         "horizon": chance.choice(("2m", "2m", "5m")),
         "in_flight": chance.choice((20, 20, 3)),
     }
+    days, visits = chance.choice((1, 1, 1, 1, 1, 2)), chance.choice((2, 2, 4))
+    if dense:
+        days, visits = chance.choice(DENSE)
     return Knobs(
         seed=seed,
-        days=chance.choice((1, 1, 1, 1, 1, 2)),
-        visits=chance.choice((2, 2, 4)),
+        days=days,
+        visits=visits,
         workers=chance.choice((1, 1, 2)),
         in_line=chance.random() < 0.4,
         zone=zone,
         start=start.replace(tzinfo=ZoneInfo(zone)),
         rates=rates,
         config=config,
+        dense=dense,
     )

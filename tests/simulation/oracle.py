@@ -101,8 +101,7 @@ class _One:
         since = self.reading.seconds(due) - 1800  # type: ignore[arg-type]
         until = text.taken.at
         first = not any(
-            other.booking is text.booking and other.taken.at < text.taken.at
-            for other in self.reading.texts
+            other.taken.at < text.taken.at for other in self.reading.texts_of(text.booking)
         )
         wanted = [self.world.book.opted_out.get(a) for a in (text.taken.to,)]
         return (
@@ -206,7 +205,7 @@ class _Together:
             return
         for text in self.reading.texts:
             moment = max(self.reading.moments(text), default=0.0)
-            for other in self.reading.texts:
+            for other in self.reading.texts_of(text.booking):
                 if self._covers(other, text, moment):
                     yield f"{text}: had nothing to add to {other}"
 

@@ -76,7 +76,8 @@ class FaultyLoop(VirtualLoop):
         task = asyncio.Task(work, loop=loop, **named)
         owner = OWNER.get()
         if owner is not None:
-            owner.tasks.append(task)
+            owner.tasks[task] = None
+            task.add_done_callback(owner.tasks.pop)
         return task
 
     def run_in_executor(
@@ -156,7 +157,7 @@ class Process:
         self.world = world
         self.name = name
         self.chance = chance
-        self.tasks: list[asyncio.Task[Any]] = []
+        self.tasks: dict[asyncio.Task[Any], None] = {}  # in the order in which they began
         self.dead = False
         self.mortal = True
         self.doing = "start"
@@ -193,7 +194,7 @@ class Process:
         asyncio.get_running_loop().call_soon(self._cancel)
 
     def _cancel(self) -> None:
-        for task in self.tasks:
+        for task in list(self.tasks):
             task.cancel()
 
     async def point(self, label: str) -> None:

@@ -1,6 +1,9 @@
 """Reading the providers' log: which visit, rule and time each accepted message was about."""
 
-from collections.abc import Iterator
+import bisect
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -9,7 +12,7 @@ from zoneinfo import ZoneInfo
 from reminders.engine.runtime import Runtime
 from tests.simulation import almanac
 from tests.simulation.book import BOOKED, CANCELLED, Book, Booking, Truth
-from tests.simulation.far_side import FarSide, Taken
+from tests.simulation.far_side import FarSide, Refused, Taken
 from tests.simulation.knobs import Knobs
 
 RULE_OF = {"confirmation": "booked", "fifteen_minutes": "soon"}
@@ -55,11 +58,15 @@ class Reading:
         self.hours: str = world.knobs.config["quiet_hours"]
         self.guarded = world.knobs.config["environment"] == "test"
         self.steady_clock = len(world.clock.set_at) == 1
-        self._by_start = {
-            truth.starts_at: booking
-            for booking in world.book.bookings.values()
-            for _, truth in booking.truths()
-        }
+        self._by_start: dict[datetime, list[Booking]] = defaultdict(list)
+        for booking in world.book.bookings.values():
+            for starts_at in {truth.starts_at for _, truth in booking.truths()}:
+                self._by_start[starts_at].append(booking)
+        self._disturbed = _joined(world.disturbed)
+        self._refused: dict[str, list[Refused]] = defaultdict(list)
+        for refused in world.side.refused:
+            self._refused[refused.to].append(refused)
+        self._texts_of: dict[str, list[Text]] = defaultdict(list)
         self.texts: list[Text] = []
         self.unread: list[Taken] = []
         for taken in world.side.taken:
@@ -68,16 +75,28 @@ class Reading:
                 self.unread.append(taken)
             else:
                 self.texts.append(text)
+                self._texts_of[text.booking.ref].append(text)
 
     def _read(self, taken: Taken) -> Text | None:
         name, day, clock, short = taken.body.strip().split("|")
         start = almanac.written(day, clock, taken.wall, self.zone)
-        booking = self._by_start.get(start) if start else None
-        if booking is None or start is None:
+        at_that_time = self._by_start.get(start, []) if start else []
+        if not at_that_time or start is None:
             return None
+        # Where several visits begin at one time, the address tells whose it is.
+        theirs = (b for b in at_that_time if taken.to in b.patient.addresses())
+        booking = next(theirs, at_that_time[0])
         status = CANCELLED if name == "cancelled" else BOOKED
         rule = RULE_OF.get(name, name)
         return Text(taken, rule, booking, Truth(start, status), short == "short")
+
+    def texts_of(self, booking: Booking) -> list[Text]:
+        """Return the accepted messages about a visit."""
+        return self._texts_of.get(booking.ref, [])
+
+    def refused_at(self, address: str) -> list[Refused]:
+        """Return the calls about an address that were refused, or lost."""
+        return self._refused.get(address, [])
 
     def rules_at(self, moment: float) -> list[dict[str, Any]]:
         """Return the rules that the clinic has had until a moment, the last ones last."""
@@ -106,10 +125,22 @@ class Reading:
 
     def disturbed(self, since: float, until: float) -> bool:
         """Tell whether anything went wrong within a span."""
-        return any(begun <= until and ended >= since for begun, ended in self.world.disturbed)
+        place = bisect.bisect_right(self._disturbed, (until, math.inf))
+        return place > 0 and self._disturbed[place - 1][1] >= since
 
     def moments(self, text: Text) -> Iterator[float]:
         """Yield the elapsed seconds at which a text's attempt may have begun."""
         for moment in self.world.clock.seconds_at(text.taken.began):
             if moment <= text.taken.at + 1e-3:
                 yield moment
+
+
+def _joined(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return spans in their order, those that overlap as one: they end in that order, too."""
+    joined: list[tuple[float, float]] = []
+    for begun, ended in sorted(spans):
+        if joined and begun <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], ended))
+        else:
+            joined.append((begun, ended))
+    return joined

@@ -37,6 +37,13 @@ from tests.simulation.setting import WallClock, configuration, fresh_database, h
 CALM_HOURS = 26
 BACKSTOP = 15.0
 LOOKS_AFTER = 3000.0
+HOURS = (60.0, 600.0, 7200.0, 28_800.0)
+LASTS = {
+    Fault.CONFIGURATION: (60.0, 600.0, 1500.0),
+    Fault.PROVIDER_AWAY: (60.0, 600.0, 600.0, 2400.0, 2400.0, 2400.0, 7200.0, 28_800.0),
+}
+"""How long an outage lasts. Who is tried every two minutes shows in an hour what it shows in eight."""
+
 FAVOURED, OFTEN, MOST_DEATHS = 0.12, 0.4, 3
 """So many of the crash points are favoured in a seed; a process dies at them so often, and no more
 than so many times."""
@@ -53,6 +60,7 @@ class Result:
     """What one seed showed."""
 
     seed: int
+    dense: bool
     visits: int
     sent: int
     violations: list[str]
@@ -140,7 +148,8 @@ class Seed:
             self._deadly[label] = OFTEN if favoured else self.knobs.rates[Fault.CRASH] / 60
         passed, deaths = self.crash_points[label]
         rate = max(self._deadly[label], FIRST if passed == 1 else 0.0)
-        if deaths >= MOST_DEATHS or self._faulty.random() >= rate:
+        most = MOST_DEATHS * (self.knobs.days if self.knobs.dense else 1)
+        if deaths >= most or self._faulty.random() >= rate:
             return False
         self.fired(Fault.CRASH)
         return True
@@ -229,6 +238,7 @@ class Seed:
         self.violations += judge(self)
         return Result(
             seed=self.knobs.seed,
+            dense=self.knobs.dense,
             visits=len(self.book.bookings),
             sent=len(self.side.taken),
             violations=self.violations,
@@ -331,7 +341,7 @@ class Seed:
     async def _storm(self, kind: Fault, chance: Random) -> None:
         self.fired(kind)
         since = self.elapsed()
-        length = chance.choice((60.0, 600.0, 7200.0, 28_800.0))
+        length = chance.choice(LASTS.get(kind, HOURS))
         if kind is Fault.DATABASE_AWAY:
             self.database_away = True
         elif kind is Fault.PROVIDER_AWAY:
@@ -364,9 +374,11 @@ def _silence() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def run_seed(seed: int, *, calm: bool = False, keep_lines: bool = False) -> Result:
+def run_seed(
+    seed: int, *, calm: bool = False, dense: bool = False, keep_lines: bool = False
+) -> Result:
     """Run one seed."""
-    world = Seed(drawn.draw(seed, calm=calm))
+    world = Seed(drawn.draw(seed, calm=calm, dense=dense))
     world.keep_lines = keep_lines
     with _silence():
         return world.run()

@@ -93,9 +93,28 @@ class Staff:
             sent = [t for t in self._sent(booking) if t.rule == rule and t.truth == present]
             if not lines and rule not in explained and not sent:
                 yield f"{booking.ref} {rule}: neither sent nor explained"
+        yield from self._news_is_told(booking, shown)
         for explanation in shown.explanations:
             if explanation.reason is Reason.NOT_IN_AUDIENCE:
                 yield f"{booking.ref} {explanation.rule}: said to be for somebody else"
+
+    def _news_is_told(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
+        """Find those who read something else last, where there is said to be nothing to tell."""
+        texts, present = self._sent(booking), booking.present
+        if not texts or not self.reading.steady_clock:
+            return
+        last = max(texts, key=lambda text: text.taken.at)
+        reach = {a for p in booking.patient.people for a in (p.present.phone, p.present.email)}
+        surely = last.taken.fate is State.DELIVERED and not last.taken.hidden
+        if not surely or last.taken.to not in reach or last.truth == present:
+            return
+        rule = "cancelled" if present.status == CANCELLED else "moved"
+        said = {e.reason for e in shown.explanations if e.rule == rule}
+        if said == {Reason.NOTHING_TO_TELL} and not any(
+            line.message.key.rule == rule and line.message.key.version == shown.visit.version
+            for line in shown.lines
+        ):
+            yield f"{booking.ref} {rule}: nothing to tell, though {last} told {last.truth.starts_at}"
 
     def _about_line(self, booking: Booking, line: Line) -> Iterator[str]:
         message = line.message
@@ -122,14 +141,13 @@ class Staff:
         return judge is not None and judge(booking, line)
 
     def _sent(self, booking: Booking) -> list[Text]:
-        return [text for text in self.reading.texts if text.booking is booking]
+        return self.reading.texts_of(booking)
 
     def _addresses(self, booking: Booking) -> set[str]:
-        return {a for person in booking.patient.people for a in person.addresses()}
+        return booking.patient.addresses()
 
     def _refused(self, booking: Booking, fits: Callable[[Refused], bool]) -> bool:
-        addresses = self._addresses(booking)
-        return any(r.to in addresses and fits(r) for r in self.world.side.refused)
+        return any(fits(r) for a in self._addresses(booking) for r in self.reading.refused_at(a))
 
     def _unclear(self, booking: Booking) -> bool:
         """Tell whether somebody may have been told: an answer was lost, or a process died."""

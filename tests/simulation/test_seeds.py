@@ -1,15 +1,17 @@
 """Seeds of the virtual world: faults of every kind, and nothing that anybody could complain of."""
 
 import json
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from tests.simulation.__main__ import Totals, main, run_many
-from tests.simulation.knobs import Fault
-from tests.simulation.seed import run_seed
+from tests.simulation.knobs import Fault, draw
+from tests.simulation.seed import Seed, run_seed
 
 SEEDS = 200
-LONG_SEEDS = 2000
+LONG_SEEDS, LONG_YEARS = 2000, 10
 FOUND = (37, 76)
 """Seeds that found a defect once."""
 
@@ -75,12 +77,24 @@ def test_the_runner_ends_with_json(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+def test_a_clinic_with_a_whole_days_visits() -> None:
+    """Many visits that begin at one time are told apart, and nobody has anything to complain of."""
+    dense = draw(0, dense=True)
+    world = Seed(replace(dense, days=1, visits=40))
+    result = world.run()
+    starts = Counter(booking.present.starts_at for booking in world.book.bookings.values())
+    assert result.violations == []
+    assert result.visits >= 40
+    assert result.sent > 60
+    assert max(starts.values()) > 1
+
+
 @pytest.mark.long
-def test_many_seeds() -> None:
-    """Two thousand seeds find nothing; every fault and crash point has come a hundred times."""
-    totals = Totals()
-    for result in run_many(range(LONG_SEEDS), 2):
-        totals.add(result)
-    assert totals.violations == 0
-    assert min(totals.faults[fault] for fault in Fault) >= 100
-    assert never_died(totals) == []
+def test_many_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two thousand seeds and ten clinic-years find nothing; each fault has come a hundred times."""
+    assert main(["--seeds", str(LONG_SEEDS), "--years", str(LONG_YEARS), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["seeds"] >= LONG_SEEDS
+    assert said["clinic_years"] >= LONG_YEARS
+    assert min(said["faults"].get(fault, 0) for fault in Fault) >= 100
+    assert min(said["crash_points"].values()) >= 100
