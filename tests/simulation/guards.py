@@ -50,6 +50,7 @@ AWAY = frozenset({"provider_away", "database_away", "throttled"})
 CRASH, LATE = frozenset({"crash"}), frozenset({"lists_late"})
 PAUSE, PAUSE_LONG = frozenset({"pause"}), frozenset({"pause_beyond_the_lease"})
 FIND_FAILS, STOPPED = frozenset({"listing_fails"}), frozenset({"refused_configuration"})
+DEAF = frozenset({"callback_lost"})
 UNDELIVERED, BUSY = frozenset({"undelivered"}), frozenset({"throttled"})
 
 
@@ -152,12 +153,21 @@ MUTANTS = (
         "if False:",
         PAUSE_LONG,
     ),
-    _one(
+    Mutant(
         "a test installation writes to anybody",
-        "engine.runtime",
-        'if not provider.real or self.config.environment == "production":',
-        "if True:",
-        GUARDED,
+        (
+            Patch(
+                "reminders.engine.runtime",
+                'if not provider.real or self.config.environment == "production":',
+                "if True:",
+            ),
+            Patch(
+                "reminders.domain.rules",
+                "return channel not in self.guarded or address_key in self.allowed",
+                "return True",
+            ),
+        ),
+        (GUARDED,),
     ),
     _one("two texts say the same at once", "domain.coverage", "if saying is None:", "if True:"),
     _one(
@@ -185,6 +195,7 @@ MUTANTS = (
         "if isinstance(outcome, Accepted) and not attempts",
         "if False and not attempts",
         LOST,
+        DEAF,
     ),
     _one(
         "the horizon is not waited for",

@@ -56,6 +56,7 @@ STARTS = (
     datetime(2026, 11, 30, 7, 0),
     datetime(2027, 1, 11, 12, 0),
 )
+DEAF = 0.4
 DENSE = ((8, 60), (3, 240), (4, 240), (2, 480))
 """Of a dense seed: for how many days there are how many visits a day."""
 
@@ -131,6 +132,9 @@ def draw(seed: int, *, calm: bool = False, dense: bool = False) -> Knobs:
     # Sending twice is the documented exception where accepted texts are hidden: keep it apart.
     if chance.random() < 0.8:
         rates.pop(Fault.HIDES, None)
+    # Some hear nothing at all: their providers have no address to call.
+    if Fault.CALLBACK_LOST in rates and chance.random() < DEAF:
+        rates[Fault.CALLBACK_LOST] = 1.0
     guarded = chance.random() < (0.02 if dense else 0.1)
     config = {
         "environment": "test" if guarded else "production",

@@ -321,7 +321,11 @@ class Seed:
         possible = [kind for kind in kinds if self.knobs.has(kind)]
         while possible and self.elapsed() < end:
             await asyncio.sleep(chance.expovariate(1 / 20_000))
-            await self._storm(chance.choice(possible), chance)
+            since = self.elapsed()
+            try:
+                await self._storm(chance.choice(possible), chance)
+            finally:  # some last until all faults end
+                self.disturbed.append((since, self.elapsed()))
             self.poke()
 
     async def _look_after(self) -> None:
@@ -340,7 +344,6 @@ class Seed:
 
     async def _storm(self, kind: Fault, chance: Random) -> None:
         self.fired(kind)
-        since = self.elapsed()
         length = chance.choice(LASTS.get(kind, HOURS))
         if kind is Fault.DATABASE_AWAY:
             self.database_away = True
@@ -359,7 +362,6 @@ class Seed:
             await asyncio.sleep(length)
             self.database_away = self.side.locked = False
             self.side.away.clear()
-        self.disturbed.append((since, self.elapsed()))
         self.note("storm over", kind)
 
 
