@@ -109,7 +109,12 @@ class _Person:
         self._heard = [
             m for m in messages if m.key.contact == contact or m.address_key in addresses
         ]
-        self._present = [m for m in self._own if m.key.version == version]
+        # What failed before a visit was moved away and back is not repeated, and stands for it.
+        self._present = [
+            m
+            for m in self._own
+            if m.key.version == version or (m.state in NOT_REACHED and m.truth == truth)
+        ]
         self._news = news
         self._now = now
         self._knows = self._last_told()

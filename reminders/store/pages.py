@@ -142,7 +142,10 @@ def troubled(
             message.c.truth_starts_at >= since,
             message.c.truth_starts_at < until,
             appointment.c.clinic_id == clinic_id,
-            message.c.version == appointment.c.version,
+            or_(
+                message.c.version == appointment.c.version,
+                message.c.truth_starts_at == appointment.c.starts_at,
+            ),
         )
         .group_by(message.c.appointment_id)
         .order_by(func.min(message.c.truth_starts_at), message.c.appointment_id)

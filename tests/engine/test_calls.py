@@ -41,6 +41,17 @@ def test_a_dead_number_is_told_at_once(open_clinic: Make) -> None:
     assert to_phone(clinic) == []
 
 
+def test_a_dead_number_is_told_of_a_visit_moved_away_and_back(open_clinic: Make) -> None:
+    """What an address refused for this time is not tried again, and still for the phone."""
+    clinic = open_clinic(**failing(_605="address"))
+    clinic.read(row(start="2026-12-04 10:00"), confirmations=True)
+    clinic.until("2026-11-30 12:05")
+    for start in ("2026-12-04 14:00", "2026-12-04 10:00"):
+        by_hand(clinic, desk.move, "B1", at(start))
+        clinic.until("2026-11-30 12:10")
+        assert to_phone(clinic) == [("B1", "invalid_address", None)]
+
+
 @pytest.mark.parametrize(
     ("moment", "opted_out", "reason"),
     [("2026-12-01 22:00", False, "quiet_hours"), ("2026-12-01 15:00", True, "opted_out")],

@@ -88,7 +88,15 @@ class Staff:
             lines = [
                 line
                 for line in shown.lines
-                if line.message.key.rule == rule and line.message.key.version == shown.visit.version
+                if line.message.key.rule == rule
+                and (
+                    line.message.key.version == shown.visit.version
+                    # Moved away and back, at an address that refused the same words before.
+                    or (
+                        line.message.truth.starts_at == present.starts_at
+                        and line.message.state in {State.FAILED, State.UNDELIVERED}
+                    )
+                )
             ]
             sent = [t for t in self._sent(booking) if t.rule == rule and t.truth == present]
             if not lines and rule not in explained and not sent:
