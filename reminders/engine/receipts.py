@@ -15,11 +15,14 @@ from reminders.store.ledger import Fact, write
 BATCH = 100
 POLL_FOR = timedelta(hours=48)
 SHORTEST_POLL = timedelta(seconds=30)
+TOGETHER = timedelta(seconds=15)
+"""Whose turn comes so soon is asked about too: what went together is asked about together."""
 
 
 async def poll(runtime: Runtime, now: datetime) -> int:
     """Ask about accepted messages whose turn it is; return how many were asked about."""
-    asked = await runtime.work(attempts.take_waiting, State.ACCEPTED, now, BATCH)
+    soon = now + TOGETHER
+    asked = await runtime.work(attempts.take_waiting, State.ACCEPTED, soon, BATCH)
 
     async def one(found: Open) -> tuple[Open, Receipt | None]:
         provider = runtime.providers.get((found.clinic, found.channel))

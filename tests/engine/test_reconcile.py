@@ -5,10 +5,12 @@ import gc
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
 
+from reminders.domain.lifecycle import FIRST_POLL
 from reminders.domain.outcome import (
     Accepted,
     Ambiguous,
@@ -18,7 +20,7 @@ from reminders.domain.outcome import (
     Rejected,
     Sought,
 )
-from reminders.engine import desk
+from reminders.engine import desk, receipts
 from reminders.engine.runtime import bounded
 from reminders.providers.base import Setup
 from reminders.providers.sandbox import Sandbox
@@ -148,3 +150,14 @@ def test_who_is_interrupted_leaves_no_call_that_nobody_awaits(clinic: Clinic) ->
         gc.collect()
     assert [str(one.message) for one in said if one.category is RuntimeWarning] == []
     assert asked == []
+
+
+def test_texts_that_went_together_are_asked_about_together(clinic: Clinic) -> None:
+    """Who goes to ask about one text asks about those whose turn comes in a moment, too."""
+    clinic.read(row("B1"))
+    clinic.until("2026-12-01 10:00")
+    clinic.read(row("B2", "2026-12-02 09:00", phone="070-174 06 06"))
+    clinic.clock.advance(timedelta(seconds=10))
+    asyncio.run(clinic.dispatcher.run_once())
+    clinic.clock.advance(FIRST_POLL - timedelta(seconds=10))
+    assert asyncio.run(receipts.poll(clinic.runtime, clinic.clock.now())) == 2
