@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 
 from reminders.domain.appointment import OwnLogin, VisitStatus, age_at
 from reminders.domain.contact import Role
-from reminders.intake.columns import Columns, Field, find_meaning, own_headers, read_header
+from reminders.intake.columns import (
+    Columns,
+    Field,
+    find_meaning,
+    is_vital,
+    own_headers,
+    read_header,
+)
 from reminders.intake.patient import Patient, PatientReader
 from reminders.intake.people import Person, read_person
 from reminders.intake.plain import PlainPatients, PlainPeople, PlainVisits
@@ -28,6 +35,11 @@ _TOO_MANY_CELLS = Fault(
     ProblemCode.BROKEN_ROW,
     "The row has more cells than there are headers. Is there a delimiter inside a text? Put such "
     "a text between quotation marks.",
+)
+_TOO_FEW_CELLS = Fault(
+    ProblemCode.BROKEN_ROW,
+    "The row ends before the cells that say whether it is cancelled, protected or without consent. "
+    "Export every cell of a row, the empty ones too.",
 )
 _HALF_ROW = Fault(
     ProblemCode.BROKEN_ROW,
@@ -100,7 +112,12 @@ def read(
     if sheet:
         records = read_sheet(source, progress)
     else:
-        records = read_table(source, lambda header: find_meaning(header, own) is not None, progress)
+        records = read_table(
+            source,
+            lambda header: find_meaning(header, own) is not None,
+            progress,
+            lambda header: is_vital(find_meaning(header, own)),
+        )
     header = next(records, None)
     if header is None:
         raise refuse(ProblemCode.EMPTY_FILE, "The file is empty.")
@@ -244,6 +261,9 @@ class _Reader:
             return None
         ref = notes.ref = self._visits.ref(notes)
         if ref is None:
+            return None
+        if len(notes.cells) < self._columns.vital:
+            notes.note(_TOO_FEW_CELLS)
             return None
         kind, video = self._visits.kind(notes)
         if not kind and Field.KIND in self._columns.visit:

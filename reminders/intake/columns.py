@@ -43,6 +43,19 @@ class Field(StrEnum):
     IGNORE = "ignore"
 
 
+VITAL = frozenset(
+    {
+        Field.STATUS,
+        Field.BOOKED,
+        Field.CANCELLED,
+        Field.PROTECTED,
+        Field.CONSENT,
+        Field.CONSENT_SMS,
+        Field.CONSENT_EMAIL,
+    }
+)
+"""Without these cells somebody could be texted who must not be: a row that lacks one is broken."""
+
 HEADERS: Mapping[Field, tuple[str, ...]] = {
     Field.REF: (
         "ref", "referens", "boknings-id", "bokningsnummer", "bokningsnr", "bokningsref",
@@ -190,6 +203,11 @@ class Meaning(NamedTuple):
     person: str = ""
 
 
+def is_vital(meaning: Meaning | None) -> bool:
+    """Tell whether a column has what may forbid a text."""
+    return meaning is not None and meaning.field in VITAL
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """Where a field stands: the index of the cell, and the header as the file has it."""
@@ -219,6 +237,8 @@ class Columns:
     people: tuple[PersonColumns, ...]
     width: int
     unread: tuple[str, ...] = ()
+    vital: int = 0
+    """So many cells a row must have, for none of VITAL to be lacking."""
 
     @property
     def assumed(self) -> tuple[Field, ...]:
@@ -306,7 +326,8 @@ def read_header(
     if problems:
         raise refusal(problems)
     when = tuple(visit[f] for f in (Field.DATE, Field.STARTS_AT, Field.TIME) if f in visit)
-    return Columns(when, visit, _people(found), len(cells), tuple(unread))
+    vital = max((c.index + 1 for m, c in found.items() if is_vital(m)), default=0)
+    return Columns(when, visit, _people(found), len(cells), tuple(unread), vital)
 
 
 def _repeated(line: int, first: Column, second: Column) -> Problem:

@@ -141,12 +141,12 @@ class PatientReader:
         return born
 
     def _protected(self, notes: Notes) -> bool | None:
-        """Return whether the identity is protected; None if no column tells it."""
+        """Return whether the identity is protected; None if no cell tells it."""
         column = self.columns.get(Field.PROTECTED)
-        if column is None:
-            return None
         text = notes.cell(column)
-        protected = words.is_protected(text) if text else False
+        if not text:
+            return None
+        protected = words.is_protected(text)
         if protected is None:
             notes.note(_BAD_PROTECTED, column)
             return True

@@ -23,6 +23,9 @@ _TELL_EVERY = 1000
 _ENOUGH = 3
 """So many columns make a row that cannot stand in a text by accident."""
 
+_ENOUGH_FILLED = 2
+"""In so many rows a filled last cell is the rule."""
+
 
 class Record(NamedTuple):
     """One record: the 1-based physical line that it begins on, and its cells as written."""
@@ -35,17 +38,19 @@ def read_table(
     source: bytes | Path,
     is_header: Callable[[str], bool],
     progress: Callable[[float], None] | None = None,
+    is_vital: Callable[[str], bool] = lambda _: False,
 ) -> Iterator[Record]:
     """Yield the header, then each record that is not blank; blank records at any place are skipped.
 
-    `is_header` tells a known header, by which the delimiter is found. `progress` is told the share
-    of the file that is read, 0 to 1. Raise RefusedFileError naming the line, possibly midway.
+    `is_header` tells a known header, by which the delimiter is found, and `is_vital` one whose cell
+    may forbid a text: empty where a file ends, it is not believed. `progress` is told the share of
+    the file that is read, 0 to 1. Raise RefusedFileError naming the line, possibly midway.
     """
     with _opened(source) as stream:
         size = max(stream.seek(0, io.SEEK_END), 1)
         encoding = detect_encoding(stream)
         with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
-            for count, record in enumerate(_records(_Lines(text), is_header)):
+            for count, record in enumerate(_records(_Lines(text), is_header, is_vital)):
                 if progress is not None and count % _TELL_EVERY == 0:
                     progress(min(stream.tell() / size, 1.0))
                 yield record
@@ -76,6 +81,7 @@ class _Lines:
         self._text = text
         self.number = 0
         self.ended = True
+        self.tail = ""
         self.record = 1
 
     def __iter__(self) -> Iterator[str]:
@@ -88,7 +94,7 @@ class _Lines:
         self.number += 1
         if self.number >= self.record + LONGEST_RECORD:
             raise _open_quote(self.record, self.number)
-        self.ended = line.endswith(("\n", "\r"))
+        self.ended, self.tail = line.endswith(("\n", "\r")), line[-1]
         if len(line) >= LONGEST_LINE and not self.ended:
             raise line_too_long(self.number)
         if "\0" in line:
@@ -105,19 +111,28 @@ class _LastColumn:
     """The form that all cells of the last column have, by which a cut one shows.
 
     Only times, dates and numbers with signs in them have a form: a shorter word or number may be
-    whole.
+    whole. An empty one is cut where all others are filled, and wherever it is `vital`.
     """
 
+    vital: bool
     shape: str | None = None
+    filled: int = 0
+    empty: bool = False
 
     def cut(self, cell: str) -> bool:
-        """Tell whether the last cell of an unended file is the beginning of such a form."""
+        """Tell whether the last cell of an unended file is the beginning of one, or nothing yet."""
+        if not cell.strip():
+            return self.vital or (self.filled >= _ENOUGH_FILLED and not self.empty)
         form, shape = self.shape or "", _shape(cell)
         has_signs = "0" in form and form.strip("0") != ""
         return has_signs and bool(shape) and form != shape and form.startswith(shape)
 
     def add(self, cell: str) -> None:
         """Take note of a whole cell."""
+        if cell.strip():
+            self.filled += 1
+        else:
+            self.empty = True
         if self.shape != "":
             shape = _shape(cell)
             self.shape = shape if self.shape in {None, shape} else ""
@@ -135,14 +150,16 @@ def _swallowed(cells: list[str], width: int, delimiter: str) -> bool:
     )
 
 
-def _records(lines: _Lines, is_header: Callable[[str], bool]) -> Iterator[Record]:
+def _records(
+    lines: _Lines, is_header: Callable[[str], bool], is_vital: Callable[[str], bool]
+) -> Iterator[Record]:
     """Yield the header and the records below it."""
     first, delimiter = _first_line(lines, is_header)
     start = lines.number - 1
     reader = csv.reader(
         _chained(first, lines), delimiter=delimiter, strict=True, skipinitialspace=True
     )
-    width, last = 0, _LastColumn()
+    width, last = 0, _LastColumn(vital=False)
     while True:
         line = lines.record = start + reader.line_num + 1
         cells = _next_cells(reader, lines)
@@ -151,7 +168,9 @@ def _records(lines: _Lines, is_header: Callable[[str], bool]) -> Iterator[Record
         if not any(cell and not cell.isspace() for cell in cells):
             continue
         header = not width
-        width = width or len(_without_blank_end(cells))
+        if header:
+            width = len(_without_blank_end(cells))
+            last = _LastColumn(vital=is_vital(cells[width - 1]))
         if lines.number > line and _swallowed(cells, width, delimiter):
             raise _open_quote(line, lines.number)
         if not header:
@@ -162,7 +181,9 @@ def _records(lines: _Lines, is_header: Callable[[str], bool]) -> Iterator[Record
 def _refuse_cut(lines: _Lines, line: int, cells: list[str], width: int, last: _LastColumn) -> None:
     """Refuse a file that ends within a row, or within the row's last cell."""
     cell = cells[width - 1] if len(cells) >= width else None
-    if not lines.ended and (cell is None or last.cut(cell)):
+    # What follows the last cell, or quotation marks around nothing, show that it is whole.
+    whole = len(cells) > width or lines.tail == '"'
+    if not lines.ended and (cell is None or (not whole and last.cut(cell))):
         raise refuse(
             ProblemCode.CUT_OFF,
             f"The file ends in the middle of a row: {len(cells)} cells of {width}, the last of "

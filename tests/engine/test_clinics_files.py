@@ -148,3 +148,16 @@ def test_a_visit_in_the_past_is_settled_after_a_day(clinic: Clinic):
     assert sorted(open_problems(clinic)) == ["bad_phone", "past_time"]
     asyncio.run(keep_house(clinic.runtime, now + timedelta(hours=25)))
     assert open_problems(clinic) == ["bad_phone"]
+
+
+def test_an_empty_cell_does_not_take_protection_away(clinic: Clinic):
+    """Who is known as protected stays so until a file says no."""
+    head = HEAD.removesuffix("\n") + ";skyddad\n"
+    told = {said: named(row(), said) for said in ("ja", "", "nej")}
+    clinic.read(told["ja"], head=head)
+    clinic.read(told[""], head=head)
+    clinic.until("2026-12-02 11:00")
+    assert clinic.show("B1").visit.protected
+    assert clinic.texts() == []
+    clinic.read(told["nej"].replace("2026-12-02", "2026-12-04"), head=head)
+    assert not clinic.show("B1").visit.protected

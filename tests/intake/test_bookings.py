@@ -248,10 +248,10 @@ def test_identity_number_as_birth_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "protected"), [("", False), ("nej", False), ("Ja", True), ("Sekretess", True)]
+    ("cell", "protected"), [("", None), ("nej", False), ("Ja", True), ("Sekretess", True)]
 )
-def test_protected(cell: str, protected: bool) -> None:
-    """Whether an identity is protected is read from a yes, a no or the word for it."""
+def test_protected(cell: str, protected: bool | None) -> None:
+    """Whether an identity is protected is read from a yes, a no or its word; nothing says nothing."""
     assert one(skyddad=cell).protected is protected
 
 

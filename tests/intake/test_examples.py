@@ -19,7 +19,11 @@ def test_forty_bookings() -> None:
     """The Swedish example is forty bookings in Windows-1252 for two days, problems among them."""
     assert assumed_encoding(SWEDISH) == "cp1252"
     assert len({result.ref for result in results(SWEDISH)}) == 40
-    days = Counter(row.starts_at.astimezone(STOCKHOLM).date().isoformat() for row in rows(SWEDISH))
+    days = Counter(
+        row.starts_at.astimezone(STOCKHOLM).date().isoformat()
+        for row in rows(SWEDISH)
+        if not row.past
+    )
     assert days.keys() == {"2026-12-01", "2026-12-02"}
     assert min(days.values()) > 10
 

@@ -35,7 +35,7 @@ CELLS = (
 def test_the_short_way_agrees_with_the_long_way(rows: list[tuple[str, ...]]) -> None:
     """Whatever stands in the cells, rows and problems are those that the long way finds."""
     lines = [f"R{n}{cells[0]};" + ";".join(cells[1:]) for n, cells in enumerate(rows)]
-    text = HEAD + "\n".join(lines)
+    text = HEAD + "\n".join(lines) + "\n"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bookings._Reader, "_plain", lambda self, record: None)
         long_way = read(text)

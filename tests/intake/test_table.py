@@ -128,7 +128,16 @@ def test_trailing_blanks_are_fast() -> None:
 
 def test_cells_left_off_at_the_end_of_a_row() -> None:
     """Empty cells that a spreadsheet leaves off at the end of a row are empty."""
-    assert len(rows(f"{HEADER};status;roll;språk\nA1;2026-12-01 09:00;0701740605\n{ROW}\n")) == 2
+    assert len(rows(f"{HEADER};roll;språk\nA1;2026-12-01 09:00;0701740605\n{ROW}\n")) == 2
+
+
+@pytest.mark.parametrize("vital", ["status", "Skyddad", "Samtycke SMS", "vh1 samtycke", "avbokad"])
+def test_a_row_without_a_cell_that_may_forbid_a_text(vital: str) -> None:
+    """A row that ends before status, protection or consent is a problem, and nobody is texted."""
+    text = f"{HEADER};vh1_mobil;{vital};språk\n{ROW};\n{ROW.replace('A1', 'A2')};;;\n"
+    assert [(p.code, p.ref) for p in problems(text)] == [(ProblemCode.BROKEN_ROW, "A1")]
+    assert [row.ref for row in rows(text)] == ["A2"]
+    assert len(rows(text.replace(f"{ROW};\n", f"{ROW};;\n"))) == 2
 
 
 def test_header_alone() -> None:
@@ -302,7 +311,23 @@ def test_a_time_that_is_cut_off_refuses_the_file(cut: str):
     assert len(rows(f"{text}\n")) == (3 if cut in {"1", "11"} else 2)
 
 
-@pytest.mark.parametrize("last", ["9", "", "b@example.org", "11"])
+@pytest.mark.parametrize("end", ["", " "])
+@pytest.mark.parametrize("vital", ["status", "Skyddad", "Samtycke SMS", "avbokad"])
+def test_a_file_cut_off_before_a_cell_that_may_forbid_a_text(vital: str, end: str):
+    """After the last delimiter may have stood a 'ja': without a line end the file is refused."""
+    text = f"{HEADER};{vital}\n{ROW};\n{ROW.replace('A1', 'A2')};{end}"
+    assert refused(text) == [(ProblemCode.CUT_OFF, 3)]
+    assert len(rows(f"{text}\n")) == len(rows(f'{text}""')) == len(rows(f"{text};")) == 2
+
+
+def test_a_file_cut_off_before_a_cell_that_all_others_have():
+    """Where every row has the last cell, one that ends with the file was not written yet."""
+    full = "".join(f"{ROW.replace('A1', f'A{n}')};sv\n" for n in range(2, 4))
+    assert refused(f"{HEADER};språk\n{full}{ROW};") == [(ProblemCode.CUT_OFF, 4)]
+    assert len(rows(f"{HEADER};språk\n{full}{ROW.replace('A1', 'A4')};\n{ROW};")) == 4
+
+
+@pytest.mark.parametrize("last", ["9", "b@example.org", "11"])
 def test_a_file_may_end_without_a_line_end(last: str):
     """A last cell that may be whole is taken, also where the file ends with it."""
     text = (
