@@ -26,8 +26,8 @@ def say(text: str = "") -> None:
 
 
 def tell(text: str) -> None:
-    """Print beside the result: progress, hints, errors."""
-    typer.echo(text, err=True)
+    """Print beside the result: progress, hints, errors. Long lines are wrapped to the page."""
+    typer.echo("\n".join(map(_wrapped, text.split("\n"))), err=True)
 
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -70,6 +70,21 @@ def indented(text: str, indent: int, hang: int | None = None) -> str:
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent if hang is None else hang),
         break_on_hyphens=False,
+    )
+
+
+def _wrapped(line: str) -> str:
+    """Return a line wrapped under itself, where it is longer than the page is wide."""
+    if cell_len(line) <= width():
+        return line
+    indent = len(line) - len(line.lstrip())
+    return textwrap.fill(
+        line.lstrip(),
+        width(),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (2 * indent),
+        break_on_hyphens=False,
+        break_long_words=False,  # a path or an address is copied whole
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reminders.cli.screen import Line, indented, plural, printable, table
+from reminders.cli.screen import Line, indented, plural, table
 from reminders.config import Config
 from reminders.engine.gallery import Change, Edit
 from reminders.message.lint import Finding, Report
@@ -58,8 +58,8 @@ def _edit(clinic: str, edit: Edit) -> Iterator[str]:
         return
     yield f"{title}: edited, and waits for approval. What would be read instead:"
     for change in edit.changes[:SHOWN_CHANGES]:
-        lines = [f"{mark} {printable(line)}".rstrip() for mark, line in change.lines()]
-        yield "\n".join([indented(_readers(change), 2), *(f"    {line}" for line in lines)])
+        lines = [indented(f"{mark} {line}".rstrip(), 4, 6) for mark, line in change.lines()]
+        yield "\n".join([indented(_readers(change), 2), *lines])
     more = len(edit.changes) - SHOWN_CHANGES
     if more > 0:
         yield f"  ... and {plural(more, 'more difference')}: 'templates check --json' has all."

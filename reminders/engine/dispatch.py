@@ -13,7 +13,7 @@ from reminders.domain.state import State
 from reminders.engine import planning, receipts, reconcile
 from reminders.engine.approval import Shelf
 from reminders.engine.choosing import outlook
-from reminders.engine.claiming import Batch, claim, hand_back
+from reminders.engine.claiming import Batch, Claimed, claim, hand_back
 from reminders.engine.delivery import record
 from reminders.engine.holding import ClockWatch
 from reminders.engine.pipeline import Pipeline
@@ -124,11 +124,12 @@ class Dispatcher:
         self._changed.clear()
         line, now = self._line, _loop_time()
         if self._stopping and line.queued:
-            await self._hand_back()
+            await self._hand_back(line.drop())
         line.launch()
         flush_at = line.flush_at()
         if flush_at is not None and flush_at <= now:
             await self._record(work)
+            await self._hand_back(line.pop_halted())
             return True
         going_on = not self._stopping and self._runtime.clock.elapsed() <= work.ends_at
         if going_on and work.claim_at <= now and line.room() > 0:
@@ -167,10 +168,11 @@ class Dispatcher:
         if counts.keys() - {State.ACCEPTED}:
             work.chores_at = -math.inf  # the planner may have been asked for another way
 
-    async def _hand_back(self) -> None:
-        """Let other workers have at once what this one will not begin."""
+    async def _hand_back(self, claims: list[Claimed]) -> None:
+        """Let go of what this worker will not begin."""
         runtime = self._runtime
-        await runtime.work(hand_back, runtime, self._line.drop(), runtime.clock.now())
+        if claims:
+            await runtime.work(hand_back, runtime, claims, runtime.clock.now())
 
     async def _do_chores(self, work: "_Pass") -> None:
         """Do one chunk of each kind of other work, and begin to ask what has to be asked."""

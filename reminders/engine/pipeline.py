@@ -45,6 +45,9 @@ class Pipeline:
     results: list[Sent] = field(default_factory=list)
     since: float = 0.0
     pressing: bool = False
+    halted: list[Claimed] = field(default_factory=list)
+    """In hand of senders whose settings were just refused: to be handed back, not sent."""
+    _stopped: set[Sender] = field(default_factory=set)
     _turns: deque[Sender] = field(default_factory=deque)
     _order: "count[int]" = field(default_factory=count)
     _speed: float = 0.0
@@ -78,7 +81,7 @@ class Pipeline:
     @property
     def idle(self) -> bool:
         """Tell whether nothing is in hand."""
-        return not (self.aloft or self.queued or self.results)
+        return not (self.aloft or self.queued or self.results or self.halted)
 
     def put_back(self, results: list[Sent]) -> None:
         """Keep results that could not be written down."""
@@ -88,11 +91,14 @@ class Pipeline:
         """Take claimed messages in hand."""
         for claimed in batch.claimed:
             sender = (claimed.clinic_id, claimed.channel)
+            if sender in self._stopped:  # it was claimed for before its answer came
+                self.halted.append(claimed)
+                continue
             if sender not in self.waiting:
                 self.waiting[sender] = []
                 self._turns.append(sender)
             heappush(self.waiting[sender], (claimed.urgency, next(self._order), claimed))
-        self.queued += len(batch.claimed)
+            self.queued += 1
 
     def launch(self) -> None:
         """Hand over what there is a place for, each sender in its turn."""
@@ -128,11 +134,31 @@ class Pipeline:
         if not self.results:
             self.since = asyncio.get_running_loop().time()
         self.results.append(Sent(claimed, outcome))
+        if isinstance(outcome, Rejected) and outcome.kind is Refusal.CONFIGURATION:
+            self._halt(sender)
         # A sender that has to rest, or is stopped, must not be claimed for meanwhile.
         self.pressing = self.pressing or (
             isinstance(outcome, Rejected) and outcome.kind in _STOPS_OTHERS
         )
         self.changed()
+
+    def _halt(self, sender: Sender) -> None:
+        """Begin nothing more of a sender: it would be refused as well."""
+        self._stopped.add(sender)
+        waiting = self.waiting.pop(sender, [])
+        if waiting:
+            self._turns.remove(sender)
+            self.queued -= len(waiting)
+            self.halted += [claimed for _, _, claimed in waiting]
+
+    def pop_halted(self) -> list[Claimed]:
+        """Return what is to be handed back; from now on the database says which sender is stopped.
+
+        Only once the results are written down, so that nobody claims it at once.
+        """
+        halted, self.halted = self.halted, []
+        self._stopped.clear()
+        return halted
 
     def flush_at(self) -> float | None:
         """Return when to write the results down, on the loop's clock; None if there are none."""
@@ -153,7 +179,8 @@ class Pipeline:
 
     def drop(self) -> list[Claimed]:
         """Let go of all that has not been begun, and return it."""
-        dropped = [claimed for queue in self.waiting.values() for _, _, claimed in queue]
+        dropped = self.pop_halted()
+        dropped += [claimed for queue in self.waiting.values() for _, _, claimed in queue]
         self.waiting.clear()
         self._turns.clear()
         self.queued = 0

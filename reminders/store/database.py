@@ -130,6 +130,8 @@ def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:
         connection.isolation_level = None
         cursor = connection.cursor()
         if encrypted and key is not None:
+            # With a wrong key it writes to stderr by itself; we say in words what is wrong.
+            cursor.execute("PRAGMA cipher_log_level = NONE")
             cursor.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         if wal_is_safe(version):

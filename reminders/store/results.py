@@ -55,6 +55,18 @@ _SETTLE = """
 """
 
 
+_MOVED = Rows((("attempt_id", INTEGER), ("message_id", INTEGER)))
+_UNCOUNT = """
+    UPDATE message SET attempts = message.attempts - 1
+    FROM {rows} WHERE message.id = r.message_id
+"""
+# No count of a message's can be negative: the attempt is nobody's last one any more.
+_SET_ASIDE = """
+    UPDATE attempt SET number = -attempt.number
+    FROM {rows} WHERE attempt.id = r.attempt_id
+"""
+
+
 def write_down(conn: Connection, results: Sequence[Result], now: datetime) -> set[int]:
     """Write down how attempts ended; move on the messages whose lease still holds; return those.
 
@@ -82,5 +94,14 @@ def write_down(conn: Connection, results: Sequence[Result], now: datetime) -> se
     )
     given = {"rows": rows, "now": now}
     conn.execute(timed(_ROWS.statement(conn, _FINISH), "now"), given)
-    moved = conn.execute(timed(_ROWS.statement(conn, _SETTLE), "now"), given)
-    return {row[0] for row in moved}
+    moved = {row[0] for row in conn.execute(timed(_ROWS.statement(conn, _SETTLE), "now"), given)}
+    _uncount(conn, [one for one in results if one.step.channel_down and one.message_id in moved])
+    return moved
+
+
+def _uncount(conn: Connection, refused: Sequence[Result]) -> None:
+    """Let attempts that only the settings were refused in not count as tries of their messages."""
+    if refused:
+        rows = _MOVED.parameter(conn, [(one.attempt_id, one.message_id) for one in refused])
+        for statement in (_UNCOUNT, _SET_ASIDE):
+            conn.execute(_MOVED.statement(conn, statement), {"rows": rows})

@@ -162,6 +162,27 @@ def test_wrong_credentials_stop_the_channel_with_one_alarm(
     assert not [item for item in clinic.worklist() if item.kind == "channel"]
 
 
+def test_wrong_credentials_are_tried_with_no_more_than_are_in_flight(open_clinic: Make) -> None:
+    """Once the settings are refused nothing in hand is begun, and no message has lost a try."""
+    clinic = open_clinic(delivery__in_flight=5, **failing(_6="configuration"))
+    rows = [row(f"B{n}", phone=f"070-174 06 {n}6", born=f"2016-05-0{n}") for n in range(1, 9)]
+    visits = [line.replace("B", f"B{place}-", 1) for place in range(4) for line in rows]
+    clinic.read(*visits)
+    clinic.plan()
+    clinic.clock.set(at("2026-12-01 10:01"))
+    report = loop.run(clinic.clock, clinic.dispatcher.run_once())
+    assert (report.sent, report.down) == (0, ["internet/sms"])
+    with clinic.runtime.database.reading() as conn:
+        tries = conn.execute(select(schema.attempt.c.number)).scalars().all()
+        counted = conn.execute(select(func.sum(schema.message.c.attempts))).scalar_one()
+        sending = select(schema.message.c.id).where(schema.message.c.state == "sending")
+        assert conn.execute(sending).all() == []
+    assert (len(tries), counted) == (5, 0)
+    clinic.restart()
+    clinic.until("2026-12-01 10:30")
+    assert len(clinic.texts()) == len(visits)
+
+
 def test_a_channel_may_be_down_for_weeks(clinic: Clinic) -> None:
     """However often a stopped channel was tried, the next try is minutes away."""
     now = clinic.clock.now()
