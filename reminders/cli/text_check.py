@@ -51,12 +51,14 @@ def _edit(clinic: str, edit: Edit) -> Iterator[str]:
     source = edit.waiting.source
     title = f"{source.language}/{source.name}, {source.channel.value} ({clinic})"
     if edit.waiting.approved is None:
-        yield f"{title}: new, and waits for approval."
+        yield indented(f"{title}: new, and waits for approval.", 0, 4)
         return
     if not edit.changes:
-        yield f"{title}: edited, and waits for approval; nobody would read another text."
+        told = f"{title}: edited, and waits for approval; nobody would read another text."
+        yield indented(told, 0, 4)
         return
-    yield f"{title}: edited, and waits for approval. What would be read instead:"
+    told = f"{title}: edited, and waits for approval. What would be read instead:"
+    yield indented(told, 0, 4)
     for change in edit.changes[:SHOWN_CHANGES]:
         lines = [indented(f"{mark} {line}".rstrip(), 4, 6) for mark, line in change.lines()]
         yield "\n".join([indented(_readers(change), 2), *lines])

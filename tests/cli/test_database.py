@@ -41,12 +41,13 @@ def test_a_database_without_its_key_is_left_alone(here: Installation):
     assert not (here.folder / "reminders.key").exists()
 
 
-def test_another_key_does_not_open_it(here: Installation):
+def test_another_key_does_not_open_it(here: Installation, capfd: pytest.CaptureFixture[str]):
     """With a wrong key the database is not opened, and the key is named as the likely cause."""
     (here.folder / "reminders.key").write_text("ab" * 32)
     result = here.run("status")
     assert result.exit_code == 1
     assert "key file" in result.stderr
+    assert capfd.readouterr() == ("", "")  # SQLCipher writes to the terminal by itself
 
 
 def test_a_backup_is_encrypted_and_private(here: Installation, backup: Path):

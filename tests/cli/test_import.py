@@ -197,3 +197,16 @@ def test_what_the_guard_holds_is_told_apart(here: Installation):
     assert [(i["ref"], i["reason"]) for i in calls] == [("B1", "environment")]
     assert here.json("status")["guarded"] is True
     assert "Not in production" in here.run("status").stdout
+
+
+def test_what_refuses_a_file_fits_the_page(here: Installation):
+    """Errors on standard error are wrapped at 80 columns, with the lines that they are about."""
+    file = here.file(GOOD)
+    file.write_text(file.read_text("utf-8") + "B2;2026-12-01;14", "utf-8")
+    cut = here.run("import", file, "--yes")
+    assert "Line 3: The file ends in the middle of a row" in cut.stderr
+    here.take(GOOD)
+    older = here.run("import", here.file(GOOD), "--yes", "--exported-at", "2026-11-01 10:00")
+    for result in (cut, older):
+        assert result.exit_code == 2
+        assert max(map(len, result.stderr.splitlines())) <= 80

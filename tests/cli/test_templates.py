@@ -81,6 +81,15 @@ def test_what_else_is_found_is_said(edited: Installation):
     assert [one["name"] for one in told["approved"]] == ["day_before"]
 
 
+def test_a_check_fits_the_page(edited: Installation):
+    """What would be read before and after is wrapped at 80 columns."""
+    folder = edited.folder / "texts" / "sv"
+    (folder / "moved.sms.txt").write_text("A long text of one line. " * 6 + "{{ visit.time }}")
+    shown = edited.run("templates", "check").stdout
+    assert "    + A long text of one line." in shown
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
 def test_with_nothing_to_approve_it_ends_well(here: Installation):
     """Where every text is approved, `approve` says so and ends with 0."""
     assert "Every text is approved." in here.ok("templates", "approve")
