@@ -37,6 +37,8 @@ class Worker:
             self._before(began)
             self._after(await self._dispatcher.run_once())
             due = await self._dispatcher.next_wake()
+            if self._dispatcher.unfinished:
+                continue  # at once, as the daemon does
             if due is not None and due <= began:
                 due = began + BLOCKED_WAIT
             if until is not None and (due is None or due > until):

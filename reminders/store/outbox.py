@@ -166,7 +166,9 @@ class Agenda:
 
 
 def _first(state: State, column: ColumnElement[datetime]) -> ColumnElement[datetime]:
-    return select(column).where(_in(state)).order_by(column).limit(1).scalar_subquery()
+    # What is asked about no more has no instant, and SQLite puts that first of all.
+    still = (_in(state), column.is_not(None))
+    return select(column).where(*still).order_by(column).limit(1).scalar_subquery()
 
 
 _AGENDA = select(

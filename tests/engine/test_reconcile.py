@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
+from sqlalchemy import select
 
 from reminders.domain.lifecycle import FIRST_POLL
 from reminders.domain.outcome import (
@@ -24,6 +25,8 @@ from reminders.engine import desk, receipts
 from reminders.engine.runtime import bounded
 from reminders.providers.base import Setup
 from reminders.providers.sandbox import Sandbox
+from reminders.store import attempts, outbox
+from reminders.store.schema import message
 from tests.engine.clinic import Clinic, row
 
 Make = Callable[..., Clinic]
@@ -161,3 +164,26 @@ def test_texts_that_went_together_are_asked_about_together(clinic: Clinic) -> No
     asyncio.run(clinic.dispatcher.run_once())
     clinic.clock.advance(FIRST_POLL - timedelta(seconds=10))
     assert asyncio.run(receipts.poll(clinic.runtime, clinic.clock.now())) == 2
+
+
+def test_what_is_sought_no_more_holds_up_no_other(searched: Make, network: Network) -> None:
+    """A lost text that has been looked for long enough is in the way of none that is lost later."""
+    network.lose, network.hidden = [False], True
+    clinic = searched()
+    clinic.read(row("B1"))
+    clinic.until("2026-12-02 10:30")
+    assert ("day_before", "sms", "unknown", "no_answer") in clinic.states("B1")
+    network.lose, network.hidden = [False], False
+    clinic.read(row("B2", "2026-12-03 12:00", phone="070-174 06 06"), confirmations=False)
+    clinic.until("2026-12-02 12:05")
+    assert ("day_before", "sms", "accepted", None) in clinic.states("B2")
+
+
+def test_what_is_asked_about_no_more_holds_up_no_other(clinic: Clinic) -> None:
+    """A text whose fate nobody has told within two days keeps no other from being asked about."""
+    clinic.read(row("B1"), row("B2", phone="070-174 06 06"))
+    clinic.until("2026-12-01 10:00")
+    with clinic.runtime.database.transaction() as conn:
+        first = conn.execute(select(message.c.id).where(message.c.state == "accepted")).scalars()
+        attempts.poll_again(conn, [min(first)], None)
+        assert outbox.agenda(conn).asked is not None
