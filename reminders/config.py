@@ -208,7 +208,7 @@ class CostConfig(Model):
 
 
 class Config(Model):
-    """The whole configuration. `folder` is where relative paths begin."""
+    """The whole configuration. `folder` is where relative paths begin; `file`: None, built in."""
 
     environment: Literal["test", "production"] = "test"
     allowed_recipients: tuple[str, ...] = ()
@@ -224,6 +224,7 @@ class Config(Model):
     providers: Mapping[str, Mapping[str, Any]] = {}
     rules: Mapping[str, RuleConfig] = {}
     folder: Path = Field(default=Path(), exclude=True)
+    file: Path | None = Field(default=None, exclude=True)
 
     @model_validator(mode="after")
     def _clinics_name_rules(self) -> "Config":
@@ -305,6 +306,7 @@ def _read(path: Path | None, environ: Mapping[str, str]) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: not valid TOML: {error}.") from None
     _apply_environment(data, environ)
+    data["file"] = path
     data["folder"] = path.resolve().parent if path else Path.cwd()
     try:
         return Config.model_validate(data)

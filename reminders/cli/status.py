@@ -8,7 +8,7 @@ import typer
 
 from reminders.cli.screen import local, plural, print_json, say
 from reminders.cli.session import AsJson, config_of, examples, family, opened, zone_of
-from reminders.engine import approval
+from reminders.engine import approval, desk
 from reminders.engine.runtime import Runtime
 from reminders.errors import TemplateError
 from reminders.store import cases, clinics, keeping, views, workers
@@ -28,7 +28,7 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show how the sending is doing. Ends with 1 if it needs a person.
 
     All is well when nothing is overdue, no channel is down, the database is not held after a
-    restore, and somebody is sending what is due.
+    restore, and somebody is sending what is due. What stands on the worklist is said besides.
     """
     config = config_of(ctx)
     zone = zone_of(config)
@@ -36,12 +36,13 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
         now = runtime.clock.now()
         with runtime.database.reading() as conn:
             found = _look(conn, runtime, now)
+            to_do = 0 if as_json else len(desk.worklist(conn, runtime, None, now))
     seen: datetime | None = found["last_tick"]
     if as_json:
         moment = seen.astimezone(zone).isoformat(timespec="seconds") if seen else None
         print_json(found | {"last_tick": moment})
     else:
-        say(_as_text(found | {"last_tick": local(seen, zone) if seen else "never"}))
+        say(_as_text(found | {"last_tick": local(seen, zone) if seen else "never"}, to_do))
     if not found["ok"]:
         raise typer.Exit(NOT_OK)
 
@@ -77,9 +78,14 @@ def _templates_waiting(conn: Connection, runtime: Runtime) -> int:
         return 1
 
 
-def _as_text(found: dict[str, Any]) -> str:
+def _as_text(found: dict[str, Any], to_do: int) -> str:
+    """Return it for people. `to_do`: so much stands on the worklist."""
     lines = ["All is well." if found["ok"] else "Something needs a person:"]
+    if found["ok"] and to_do:
+        lines = ["Sending works, and there is something for a person to do:"]
     lines += [f"  {text}" for text in _complaints(found)]
+    if to_do:
+        lines.append(f"  {plural(to_do, 'line')} on the worklist: 'reminders worklist'.")
     lines += [
         "",
         f"{found['due']:>6} due now ({found['overdue']} overdue)",

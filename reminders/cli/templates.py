@@ -29,6 +29,7 @@ from reminders.cli.text_preview import (
     write_page,
 )
 from reminders.clock import SystemClock
+from reminders.config import Config
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
 from reminders.engine import approval
@@ -37,6 +38,7 @@ from reminders.engine.proof import prove
 from reminders.engine.vetting import Vetted, vet
 from reminders.errors import NotFoundError
 from reminders.message.lint import Finding, broken, lint
+from reminders.message.places import placed
 from reminders.message.sources import read_all, read_sources
 from reminders.store import templates as approved_templates
 from reminders.wiring import is_set_up
@@ -160,11 +162,15 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
     config = config_of(ctx)
     written, faults = read_all(*approval.template_folders(config))
     now = SystemClock().now()
+    before = _before(config)
     reports = {
-        key: lint(written.values(), key, clinic, now) for key, clinic in config.clinics.items()
+        key: lint(written.values(), key, clinic, now, before)
+        for key, clinic in config.clinics.items()
     }
     findings = [("", broken(file, str(fault))) for file, fault in faults.items()]
-    findings += [(key, one) for key, report in reports.items() for one in report.findings]
+    findings += [
+        (key, one) for key, report in reports.items() for one in placed(report.findings, config)
+    ]
     checked = Checked(config, reports, findings)
     _against_the_database(checked, written, now)
     if as_json:
@@ -173,6 +179,14 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
         say(check_text(checked))
     if checked.findings:
         raise typer.Exit(FINDING)
+
+
+def _before(config: Config) -> list[Source]:
+    """Return the texts that are approved; where there is no database, the shipped ones."""
+    if not is_set_up(config):
+        return list(read_sources(approval.template_folders(config)[0]).values())
+    with opened(config) as runtime, runtime.database.reading() as conn:
+        return approved_templates.approved(conn)
 
 
 def _against_the_database(checked: Checked, written: Mapping[Name, Source], now: datetime) -> None:

@@ -14,6 +14,7 @@ from reminders.engine.runtime import Runtime
 from reminders.engine.vetting import insist, vet
 from reminders.errors import NotFoundError, TemplateError
 from reminders.message.lint import NAMES, Code, Finding, lint
+from reminders.message.places import placed
 from reminders.message.render import Facts, Library, Rendered
 from reminders.message.samples import samples
 from reminders.message.sms import Measure, measure
@@ -80,7 +81,7 @@ def _hung(runtime: Runtime, clinic: str, chosen: Sequence[Source], now: datetime
         settings, price = runtime.clinic(clinic), runtime.config.cost.sms_segment
         by_channel = {source.channel: source for source in chosen}
         sms, email = by_channel.get(Channel.SMS), by_channel.get(Channel.EMAIL)
-        found = lint(chosen, clinic, settings, now).findings
+        found = placed(lint(chosen, clinic, settings, now).findings, runtime.config)
         _HUNG[key] = (
             readings(sms, settings, price, now) if sms else (),
             readings(email, settings, price, now) if email else (),

@@ -16,7 +16,6 @@ NEVER_SENT = frozenset(
 """With one of these a text is not approved: it would tell too much, or reach nobody."""
 
 _NOT_OF_A_TEXT = frozenset({Code.MISSING, Code.SENDER})
-_OF_A_CONFIGURATION = "config.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,8 @@ def vet(
     runtime: Runtime, items: Sequence[Waiting], approved: Iterable[Source], now: datetime
 ) -> list[Vetted]:
     """Check each text as every clinic would send it, beside those that are approved already."""
-    together = {source.identity[:3]: source for source in approved}
+    before = list(approved)
+    together = {source.identity[:3]: source for source in before}
     together |= {item.source.identity[:3]: item.source for item in items}
     of_languages: dict[str, tuple[Finding, ...]] = {}
     vetted = []
@@ -50,7 +50,7 @@ def vet(
         found = list(_findings(runtime, [source], now))
         if source.name in ALWAYS and source.language not in of_languages:
             same = [one for one in together.values() if one.language == source.language]
-            lost = (f for f in _findings(runtime, same, now) if f.code is Code.NOT_SAID)
+            lost = (f for f in _findings(runtime, same, now, before) if f.code is Code.NOT_SAID)
             of_languages[source.language] = tuple(lost)
         if source.name in ALWAYS:
             channel = f".{source.channel.value}."
@@ -59,11 +59,12 @@ def vet(
     return vetted
 
 
-def _findings(runtime: Runtime, sources: Sequence[Source], now: datetime) -> Iterator[Finding]:
+def _findings(
+    runtime: Runtime, sources: Sequence[Source], now: datetime, before: Sequence[Source] = ()
+) -> Iterator[Finding]:
     for key, clinic in runtime.config.clinics.items():
-        for finding in lint(sources, key, clinic, now).findings:
-            of_text = not finding.file.startswith(_OF_A_CONFIGURATION)
-            if of_text and finding.code not in _NOT_OF_A_TEXT:
+        for finding in lint(sources, key, clinic, now, before).findings:
+            if not finding.setting and finding.code not in _NOT_OF_A_TEXT:
                 yield finding
 
 

@@ -81,6 +81,8 @@ class Finding:
     line: int
     code: Code
     message: str
+    setting: tuple[str, ...] = ()
+    """The keys of the setting that it is about, if it is not about a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,17 @@ class Report:
     costs: tuple[Cost, ...]
 
 
-def lint(sources: Iterable[Source], key: str, clinic: ClinicConfig, now: datetime) -> Report:
-    """Check these templates for one clinic, on sample people. `now` is in UTC."""
+def lint(
+    sources: Iterable[Source],
+    key: str,
+    clinic: ClinicConfig,
+    now: datetime,
+    before: Iterable[Source] = (),
+) -> Report:
+    """Check these templates for one clinic, on sample people. `now` is in UTC.
+
+    `before` are the approved ones: by them it is told from which text a statement is gone.
+    """
     known = {(s.language, s.name, s.channel): s for s in sources}
     findings: list[Finding] = [*_sender(key, clinic), *_missing(known, clinic)]
     costs: list[Cost] = []
@@ -122,7 +133,7 @@ def lint(sources: Iterable[Source], key: str, clinic: ClinicConfig, now: datetim
             continue
         if longest is not None:
             costs.append(longest)
-    findings += _not_said(said)
+    findings += _not_said(said, {(s.language, s.name, s.channel): s for s in before}, people)
     return Report(tuple(dict.fromkeys(findings)), tuple(costs))
 
 
@@ -219,7 +230,9 @@ def _two_way(clinic: ClinicConfig) -> ClinicConfig:
     return clinic.model_copy(update={"sms": sms})
 
 
-def _not_said(said: _Said) -> Iterator[Finding]:
+def _not_said(
+    said: _Said, before: Mapping[tuple[str, str, Channel], Source], readers: _Readers
+) -> Iterator[Finding]:
     """Find statements of the handout that a language no longer says to somebody."""
     places = {(language, channel) for language, name, channel in said if name in ALWAYS}
     for language, channel in sorted(places):
@@ -234,10 +247,43 @@ def _not_said(said: _Said) -> Iterator[Finding]:
                     told.setdefault(reader, set()).update(statements)
         wanted = STATEMENTS.keys() - (ONLY_EMAIL if channel is Channel.SMS else frozenset())
         lost = set().union(*(wanted - statements for statements in told.values()))
+        earlier = _earlier(language, channel, before, readers) if lost else {}
+        now = dict(zip(ALWAYS, whole, strict=True))
         for statement in sorted(lost, key=lambda name: int(name[1:])):
-            message = f"no {channel.value} tells everybody any more: {STATEMENTS[statement]}."
-            file = file_name(Source(language, ALWAYS[0], channel, "", ""))
-            yield Finding(file, 1, Code.NOT_SAID, f"{message} It is {statement} of the handout.")
+            gone = [
+                name
+                for name in ALWAYS
+                if _told(earlier.get(name, {}), statement) - _told(now[name], statement)
+            ]
+            files = [_file(language, name, channel) for name in gone or ALWAYS]
+            message = (
+                f"no {channel.value} tells everybody any more: {STATEMENTS[statement]}. It is"
+                f" {statement} of the handout, and"
+                f" {'stood in the approved' if gone else 'belongs into one of'} {', '.join(files)}."
+            )
+            yield Finding(files[0], 1, Code.NOT_SAID, message)
+
+
+_ByReader = Mapping[str, frozenset[str]]
+
+
+def _earlier(
+    language: str,
+    channel: Channel,
+    before: Mapping[tuple[str, str, Channel], Source],
+    readers: _Readers,
+) -> dict[str, _ByReader]:
+    """Return what the approved texts tell each reader, by name."""
+    known = ((name, before.get((language, name, channel))) for name in ALWAYS)
+    return {name: _look(source, readers).said for name, source in known if source}
+
+
+def _told(said: _ByReader, statement: str) -> set[str]:
+    return {reader for reader, statements in said.items() if statement in statements}
+
+
+def _file(language: str, name: str, channel: Channel) -> str:
+    return file_name(Source(language, name, channel, "", ""))
 
 
 def broken(file: str, message: str) -> Finding:
@@ -256,7 +302,7 @@ def _missing(
     wanted += [(name, Channel.SMS) for name in ANSWERS if clinic.can_reply]
     for name, channel in wanted:
         if (language, name, channel) not in known:
-            file = file_name(Source(language, name, channel, "", ""))
+            file = _file(language, name, channel)
             message = "is not there; every other language falls back to it. Write it."
             yield Finding(file, 1, Code.MISSING, message)
     yield from _lacking(known, language, wanted)
@@ -276,18 +322,21 @@ def _lacking(
 
 
 def _sender(key: str, clinic: ClinicConfig) -> Iterator[Finding]:
-    where = f"config.toml, clinics.{key}.sms.sender"
     sender = clinic.sms.sender
     if sender and not SENDER.fullmatch(sender):
         message = "a sender is at most 11 letters a-z, digits and spaces, or a number like +46..."
-        yield Finding(where, 1, Code.SENDER, message)
+        yield _of_setting(Code.SENDER, message, "clinics", key, "sms", "sender")
     for word in _private(sender, clinic):
-        yield Finding(
-            where, 1, Code.PRIVATE_WORD, f"the sender says {word!r}: choose a neutral one"
-        )
+        message = f"the sender says {word!r}: choose a neutral one"
+        yield _of_setting(Code.PRIVATE_WORD, message, "clinics", key, "sms", "sender")
     for word in _private(clinic.names.get(Channel.EMAIL, ""), clinic):
-        place = f"config.toml, clinics.{key}.names.email"
-        yield Finding(place, 1, Code.PRIVATE_WORD, f"the name says {word!r}: choose a neutral one")
+        message = f"the name says {word!r}: choose a neutral one"
+        yield _of_setting(Code.PRIVATE_WORD, message, "clinics", key, "names", "email")
+
+
+def _of_setting(code: Code, message: str, *setting: str) -> Finding:
+    """Return a finding about the configuration; `places` tells its file and line."""
+    return Finding("config.toml", 1, code, f"{'.'.join(setting)}: {message}", setting)
 
 
 def _private(text: str, clinic: ClinicConfig) -> list[str]:

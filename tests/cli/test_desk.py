@@ -2,8 +2,12 @@
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
+from sqlalchemy import update
 
 from reminders.cli.session import login
+from reminders.config import load_config
+from reminders.store.schema import message
+from reminders.wiring import open_store
 from tests.cli.conftest import HEADER, Installation, booking
 
 
@@ -247,6 +251,27 @@ def test_status_tells_what_is_overdue(busy: Installation, clock: FrozenDateTimeF
     result = busy.run("status")
     assert result.exit_code == 1
     assert "the oldest by 10 minutes" in result.stdout
+
+
+def test_status_of_an_empty_worklist(here: Installation):
+    """With nothing to send and nothing to do all is well."""
+    here.ok("tick")
+    assert here.ok("status").startswith("All is well.")
+
+
+def test_status_tells_what_waits_for_a_person(busy: Installation, clock: FrozenDateTimeFactory):
+    """While a message's fate is not known, not all is well, though the sending is."""
+    clock.move_to("2026-11-30 13:01:00")
+    busy.ok("tick")
+    before = len(busy.json("worklist")["items"])
+    database = open_store(load_config(busy.config, {}))
+    with database.transaction() as conn:
+        lost = update(message).where(message.c.sent_at.is_not(None))
+        conn.execute(lost.values(state="unknown", next_at=None, reason="no_answer"))
+    database.close()
+    shown = busy.ok("status")
+    assert "All is well" not in shown
+    assert f"{before + 1} lines on the worklist" in shown
 
 
 def test_tick_prints_its_counts(busy: Installation):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
+from reminders.resources import templates
 from tests.cli.conftest import Installation, booking
 
 EDITED = "Sent from an edited text. {{ visit.day }} {{ visit.time }}\n"
@@ -88,6 +89,34 @@ def test_a_check_fits_the_page(edited: Installation):
     shown = edited.run("templates", "check").stdout
     assert "    + A long text of one line." in shown
     assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
+def test_a_finding_about_a_setting_names_the_file_and_the_line(here: Installation):
+    """Whatever the configuration is called, and with several clinics in it."""
+    text = here.config.read_text("utf-8")
+    other = here.folder / "bad5.toml"
+    more = 'phone = "08-123 456"\nsms.sender = "BUP Videobesök"\n'
+    other.write_text(f"{text}\n[clinics.north]\n{more}", "utf-8")
+    line = len(other.read_text("utf-8").splitlines())
+    found = here.json("--config", other, "templates", "check", exits=1)["findings"]
+    [told] = [one for one in found if "sms.sender" in one["message"]]
+    assert (told["file"], told["line"], told["code"]) == (str(other), line, "sender")
+    assert "clinics.north.sms.sender" in told["message"]
+
+
+def test_a_statement_that_is_gone_is_told_where_it_stood(here: Installation):
+    """The file is named in which the approved text still said it."""
+    shipped = (templates() / "sv" / "day_before.sms.txt").read_text("utf-8")
+    folder = here.folder / "texts" / "sv"
+    folder.mkdir(parents=True)
+    (folder / "day_before.sms.txt").write_text("{{ visit.day }} {{ visit.time }}\n", "utf-8")
+    assert "S13" in shipped
+    config = here.config.read_text("utf-8")
+    here.config.write_text(f'templates_folder = "texts"\n{config}', "utf-8")
+    found = here.json("templates", "check", exits=1)["findings"]
+    told = [one for one in found if one["code"] == "not_said"]
+    assert {one["file"] for one in told} == {"sv/day_before.sms.txt"}
+    assert any("S13" in one["message"] for one in told)
 
 
 def test_with_nothing_to_approve_it_ends_well(here: Installation):
