@@ -161,7 +161,7 @@ def test_protection_stays_where_no_column_tells_it(clinic: Clinic) -> None:
     clinic.read(f"P1;{row(start='2026-12-02 11:00')}", head=f"patient;{HEAD}")
     clinic.until("2026-12-02 10:50")
     assert clinic.texts() == []
-    clinic.read(f";P1;{row(start='2026-12-04 11:00')}", head=f"skyddad;patient;{HEAD}")
+    clinic.read(f"nej;P1;{row(start='2026-12-04 11:00')}", head=f"skyddad;patient;{HEAD}")
     clinic.until("2026-12-03 11:30")
     assert clinic.texts() != []
 
