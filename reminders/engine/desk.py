@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import NOT_COME, Event
+from reminders.domain.rules import NOT_COME, Event, Rule
 from reminders.domain.state import State
 from reminders.domain.unheard import believers, unheard
 from reminders.engine import attention, planning
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
+from reminders.intake.visit import FARTHEST
 from reminders.store import called, cases, clinics, desk, imports, ledger, people, views
 from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
@@ -67,6 +68,10 @@ def move(
     visit = require(conn, clinic, ref)
     if to <= now:
         raise UsageError("The new time has already passed. Give a time that is still to come.")
+    if to > now + FARTHEST:
+        raise UsageError("The new time is more than three years away. Look at the year.")
+    if (to, VisitStatus.BOOKED) == (visit.starts_at, VisitStatus(visit.status)):
+        return _plan(conn, runtime, [visit], now)
     desk.move_visit(conn, visit.id, to, now)
     detail = {"to": to.isoformat()}
     ledger.write(conn, now, runtime.actor, [Fact("moved_by_hand", visit.id, None, detail)])
@@ -98,11 +103,37 @@ def resend(
         known = ", ".join(practice.rule)
         raise UsageError(f"There is no rule {rule!r}. There are: {known}.")
     visit = require(conn, clinic, ref)
+    _refuse_untrue(conn, practice.rule[rule], visit, now)
     request_id = desk.ask_to_send(conn, visit.id, rule, now, runtime.actor)
     detail = {"rule": rule}
     ledger.write(conn, now, runtime.actor, [Fact("asked_to_send", visit.id, None, detail)])
     _plan(conn, runtime, [visit], now)
     return [line for line in views.lines(conn, [visit]) if line.message.request_id == request_id]
+
+
+def _refuse_untrue(conn: Connection, rule: Rule, visit: Visit, now: datetime) -> None:
+    """Raise UsageError if what the rule's text says cannot be true of the visit at this moment."""
+    if rule.when is Event.REPLY:
+        raise UsageError(
+            "That text answers what somebody writes, and goes by itself. Choose another text."
+        )
+    if rule.template == NOT_COME and visit.starts_at - now > NOT_COME_FROM:
+        raise UsageError(
+            "That text says that the visit begins shortly. It can be sent from fifteen minutes"
+            " before the visit; before that, send the help with connecting."
+        )
+    if rule.when is Event.MOVED and not _was_moved(conn, visit):
+        raise UsageError(
+            "That text says that the visit has a new time, and it has not been moved."
+            " Choose another text."
+        )
+
+
+def _was_moved(conn: Connection, visit: Visit) -> bool:
+    times = {
+        e.detail.get("starts_at") for e in ledger.entries(conn, visit.id) if e.event == "version"
+    }
+    return len(times) > 1
 
 
 def send_help(
@@ -118,12 +149,6 @@ def send_help(
 
     Raise UsageError where it would be untrue that the visit begins shortly.
     """
-    starts_at = require(conn, clinic, ref).starts_at
-    if not_come and starts_at - now > NOT_COME_FROM:
-        raise UsageError(
-            "That text says that the visit begins shortly. It can be sent from fifteen minutes"
-            " before the visit; before that, send the help with connecting."
-        )
     rules = [rule for rule in runtime.practices[clinic].rules if rule.when is Event.REQUEST]
     fitting = [rule for rule in rules if (rule.template == NOT_COME) == not_come] or rules
     if not fitting:

@@ -15,7 +15,7 @@ from reminders.intake.record import LONGEST_KEY, Notes
 from reminders.intake.times import read_date, read_start
 from reminders.intake.words import status_of, yes_or_no
 
-_FARTHEST = timedelta(days=3 * 365)
+FARTHEST = timedelta(days=3 * 365)
 _DIGITS_OF_A_DATE = 6
 STATUS_FIELDS = (Field.STATUS, Field.BOOKED, Field.CANCELLED)
 # What a yes, or the moment it happened at, says in these columns; and what a no says.
@@ -124,7 +124,7 @@ class VisitReader:
         fault = None
         if self.is_past(starts_at):
             fault = _PAST_TIME
-        elif starts_at > self.now + _FARTHEST:
+        elif starts_at > self.now + FARTHEST:
             fault = _FAR_TIME
         if fault is not None:
             notes.note(fault, self.columns.when[0])

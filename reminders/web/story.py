@@ -42,6 +42,7 @@ SENTENCES: Mapping[str, str] = {
     "suppressed": N_("%(rule)s, %(whom)s: not sent."),
     "late_answer": N_("%(rule)s, %(whom)s: a late answer came."),
 }
+INSTEAD = N_("There is no approved text in %(wanted)s, so it went in %(used)s.")
 TONES: Mapping[str, str] = {
     "accepted": "good", "delivered": "good", "undelivered": "bad", "failed": "bad",
     "unknown": "bad", "expired": "bad",
@@ -83,6 +84,10 @@ def _sentence(here: Here, entry: Entry, line: Line | None) -> Sentence:
     text = str(here.speaking.text(known, **values)) if known else entry.event.replace("_", " ")
     code = entry.detail.get("reason")
     reason = sentence(Reason(str(code)), here.language) if code in set(Reason) else ""
+    wanted, used = (str(entry.detail.get(name, "")) for name in ("instead_of", "language"))
+    if wanted and used:
+        names = {"wanted": here.language_name(wanted), "used": here.language_name(used)}
+        reason = str(here.speaking.text(INSTEAD, **names))
     who = MACHINES.get(entry.actor, entry.actor)
     return Sentence(entry.at, text, reason, who, TONES.get(entry.event, ""))
 

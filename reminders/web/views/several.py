@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from reminders.domain.rules import Event
+from reminders.domain.rules import NOT_COME, Event
 from reminders.engine import desk, several
 from reminders.errors import UsageError
 from reminders.store.database import Connection
@@ -36,7 +36,10 @@ async def choose(
         begins, ends = start_of(first, here.zone), span_of(last, here.zone)[1]
         begins = max(begins, here.now)
         chosen = await here.read(several.choose, here.clinic, begins, ends, clinician or None)
-    rules = [r.key for r in here.runtime.practices[here.clinic].rules if r.when is Event.REQUEST]
+    practice = here.runtime.practices[here.clinic]
+    # Of a whole day it is not true that each visit begins shortly.
+    on_request = (rule for rule in practice.rules if rule.when is Event.REQUEST)
+    rules = [rule.key for rule in on_request if rule.template != NOT_COME]
     asked = {"day": day or here.iso_day(here.now), "until": until, "clinician": clinician}
     names = await here.read(_clinicians, here)
     return here.page("several.html", chosen=chosen, asked=asked, rules=rules, names=names)

@@ -7,14 +7,17 @@ from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from reminders.domain.contact import Role
-from reminders.domain.rules import Event
+from reminders.domain.plan import ON_REQUEST
+from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
 from reminders.engine import contacts, desk, search
 from reminders.engine.search import BY_STATE, WIDEST
 from reminders.errors import UsageError
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.problems import Fault
+from reminders.store.database import Connection
 from reminders.store.pages import Wanted
+from reminders.store.views import Line
 from reminders.web import story
 from reminders.web.here import Acting, AtClinic, Here
 from reminders.web.security import page_router
@@ -91,8 +94,9 @@ async def visit(here: AtClinic, ref: str) -> HTMLResponse:
 
 def _page(here: Here, found: search.VisitPage) -> HTMLResponse:
     practice = here.runtime.practices[here.clinic]
-    asked = [rule.key for rule in practice.rules if rule.when is Event.REQUEST]
-    rules = [rule.key for rule in practice.rules if rule.when is not Event.REQUEST]
+    asked = [rule.template for rule in practice.rules if rule.when is Event.REQUEST]
+    rules = [rule.key for rule in practice.rules if rule.when not in ON_REQUEST]
+    shortly = found.shown.visit.starts_at - here.now <= desk.NOT_COME_FROM
     order = sorted(
         found.shown.lines, key=lambda line: (_gone(line.message.state), line.message.due_at)
     )
@@ -113,6 +117,7 @@ def _page(here: Here, found: search.VisitPage) -> HTMLResponse:
         story=story.tell(here, found.shown.entries, found.shown.lines),
         rules=rules,
         can_help=bool(asked),
+        can_miss=NOT_COME in asked and shortly,
         coming=found.shown.visit.starts_at > here.now,
     )
 
@@ -144,9 +149,14 @@ async def _said(here: Here, ref: str, note: str) -> str:
 
 
 @router.post("/act/help/{ref:path}")
-async def send_help(here: Acting, ref: str) -> RedirectResponse:
-    """Send the connection help now."""
-    lines = await here.write(desk.send_help, here.runtime, here.clinic, ref, here.now)
+async def send_help(here: Acting, ref: str, not_come: Text = "") -> RedirectResponse:
+    """Send the connection help now, or say that the patient is waited for."""
+
+    def send(conn: Connection) -> list[Line]:
+        missed = bool(not_come)
+        return desk.send_help(conn, here.runtime, here.clinic, ref, here.now, not_come=missed)
+
+    lines = await here.write(send)
     going = any(line.message.state is State.PLANNED for line in lines)
     return _back(here, ref, "help" if going else "nobody")
 

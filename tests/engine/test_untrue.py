@@ -1,0 +1,39 @@
+"""What staff ask for is sent only if it is true when it goes."""
+
+from datetime import timedelta
+
+import pytest
+
+from reminders.engine import desk
+from reminders.errors import UsageError
+from tests.engine.clinic import Clinic, at, row
+from tests.engine.test_calls import by_hand
+from tests.engine.test_inbound import TWO_WAY
+
+
+def test_texts_that_would_be_untrue_are_refused(open_clinic) -> None:
+    """No answer to what nobody wrote, no new time that is none, no 'begins shortly' days before."""
+    clinic = open_clinic(clinics__internet__sms=TWO_WAY)
+    clinic.read(row(start="2026-12-02 10:00"))
+    clinic.plan()
+    for rule in ("reply_stop", "reply_other", "moved", "not_come"):
+        with pytest.raises(UsageError):
+            by_hand(clinic, desk.resend, "B1", rule)
+    by_hand(clinic, desk.move, "B1", at("2026-12-02 12:00"))
+    by_hand(clinic, desk.resend, "B1", "moved")
+    clinic.until("2026-12-02 11:50")
+    by_hand(clinic, desk.resend, "B1", "not_come")
+    clinic.until("2026-12-02 11:51")
+    assert [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"][-1] == (
+        "not_come"
+    )
+
+
+def test_a_move_is_to_another_time_that_can_be_meant(clinic: Clinic) -> None:
+    """A year that cannot be meant is refused; the time that it has already changes nothing."""
+    clinic.read(row(start="2026-12-02 10:00"))
+    clinic.plan()
+    with pytest.raises(UsageError, match="year"):
+        by_hand(clinic, desk.move, "B1", at("2026-12-02 10:00") + timedelta(days=4 * 365))
+    by_hand(clinic, desk.move, "B1", at("2026-12-02 10:00"))
+    assert "moved_by_hand" not in [entry.event for entry in clinic.show("B1").entries]
