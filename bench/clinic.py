@@ -99,12 +99,16 @@ def prepare(made: Config, due: int, future: int, rate: float | None = None) -> N
 
 
 def _starts(count: int, now: datetime, rate: float | None) -> list[datetime]:
-    """Return starts from four to fourteen minutes ahead, or such that the texts fall due evenly."""
+    """Return starts from four to fourteen minutes ahead, or such that the texts fall due evenly.
+
+    The first are on whole minutes, as bookings are.
+    """
     if rate is not None:
         first = now + timedelta(minutes=15) + TO_PREPARE + count * TO_PLAN
         return [first + timedelta(seconds=n / rate) for n in range(count)]
     chance = random.Random(7)
-    return [now + timedelta(seconds=chance.uniform(240, 840)) for _ in range(count)]
+    minute = now.replace(second=0, microsecond=0)
+    return [minute + timedelta(minutes=chance.randint(5, 14)) for _ in range(count)]
 
 
 def _visits(conn, starts: list[datetime], changed_at: datetime, first: int) -> None:

@@ -48,10 +48,7 @@ class Planner:
     _ages: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        audiences = [rule.audience for rule in self.practice.rules]
-        youngest = {a.min_age for a in audiences if a.min_age is not None}
-        too_old = {a.max_age + 1 for a in audiences if a.max_age is not None}
-        self._ages = sorted(youngest | too_old | {self.practice.own_from_age})
+        self._ages = age_limits(self.practice)
 
     def outcome(self, case: Case) -> Outcome:
         """Return what planning the visit comes to: the same as `plan` and `difference` say."""
@@ -116,6 +113,14 @@ class Planner:
             for channel, way in contact.reach.items()
         )
         return (place_of[contact.id], contact.role, reach, contact.wishes)
+
+
+def age_limits(practice: Practice) -> list[int]:
+    """Return the ages at which something changes: between two of them, an age changes nothing."""
+    audiences = [rule.audience for rule in practice.rules]
+    youngest = {a.min_age for a in audiences if a.min_age is not None}
+    too_old = {a.max_age + 1 for a in audiences if a.max_age is not None}
+    return sorted(youngest | too_old | {practice.own_from_age})
 
 
 def names_of(case: Case) -> Names:

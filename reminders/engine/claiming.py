@@ -10,33 +10,26 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reminders.config_rules import parse_duration
-from reminders.domain.contact import Channel, Contact
+from reminders.domain.contact import Channel
 from reminders.domain.fair import Sender
-from reminders.domain.gate import Go, Replan, Stop, Wait, gate
+from reminders.domain.gate import Go, Replan, Stop, Wait
 from reminders.domain.lifecycle import Step
-from reminders.domain.message import Message
-from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import Practice
 from reminders.domain.state import State
-from reminders.domain.timing import nights
-from reminders.domain.when import next_quiet
 from reminders.engine.approval import Shelf
 from reminders.engine.choosing import NO_LIMIT, Choice, Room, choose
+from reminders.engine.judging import Judge, Kind, Text
 from reminders.engine.runtime import Runtime
-from reminders.engine.texts import Composer
 from reminders.errors import TemplateError
 from reminders.message.render import Library, Rendered
-from reminders.store import attempts, cases, outbox, queue, senders
+from reminders.store import attempts, cases, looks, outbox, queue, senders
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
+from reminders.store.looks import Look
 from reminders.store.queue import Taken
 
 LEASE_MARGIN = timedelta(seconds=10)
 """So long before the lease ends nothing new is written to a provider; of a short lease, a third."""
-
-TIME_TO_GO = timedelta(minutes=1)
-"""What is claimed in time may be written and handed on for so long, at least."""
 
 UNKNOWN_CLINIC_WAIT = timedelta(minutes=5)
 
@@ -46,7 +39,7 @@ def writable(lease: timedelta) -> timedelta:
     return lease - min(LEASE_MARGIN, lease / 3)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: hundreds are made in a claim, and that takes a third so long
 class Claimed:
     """A message that this worker alone may send until its lease ends.
 
@@ -155,17 +148,14 @@ def _spend(conn: Connection, choice: Choice, claimed: Sequence[Claimed]) -> None
         senders.spend(conn, sender, replace(bucket, tokens=bucket.tokens - taken[sender]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Ready:
     """A message that may go, with its text; not yet leased."""
 
     due: Taken
-    message: Message
-    case: Case
-    practice: Practice
-    contact: Contact
+    kind: Kind
     to: str
-    rendered: Rendered
+    text: Text
     provider: str
     callback_token: str
 
@@ -176,86 +166,61 @@ class _Claiming:
     runtime: Runtime
     library: Library
     now: datetime
+    judge: Judge = field(init=False)
     addresses: Mapping[int, outbox.Address] = field(default_factory=dict)
-    composers: dict[str, Composer] = field(default_factory=dict)
     ready: list[_Ready] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     replan: list[int] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.judge = Judge(self.conn, self.runtime, self.library, self.now)
+
     def look(self, found: Sequence[Taken]) -> None:
         """Look again at each message that is due."""
-        visits = sorted({due.appointment_id for due in found})
-        known = {c.appointment.id: c for c in cases.load_cases(self.conn, visits, self.digest)}
-        rows = {m.id: m for case in known.values() for m in case.history}
-        whom = sorted({rows[due.message_id].key.contact for due in found})
+        known = looks.read(self.conn, sorted({due.appointment_id for due in found}))
+        whom = sorted({due.contact_id for due in found})
         self.addresses = outbox.addresses(self.conn, whom, self.now)
         for due in found:
-            self._consider(due, rows[due.message_id], known[due.appointment_id])
+            self._consider(due, known[due.appointment_id])
 
-    def digest(self, address: str) -> str:
-        """Return an address's keyed digest."""
-        return self.runtime.digest(address)
-
-    def _consider(self, due: Taken, message: Message, case: Case) -> None:
+    def _consider(self, due: Taken, look: Look) -> None:
         """Make one due message ready, put it off, end it, or hand it back to the planner."""
-        practice = self.runtime.practices.get(case.appointment.clinic)
+        practice = self.runtime.practices.get(look.clinic)
         if practice is None:
-            outbox.postpone(self.conn, message.id, self.now + UNKNOWN_CLINIC_WAIT)
+            outbox.postpone(self.conn, due.message_id, self.now + UNKNOWN_CLINIC_WAIT)
             return
-        match gate(message, case, practice, self.now):
+        kind, age = self.judge.judge(due.message_id, look, practice)
+        match kind.verdict:
+            case Go():
+                self._make_ready(due, look, kind, age)
             case Replan():
                 self.replan.append(due.appointment_id)
             case Wait(until=until):
-                outbox.postpone(self.conn, message.id, until)
+                outbox.postpone(self.conn, due.message_id, until)
             case Stop(state=state, reason=reason):
-                self._stop(message, case, state, reason)
-            case Go(contact=contact):
-                self._make_ready(due, message, case, practice, contact)
+                self._stop(due, kind, state, reason)
 
-    def _stop(
-        self, message: Message, case: Case, state: State, reason: Reason, cause: str = ""
-    ) -> None:
-        outbox.put(self.conn, message.id, state, reason, self.now)
-        detail = {"rule": message.key.rule, "reason": reason.value}
+    def _stop(self, due: Taken, kind: Kind, state: State, reason: Reason, cause: str = "") -> None:
+        outbox.put(self.conn, due.message_id, state, reason, self.now)
+        detail = {"rule": kind.message.key.rule, "reason": reason.value}
         if cause:
             detail["cause"] = cause
-        self.facts.append(Fact(state.value, case.appointment.id, message.id, detail))
+        self.facts.append(Fact(state.value, due.appointment_id, due.message_id, detail))
 
-    def _make_ready(
-        self, due: Taken, message: Message, case: Case, practice: Practice, contact: Contact
-    ) -> None:
-        key = message.key
-        place = self.addresses[contact.id]
-        to = (place.phone if key.channel is Channel.SMS else place.email) or ""
-        provider = self.runtime.providers[practice.clinic, key.channel]
-        if not self.runtime.may_write_to(practice.clinic, provider, to):
-            self._stop(message, case, State.SUPPRESSED, Reason.ENVIRONMENT)
+    def _make_ready(self, due: Taken, look: Look, kind: Kind, age: int | None) -> None:
+        channel, clinic = kind.message.key.channel, kind.practice.clinic
+        place = self.addresses[due.contact_id]
+        to = (place.phone if channel is Channel.SMS else place.email) or ""
+        provider = self.runtime.providers[clinic, channel]
+        if not self.runtime.may_write_to(clinic, provider, to):
+            self._stop(due, kind, State.SUPPRESSED, Reason.ENVIRONMENT)
             return
         try:
-            rendered = self._composer(practice).compose(
-                practice.rule[key.rule],
-                key.channel,
-                case.appointment,
-                contact,
-                self.now,
-                short=message.short,
-                siblings=place.siblings,
-            )
+            text = self.judge.text(kind, look, age, place.siblings)
         except TemplateError as error:
-            self._stop(message, case, State.SUPPRESSED, Reason.RENDER_FAILED, str(error))
+            self._stop(due, kind, State.SUPPRESSED, Reason.RENDER_FAILED, str(error))
             return
-        token = self.runtime.token()
-        self.ready.append(
-            _Ready(due, message, case, practice, contact, to, rendered, provider.name, token)
-        )
-
-    def _composer(self, practice: Practice) -> Composer:
-        if practice.clinic not in self.composers:
-            clinic = self.runtime.clinic(practice.clinic)
-            self.composers[practice.clinic] = Composer(
-                self.library, clinic, practice, self.runtime.digest
-            )
-        return self.composers[practice.clinic]
+        self.ready.append(_Ready(due, kind, to, text, provider.name, self.runtime.token()))
 
     def begin(self) -> tuple[Claimed, ...]:
         """Lease what is ready and write its attempts down, all at once."""
@@ -263,43 +228,50 @@ class _Claiming:
         ends = self.runtime.clock.elapsed() + writable(lease).total_seconds()
         new = [self._new_attempt(one) for one in self.ready]
         attempt_ids = queue.begin(self.conn, new, self.now, self.now + lease)
-        claimed = tuple(self._claimed(one, attempt_ids[one.message.id], ends) for one in self.ready)
-        self.facts += [_fact(one) for one in self.ready]
+        claimed = tuple(
+            self._claimed(one, attempt_ids[one.due.message_id], ends) for one in self.ready
+        )
+        self.facts += [
+            Fact(State.SENDING.value, one.due.appointment_id, one.due.message_id, one.text.detail)
+            for one in self.ready
+        ]
         return claimed
 
     def doubt(self) -> None:
         """Write what is ready down as attempted when it was due, with its answer lost."""
         providers = self.runtime.providers
-        channels = ((one, (one.practice.clinic, one.message.key.channel)) for one in self.ready)
+        channels = (
+            (one, (one.kind.practice.clinic, one.kind.message.key.channel)) for one in self.ready
+        )
         self.ready = [one for one, channel in channels if not providers[channel].stamps]
         lost = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=self.now)
         for one in self.ready:
-            due_at, number = one.message.due_at, one.message.id
+            due_at, number = one.kind.message.due_at, one.due.message_id
             ids = queue.begin(self.conn, [self._new_attempt(one)], due_at, self.now)
             attempts.finish(self.conn, ids[number], due_at, attempts.LOST)
             attempts.settle(self.conn, number, one.due.lease_token + 1, lost, self.now)
-            detail = {"rule": one.message.key.rule, "cause": "restored"}
+            detail = {"rule": one.kind.message.key.rule, "cause": "restored"}
             self.facts.append(Fact(State.UNKNOWN.value, one.due.appointment_id, number, detail))
 
     def _new_attempt(self, one: _Ready) -> queue.NewAttempt:
         return queue.NewAttempt(
-            one.message.id,
-            one.message.attempts + 1,
+            one.due.message_id,
+            one.kind.message.attempts + 1,
             one.due.lease_token + 1,
             one.callback_token,
             one.provider,
-            one.rendered.version,
-            self.runtime.digest(one.rendered.body),
+            one.text.rendered.version,
+            one.text.digest,
             self.runtime.session,
         )
 
     def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float) -> Claimed:
-        message = one.message
+        message = one.kind.message
         return Claimed(
-            message_id=message.id,
+            message_id=one.due.message_id,
             appointment_id=one.due.appointment_id,
-            clinic_id=one.case.appointment.clinic_id,
-            clinic=one.practice.clinic,
+            clinic_id=one.kind.case.appointment.clinic_id,
+            clinic=one.kind.practice.clinic,
             channel=message.key.channel,
             urgency=one.due.urgency,
             attempt_id=attempt_id,
@@ -307,26 +279,13 @@ class _Claiming:
             lease_token=one.due.lease_token + 1,
             lease_ends=lease_ends,
             not_after=message.not_after,
-            valid_until=_valid_until(message, one.practice, one.contact, self.now),
+            valid_until=one.kind.valid_until,
             started_at=self.now,
             on_request=message.request_id is not None,
             callback_token=one.callback_token,
             to=one.to,
-            rendered=one.rendered,
+            rendered=one.text.rendered,
         )
-
-
-def _fact(one: _Ready) -> Fact:
-    detail = {
-        "rule": one.message.key.rule,
-        "channel": one.message.key.channel.value,
-        "attempt": one.message.attempts + 1,
-        "template": one.rendered.version,
-        "language": one.rendered.language,
-    }
-    if one.rendered.instead_of:
-        detail["instead_of"] = one.rendered.instead_of
-    return Fact(State.SENDING.value, one.due.appointment_id, one.message.id, detail)
 
 
 def hand_back(conn: Connection, runtime: Runtime, claims: Sequence[Claimed], now: datetime) -> int:
@@ -341,15 +300,3 @@ def hand_back(conn: Connection, runtime: Runtime, claims: Sequence[Claimed], now
     ]
     write(conn, now, runtime.actor, facts)
     return len(facts)
-
-
-def _valid_until(message: Message, practice: Practice, contact: Contact, now: datetime) -> datetime:
-    """Return when the provider has to give up: the text helps no more, or the night begins.
-
-    What may go now has the time to: the night may end just as the text stops helping.
-    """
-    rule = practice.rule[message.key.rule]
-    asked = message.request_id is not None
-    spans = () if asked else nights(practice, rule, contact, message.key.channel)
-    ends = min([message.not_after, *(next_quiet(now, span, practice.zone) for span in spans)])
-    return max(ends, now + TIME_TO_GO)

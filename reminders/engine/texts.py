@@ -8,8 +8,10 @@ from reminders.config import ClinicConfig
 from reminders.domain.appointment import Appointment, age_at
 from reminders.domain.contact import Channel, Contact
 from reminders.domain.rules import Event, Practice, Rule
+from reminders.domain.template import Source
 from reminders.errors import TemplateError
 from reminders.message.render import Facts, Library, Rendered
+from reminders.message.syntax import uses
 
 REF_TAIL = 4
 """How many digits of a booking reference tell two siblings' visits apart."""
@@ -54,8 +56,7 @@ class Composer:
         The contact's language comes first, then the clinic's in order. Raise TemplateError if no
         approved template is there, or it cannot be filled in.
         """
-        languages = [*([contact.language] if contact.language else []), *self.clinic.languages]
-        source = self.library.pick(rule.template, channel, languages)
+        source = self._source(rule, channel, contact)
         if source is None:
             raise TemplateError(f"no approved template {rule.template!r} for {channel.value}")
         shows_ref = rule.when is Event.BOOKED or siblings
@@ -74,3 +75,12 @@ class Composer:
         if contact.language in {None, rendered.language}:
             return rendered
         return replace(rendered, instead_of=contact.language)
+
+    def tells_age(self, rule: Rule, channel: Channel, contact: Contact) -> bool:
+        """Tell whether the text may depend on how old the patient is, to the year."""
+        source = self._source(rule, channel, contact)
+        return source is None or uses(source.text, "age")
+
+    def _source(self, rule: Rule, channel: Channel, contact: Contact) -> Source | None:
+        languages = [*([contact.language] if contact.language else []), *self.clinic.languages]
+        return self.library.pick(rule.template, channel, languages)

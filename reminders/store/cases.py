@@ -79,7 +79,7 @@ def load_cases(
         requests[row.appointment_id].append(asked)
     return [
         Case(
-            _appointment(visits[visit_id]),
+            to_appointment(visits[visit_id]),
             tuple(people.get(visits[visit_id].patient_id, ())),
             tuple(histories.get(visit_id, ())),
             tuple(requests.get(visit_id, ())),
@@ -110,7 +110,8 @@ def _requests(dialect: str) -> Select[Any]:
     return select(request).where(chosen(dialect, request.c.appointment_id))
 
 
-def _appointment(row: Row[tuple[object, ...]]) -> Appointment:
+def to_appointment(row: Row[tuple[object, ...]]) -> Appointment:
+    """Return a visit's row, with its clinic's and its patient's, as the planner sees it."""
     planned = None
     if row.planned_starts_at is not None:
         planned = Truth(row.planned_starts_at, VisitStatus(row.planned_status))
@@ -137,47 +138,42 @@ def contacts_of(
     conn: Connection, patient_ids: Iterable[int], digest: Digest
 ) -> dict[int, list[Contact]]:
     """Return each patient's present contacts, by patient id."""
-    wishes: dict[int, dict[str, Consent]] = defaultdict(dict)
-    whose = choice(conn, patient_ids)
-    for row in conn.execute(_consents(conn.dialect.name), whose):
-        wishes[row.contact_id][row.channel] = Consent(row.status)
-    rows = conn.execute(_contacts(conn.dialect.name), whose)
     people: dict[int, list[Contact]] = defaultdict(list)
-    for row in rows:
-        reach: dict[Channel, Reach] = {}
-        said = wishes.get(row.id, {})
-        for channel, address, out in (
-            (Channel.SMS, row.phone, row.phone_out),
-            (Channel.EMAIL, row.email, row.email_out),
-        ):
-            if address:
-                wish = said.get(channel, Consent.REFUSED)
-                reach[channel] = Reach(digest(address), wish, opted_out=bool(out))
-        people[row.patient_id].append(
-            Contact(row.id, Role(row.role), reach, row.language, wishes_of(row))
-        )
+    statement = contacts_statement(conn.dialect.name)
+    for row in conn.execute(statement, choice(conn, patient_ids)):
+        people[row.patient_id].append(to_contact(row, digest))
     return people
 
 
-@cache
-def _consents(dialect: str) -> Select[Any]:
-    return (
-        select(consent)
-        .join(contact, contact.c.id == consent.c.contact_id)
-        .where(chosen(dialect, contact.c.patient_id), contact.c.removed_at.is_(None))
-    )
+def to_contact(row: Row[tuple[object, ...]], digest: Digest) -> Contact:
+    """Return a contact's row, with consents and opt-outs, as the planner sees it."""
+    reach: dict[Channel, Reach] = {}
+    for channel, address, said, out in (
+        (Channel.SMS, row.phone, row.consent_sms, row.phone_out),
+        (Channel.EMAIL, row.email, row.consent_email, row.email_out),
+    ):
+        if address:
+            wish = Consent(said) if said else Consent.REFUSED
+            reach[channel] = Reach(digest(address), wish, opted_out=bool(out))
+    return Contact(row.id, Role(row.role), reach, row.language, wishes_of(row))
 
 
 @cache
-def _contacts(dialect: str) -> Select[Any]:
+def contacts_statement(dialect: str) -> Select[Any]:
+    """Return the statement that reads the present contacts of patients."""
     phone_out, email_out = opt_out.alias(), opt_out.alias()
+    sms, mail = consent.alias(), consent.alias()
     return (
         select(
             contact,
+            sms.c.status.label("consent_sms"),
+            mail.c.status.label("consent_email"),
             phone_out.c.address.is_not(None).label("phone_out"),
             email_out.c.address.is_not(None).label("email_out"),
         )
         .join(patient, patient.c.id == contact.c.patient_id)
+        .outerjoin(sms, (sms.c.contact_id == contact.c.id) & (sms.c.channel == Channel.SMS))
+        .outerjoin(mail, (mail.c.contact_id == contact.c.id) & (mail.c.channel == Channel.EMAIL))
         .outerjoin(
             phone_out,
             (phone_out.c.clinic_id == patient.c.clinic_id)

@@ -1,8 +1,8 @@
 """The queue: who has something due, taking it, leasing it, and handing it back unsent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, text
 
@@ -37,8 +37,7 @@ def fronts(conn: Connection) -> list[Front]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A due message that this transaction has locked, with its visit."""
 
     message_id: int
@@ -47,11 +46,12 @@ class Taken:
     urgency: int
     clinic_id: int
     channel: str
+    contact_id: int
 
 
 _DUE = f"""
   SELECT message.id, message.appointment_id, message.lease_token, message.urgency,
-    message.clinic_id, message.channel
+    message.clinic_id, message.channel, message.contact_id
   FROM message JOIN appointment ON appointment.id = message.appointment_id
   WHERE message.state = 'planned' AND message.clinic_id = {{clinic}}
     AND message.channel = {{channel}} AND message.urgency = {{urgency}}
@@ -99,8 +99,7 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
     return taken
 
 
-@dataclass(frozen=True, slots=True)
-class NewAttempt:
+class NewAttempt(NamedTuple):
     """An attempt as it begins. `body_digest` is keyed; the text itself is never kept."""
 
     message_id: int
@@ -150,22 +149,7 @@ def begin(
     """
     if not new:
         return {}
-    rows = _ATTEMPTS.parameter(
-        conn,
-        [
-            (
-                one.message_id,
-                one.number,
-                one.lease_token,
-                one.callback_token,
-                one.provider,
-                one.template_version,
-                one.body_digest,
-                one.session,
-            )
-            for one in new
-        ],
-    )
+    rows = _ATTEMPTS.parameter(conn, new)
     lease = timed(_ATTEMPTS.statement(conn, _LEASE), "now", "until")
     conn.execute(lease, {"rows": rows, "now": now, "until": until})
     insert = timed(_ATTEMPTS.statement(conn, _BEGIN), "now")

@@ -47,8 +47,11 @@ class Rows:
         sqlite = conn.dialect.name == "sqlite"
         write = sqlite_instant if sqlite else datetime.isoformat
         times = [place for place, (_, kind) in enumerate(self.columns) if kind == INSTANT]
-        ready = []
+        ready: list[Sequence[Any]] = []
         for row in rows:
+            if not times:
+                ready.append(row)
+                continue
             values = list(row)
             for place in times:
                 if values[place] is not None:
