@@ -123,7 +123,7 @@ def _visits(conn, starts: list[datetime], changed_at: datetime, first: int) -> N
                 "id": i,
                 "clinic_id": clinic_id,
                 "external_key": f"P{i}",
-                "birth_date": (changed_at - timedelta(days=i % 6000)).date(),
+                "birth_date": (changed_at - timedelta(days=i % 4700)).date(),
             }
             for i in ids
         ],

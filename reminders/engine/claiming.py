@@ -39,7 +39,7 @@ def writable(lease: timedelta) -> timedelta:
     return lease - min(LEASE_MARGIN, lease / 3)
 
 
-@dataclass(slots=True)  # not frozen: hundreds are made in a claim, and that takes a third so long
+@dataclass(slots=True)  # not frozen: made by the thousand, in a third of the time
 class Claimed:
     """A message that this worker alone may send until its lease ends.
 

@@ -10,7 +10,7 @@ from reminders.domain.lifecycle import Step
 from reminders.store.rows import INSTANT, INTEGER, TEXT, Rows, timed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made by the thousand, in a third of the time
 class Result:
     """How an attempt ended, and what becomes of its message."""
 

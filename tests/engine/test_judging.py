@@ -19,7 +19,7 @@ COPIES = 3
 
 def lines() -> list[str]:
     """Return visits that differ in what a claim looks at, three of each kind; some share phones."""
-    found = []
+    found: list[str] = []
     for born, email in product(("2016-05-01", "2008-05-01", ""), ("", "{}@example.org")):
         for _ in range(COPIES):
             ref = f"B{len(found)}"
