@@ -36,7 +36,11 @@ def _lines(result, median):
     machine = result["machine"]
     yield f"Made by {kind} on {machine['cores']} cores, Python {machine['python']}, at {result['made_at']}."
     yield f"{result['due']} texts a case, {result['rounds']} rounds, interleaved; medians."
-    busy = " (more than its cores: other work disturbed it)" if result["load_before"] > machine["cores"] else ""
+    busy = (
+        " (more than its cores: other work disturbed it)"
+        if result["load_before"] > machine["cores"]
+        else ""
+    )
     yield f"Load of the machine meanwhile: {result['load_before']:.1f}{busy}."
     yield ""
     yield "| ratio | measured |"
