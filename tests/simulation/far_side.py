@@ -23,7 +23,11 @@ from reminders.providers.base import CallbackRequest, Inbound
 from tests.simulation.knobs import CLINIC, Fault, Knobs
 
 TIMEOUT = 30.0
+SLOW = 20.0
+"""Where a call has taken so many seconds before it was written, more is likely to go wrong."""
+
 HIDDEN_FOR = 900.0
+LISTED_WITHIN = 115.0
 FATES: tuple[tuple[State, Reason | None], ...] = (
     (State.UNDELIVERED, Reason.UNREACHABLE),
     (State.UNDELIVERED, Reason.NOT_DELIVERED),
@@ -117,10 +121,10 @@ class FarSide:
     locked: bool = False
     calm: bool = False
 
-    def happens(self, fault: Fault) -> bool:
-        """Draw whether a fault happens now, and count it."""
+    def happens(self, fault: Fault, *, slow: bool = False) -> bool:
+        """Draw whether a fault happens now, and count it: oftener with a call that was slow."""
         rate = self.world.knobs.rates.get(fault)
-        if rate is None or self.calm or self.chance.random() >= rate:
+        if rate is None or self.calm or self.chance.random() >= rate ** (0.25 if slow else 1.0):
             return False
         self.world.fired(fault)
         return True
@@ -143,13 +147,13 @@ class FarSide:
         self.refused.append(refusal)
         self.world.note("refused", message.channel, message.to, what)
 
-    def take(self, message: OutgoingMessage, by: str) -> Taken:
+    def take(self, message: OutgoingMessage, by: str, *, slow: bool) -> Taken:
         """Accept a message, and decide what becomes of it."""
         now, chance = self.world.elapsed(), self.chance
         hidden = self.happens(Fault.HIDES)
         late = HIDDEN_FOR if hidden else 0.0
-        if not hidden and self.happens(Fault.LISTS_LATE):
-            late = chance.uniform(5, 60)
+        if not hidden and self.happens(Fault.LISTS_LATE, slow=slow):
+            late = chance.uniform(5, self._latest())
         fate, reason = (State.DELIVERED, None)
         if self.happens(Fault.UNDELIVERED):
             fate, reason = chance.choice(FATES)
@@ -176,6 +180,12 @@ class FarSide:
         self.world.note("taken", taken.ref, taken.to, taken.body, taken.token)
         return taken
 
+    def _latest(self) -> float:
+        """Return how late a text may be listed: within the shortest horizon, also as clocks jump."""
+        knobs = self.world.knobs
+        jumps = knobs.has(Fault.CLOCK_FORWARD) or knobs.has(Fault.CLOCK_BACK)
+        return LISTED_WITHIN - (knobs.small_jump if jumps else 0)
+
     def report(self, taken: Taken) -> Receipt:
         """Return what the provider says of a message at this moment."""
         over = self.world.elapsed() >= taken.fate_at
@@ -186,8 +196,10 @@ class FarSide:
         loop = asyncio.get_running_loop()
         under_way = Receipt(taken.ref, None)
         last = Receipt(taken.ref, taken.fate, taken.reason)
-        gap = taken.fate_at - self.world.elapsed()
-        plan = [(0.5, under_way), (max(gap, 0.0) + 1.0, last)]
+        now = self.world.elapsed()
+        # Who lists late reports late.
+        late = 0.0 if taken.hidden else taken.listed_at - now
+        plan = [(late + 0.5, under_way), (max(taken.fate_at - now, late) + 1.0, last)]
         if self.happens(Fault.CALLBACK_FIRST):
             taken.fate_at = self.world.elapsed()
             plan = [(0.0, last)]
@@ -216,6 +228,7 @@ class Far:
     async def send(self, message: OutgoingMessage) -> Outcome:
         """Take a message, refuse it, or leave the caller in the dark."""
         side, place = self._side, self._place
+        began = side.world.elapsed()
         await place.point(f"{self.name}.send:before")
         if side.happens(Fault.RAISES):
             side.refuse(message, Fault.RAISES, None)
@@ -233,11 +246,12 @@ class Far:
                 side.refuse(message, fault, None)
                 await asyncio.sleep(TIMEOUT if fault is Fault.TIMEOUT_BEFORE else 0.1)
                 return Ambiguous(fault)
-        taken = side.take(message, place.name)
+        slow = side.world.elapsed() - began > SLOW
+        taken = side.take(message, place.name, slow=slow)
         self._reports(taken)
         await place.point(f"{self.name}.send:after")
         for fault in (Fault.TIMEOUT_AFTER, Fault.ERROR_AFTER):
-            if side.happens(fault):
+            if side.happens(fault, slow=slow):
                 side.refuse(message, fault, None)
                 await asyncio.sleep(TIMEOUT if fault is Fault.TIMEOUT_AFTER else 0.1)
                 return Ambiguous(fault)

@@ -212,7 +212,7 @@ MUTANTS = (
         "last = found.sent_at\n",
         LATE,
         PAUSE,
-        CRASH,
+        CRASH | LOST,
     ),
     _one(
         "a provider that cannot tell means no",

@@ -88,6 +88,7 @@ class Knobs:
     start: datetime
     rates: Mapping[Fault, float]
     config: Mapping[str, Any]
+    small_jump: int = 90
     dense: bool = False
 
     @property
@@ -132,6 +133,9 @@ def draw(seed: int, *, calm: bool = False, dense: bool = False) -> Knobs:
     # Sending twice is the documented exception where accepted texts are hidden: keep it apart.
     if chance.random() < 0.8:
         rates.pop(Fault.HIDES, None)
+    # Listing late does nothing by itself: it has to meet an answer that was lost.
+    if Fault.LISTS_LATE in rates:
+        rates[Fault.LISTS_LATE] = chance.uniform(0.3, 0.9)
     # Some hear nothing at all: their providers have no address to call.
     if Fault.CALLBACK_LOST in rates and chance.random() < DEAF:
         rates[Fault.CALLBACK_LOST] = 1.0
@@ -157,5 +161,6 @@ def draw(seed: int, *, calm: bool = False, dense: bool = False) -> Knobs:
         start=start.replace(tzinfo=ZoneInfo(zone)),
         rates=rates,
         config=config,
+        small_jump=chance.choice((20, 20, 90)),
         dense=dense,
     )

@@ -24,10 +24,14 @@ Ts = TypeVarTuple("Ts")
 RETRY_DATABASE = 5.0
 LOOKS_FOR_DATABASE = 60.0
 
+SELDOM_PAUSED, OFTEN_PAUSED = 20.0, 1.0
+"""A process may be paused before and after each transaction, and, what matters more, each call."""
+
 COMMANDS = {"move", "cancel", "resend", "add_opt_out", "remove_opt_out"}
 SEARCHES = {"_wanted", "_settle_searches", "far.find"}
-SELDOM = frozenset({"hold", "release", "release_clock", *SEARCHES, *COMMANDS})
-"""Transactions that a seed has a few of, or none."""
+CALLS = {"far.send", "far_mail.send"}
+SELDOM = frozenset({"hold", "release", "release_clock", *SEARCHES, *COMMANDS, *CALLS})
+"""What a seed has a few of, or none."""
 MOST_PASSES_AN_HOUR = 1500
 
 
@@ -44,8 +48,8 @@ class World(Protocol):
     def elapsed(self) -> float:
         """Return the seconds since the world began."""
 
-    def happens(self, fault: Fault) -> bool:
-        """Draw whether a fault happens now."""
+    def happens(self, fault: Fault, *, one_in: float = SELDOM_PAUSED) -> bool:
+        """Draw whether a fault happens now: at one in so many of the times that its rate says."""
 
     def dies_at(self, label: str, *, rare: bool) -> bool:
         """Draw whether a process dies at this crash point."""
@@ -199,18 +203,18 @@ class Process:
 
     async def point(self, label: str) -> None:
         """Pass a point of a provider's call: perhaps be paused there, perhaps die."""
-        await self.rest()
+        await self.rest(one_in=OFTEN_PAUSED)
         self.may_die(label)
 
-    async def rest(self) -> None:
+    async def rest(self, *, one_in: float = SELDOM_PAUSED) -> None:
         """Be paused, perhaps, and wait until all of the process goes on."""
         self.must_live()
         if self.mortal and self._going.is_set():
             seconds = 0.0
             if self.world.happens(Fault.PAUSE_LONG):
                 seconds = self.chance.uniform(100, 2000)
-            elif self.world.happens(Fault.PAUSE):
-                seconds = self.chance.uniform(1, 60)
+            elif self.world.happens(Fault.PAUSE, one_in=one_in):
+                seconds = self.chance.uniform(1, 100)
             if seconds:
                 self.world.note(self.name, "paused", round(seconds))
                 self.world.disturb(seconds)

@@ -31,7 +31,15 @@ from tests.simulation.clinic import Admins
 from tests.simulation.far_side import Far, FarSide, providers
 from tests.simulation.knobs import Fault, Knobs
 from tests.simulation.oracle import judge
-from tests.simulation.process import Died, Errands, FaultyDatabase, FaultyLoop, Process, start
+from tests.simulation.process import (
+    SELDOM_PAUSED,
+    Died,
+    Errands,
+    FaultyDatabase,
+    FaultyLoop,
+    Process,
+    start,
+)
 from tests.simulation.setting import WallClock, configuration, fresh_database, home
 
 CALM_HOURS = 26
@@ -130,10 +138,10 @@ class Seed:
         """Write down that the coming seconds are not quiet ones."""
         self.disturbed.append((self.elapsed(), self.elapsed() + seconds))
 
-    def happens(self, fault: Fault) -> bool:
+    def happens(self, fault: Fault, *, one_in: float = SELDOM_PAUSED) -> bool:
         """Draw whether a fault of the machine happens now."""
         rate = self.knobs.rates.get(fault)
-        if rate is None or self.calm or self._faulty.random() >= rate / 20:
+        if rate is None or self.calm or self._faulty.random() >= rate / one_in:
             return False
         self.fired(fault)
         return True
@@ -353,7 +361,7 @@ class Seed:
         elif kind is Fault.CONFIGURATION:
             self.side.locked = True
         else:
-            by = timedelta(seconds=chance.choice((2, 90, 4000, 30_000)))
+            by = timedelta(seconds=chance.choice((2, self.knobs.small_jump, 4000, 30_000)))
             self.clock.jump(by if kind is Fault.CLOCK_FORWARD else -by)
             self.poke()
             await asyncio.sleep(length)
