@@ -122,7 +122,7 @@ def after_outcome(
             assert_never(outcome)
 
 
-def after_receipt(state: State, receipt: Receipt) -> Step | None:
+def after_receipt(state: State, receipt: Receipt, now: datetime) -> Step | None:
     """Return the step a delivery report means, or None if it says nothing new.
 
     Reports repeat and come in any order: a final state never changes. One for a planned message
@@ -131,5 +131,7 @@ def after_receipt(state: State, receipt: Receipt) -> Step | None:
     if state not in {State.ACCEPTED, State.UNKNOWN, State.SENDING, State.PLANNED}:
         return None
     if receipt.state is None:
-        return Step(State.ACCEPTED) if state is not State.ACCEPTED else None
+        if state is State.ACCEPTED:
+            return None
+        return Step(State.ACCEPTED, next_at=now + FIRST_POLL)  # the report that ends it may be lost
     return Step(receipt.state, receipt.reason, opt_out=receipt.opt_out)

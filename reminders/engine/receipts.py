@@ -60,7 +60,7 @@ def apply(
 
     A message that did not arrive is planned again: another channel, or one more try.
     """
-    step = after_receipt(found.state, receipt)
+    step = after_receipt(found.state, receipt, now)
     if step is None:
         return False
     attempts.note_receipt(conn, found.message_id, now, source, step.state, receipt.code)

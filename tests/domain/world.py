@@ -342,7 +342,7 @@ class World:
         """Take a report in on the last message of this rule that waits for one."""
         self._clock(at)
         row = [m for m in self.rows if m.key.rule == rule and m.attempts][-1]
-        step = after_receipt(row.state, Receipt("ref", state, reason))
+        step = after_receipt(row.state, Receipt("ref", state, reason), self.now)
         if step is not None:
             self._settle(row, step)
             self.pending = self.pending or step.state in {State.UNDELIVERED, State.FAILED}

@@ -165,7 +165,9 @@ class _Together:
                 other = first.taken.channel is not second.taken.channel
                 shared = self._is_shared(first) or self._is_shared(second)
                 entry = first.rule == second.rule and self._has_entry(first)
-                if other and not (each or shared or entry) and not self._excused(first, second):
+                again = self._is_corrected(first, second.taken.at)
+                allowed = each or shared or entry or again
+                if other and not allowed and not self._excused(first, second):
                     yield f"{second}: told on two channels, first as {first.taken.ref}"
 
     def _has_entry(self, change: Text) -> bool:
@@ -187,6 +189,16 @@ class _Together:
     def _is_shared(self, text: Text) -> bool:
         people = text.booking.patient.people
         return sum(text.taken.to in person.addresses() for person in people) > 1
+
+    def _is_corrected(self, text: Text, at: float) -> bool:
+        """Tell whether a text went to an address that was nobody's any more: it told them nothing."""
+        held = (
+            reach
+            for person in text.booking.patient.people
+            for reach in person.reach.during(at, at)
+            if isinstance(reach, Reach)
+        )
+        return all(text.taken.to not in {reach.phone, reach.email} for reach in held)
 
     def _excused(self, first: Text, second: Text) -> bool:
         """Tell whether there was a reason to say the same again."""
