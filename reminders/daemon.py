@@ -18,12 +18,13 @@ from pathlib import Path
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from reminders.engine.aside import End
 from reminders.engine.dispatch import Dispatcher, Report
 from reminders.engine.housekeeping import keep_house
 from reminders.engine.planning import check_rules
 from reminders.engine.reconcile import take_back_abandoned
 from reminders.engine.runtime import Runtime
-from reminders.engine.watch import End, Watcher
+from reminders.engine.watch import Watcher
 from reminders.errors import RemindersError
 from reminders.store import clinics, workers
 from reminders.store.database import Connection, DatabaseFault

@@ -43,6 +43,7 @@ KINDS = {
     "login": "No login of their own that is known to work: 'own-login' records the answer",
     "inform": "Agreed to texts that say something else now: 'contact set --informed' records it",
     "problem": "Rows of files to correct",
+    "file": "Files of the watched folder that wait or are refused: see the page Import",
 }
 
 NEWS = {
@@ -277,7 +278,7 @@ def _item_json(config: Config, item: Item) -> dict[str, Any]:
 
 
 def _item_sentence(item: Item) -> str:
-    if item.kind == "problem":
+    if item.kind in {"problem", "file"}:
         return item.detail
     why = told(Reason(item.reason))
     if item.news is not None:

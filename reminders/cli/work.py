@@ -13,9 +13,10 @@ from reminders import daemon
 from reminders.cli.screen import print_json, say, tell
 from reminders.cli.session import AsJson, config_of, examples, family, opened
 from reminders.config import Config
+from reminders.engine.aside import End
 from reminders.engine.dispatch import Report
 from reminders.engine.runtime import Runtime
-from reminders.engine.watch import End, Watcher
+from reminders.engine.watch import Watcher
 
 WORKER = "system"
 WATCHER = "watched folder"

@@ -10,7 +10,7 @@ from reminders.domain.reasons import Reason
 from reminders.domain.rules import NOT_COME, Event, Rule
 from reminders.domain.state import State
 from reminders.domain.unheard import believers, unheard
-from reminders.engine import attention, planning
+from reminders.engine import aside, attention, planning
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
@@ -182,6 +182,7 @@ def worklist(conn: Connection, runtime: Runtime, clinic: str | None, now: dateti
         Item("problem", p.clinic, p.ref, None, None, p.code, f"line {p.line}: {p.message}")
         for p in views.open_problems(conn, clinic)
     ]
+    items += aside.items(conn, clinic)
     return items
 
 

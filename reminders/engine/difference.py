@@ -258,11 +258,12 @@ def find_missing(
     difference.missing = imports.missing(
         conn, clinic_id, difference.run_id, since, end.astimezone(UTC)
     )
-    nameless = [problem.line for problem in difference.problems if problem.ref is None]
+    nameless = [problem for problem in difference.problems if problem.ref is None]
     if options.cancel_missing and nameless:
         raise RefusedFileError(
-            f"Line {nameless[0]} has no readable booking reference, so it is not known which"
-            " bookings are missing. Correct the file, or import it without --cancel-missing."
+            f"Line {nameless[0].line} has no readable booking reference, so it is not known which"
+            " bookings are missing. Correct the file, or import it without --cancel-missing.",
+            tuple(nameless),
         )
     difference.cancels_missing = options.cancel_missing and bool(difference.missing)
     difference.cancel_only = options.cancel_only

@@ -13,6 +13,10 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 """So far ahead, a time is another clock's now."""
 
 
+class OlderFileError(RefusedFileError):
+    """A file that was exported before one that has been imported."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exported:
     """When a file was exported. `file_time` is its own on the disk, where that is yet to come."""
@@ -44,7 +48,7 @@ def refuse_older(
     """Raise RefusedFileError if a file is older than one that was imported before."""
     newest = imports.last_export(conn, clinic_id)
     if newest is not None and exported_at < newest:
-        raise RefusedFileError(
+        raise OlderFileError(
             f"{name}: this file was exported {exported_at.astimezone(zone):%Y-%m-%d %H:%M}, before"
             f" the one imported last ({newest.astimezone(zone):%Y-%m-%d %H:%M}). Import a newer"
             " export; if this one is right all the same, add --older-ok."

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from reminders.config_rules import parse_duration
 from reminders.engine.applying import apply_some
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, imports, retention, staging, turns
+from reminders.store import aside, clinics, imports, retention, staging, turns
 from reminders.store.database import Connection
 
 BATCH = 100
@@ -68,4 +68,5 @@ def purge_some(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -
     gone = retention.purge_visits(conn, clinic_id, before, BATCH)
     if not gone:
         retention.purge_imports(conn, clinic_id, before, BATCH)
+        aside.purge(conn, clinic_id, before)
     return gone

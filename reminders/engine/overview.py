@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminders.engine import approval, attention, calls
+from reminders.engine import approval, aside, attention, calls
+from reminders.engine.aside import Waiting
 from reminders.engine.attention import Written
 from reminders.engine.calls import Call
 from reminders.engine.runtime import Runtime
@@ -30,6 +31,7 @@ class Overview:
     more_answers: bool
     calls: tuple[Call, ...]
     more_calls: bool
+    files: tuple[Waiting, ...]
     problems: tuple[ProblemLine, ...]
     templates_waiting: int
     hours: tuple[Hour, ...]
@@ -39,7 +41,7 @@ class Overview:
     @property
     def all_well(self) -> bool:
         """Tell whether nothing needs a person."""
-        to_do = (self.channels, self.answers, self.calls, self.problems)
+        to_do = (self.channels, self.answers, self.calls, self.files, self.problems)
         return not (self.held or any(to_do) or self.templates_waiting)
 
     @property
@@ -71,6 +73,7 @@ def today(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Ove
         more_answers=len(written) > SHOWN,
         calls=listed.waiting,
         more_calls=listed.more,
+        files=tuple(aside.waiting(conn, runtime, clinic)),
         problems=tuple(import_pages.open_problems(conn, clinic_id, SHOWN)),
         templates_waiting=_waiting(conn, runtime),
         hours=tuple(pages.hours(conn, clinic_id, now - BEHIND, now, now + AHEAD)),

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ import structlog
 from reminders.config import WatchConfig
 from reminders.config_rules import parse_duration
 from reminders.domain.merge import Category
-from reminders.engine import importing
+from reminders.engine import aside, importing
+from reminders.engine.aside import Code, End, Why
 from reminders.engine.difference import Difference, Options
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
@@ -34,19 +34,26 @@ FEW = 5
 """So many moved or cancelled bookings are an ordinary day, whatever share of the file they are."""
 
 
-class End(StrEnum):
-    """What becomes of a file, which is the folder that it is moved to."""
-
-    DONE = "done"
-    WAITING = "waiting"
-    REFUSED = "refused"
-
-
 @dataclass(frozen=True, slots=True)
 class _Look:
     size: int
     changed: int
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What has become of a file. `why` is None of one that is done."""
+
+    end: End
+    why: Why | None
+    problems: list[Problem]
+    counts: dict[str, int]
+
+    def told(self) -> dict[str, Any]:
+        """Return it for the report."""
+        why = {"why": self.why.said} if self.why else {}
+        return {"end": self.end.value, **why, **self.counts, "problems": _told(self.problems)}
 
 
 class Watcher:
@@ -94,22 +101,24 @@ class Watcher:
         return now - before.since >= parse_duration(watch.settle)
 
     def _take(self, clinic: str, watch: WatchConfig, path: Path, now: datetime) -> End:
-        report: dict[str, Any] = {"clinic": clinic, "at": now.isoformat(timespec="seconds")}
         try:
-            end, more = self._import(clinic, watch, path, now)
+            taken = self._import(clinic, watch, path, now)
         except RefusedFileError as error:
             named = [problem for problem in error.problems if isinstance(problem, Problem)]
-            end, more = End.REFUSED, {"why": str(error), "problems": _told(named)}
-        _put_away(path, end, report | {"end": end.value} | more, now)
-        log.info("watched_file", clinic=clinic, end=end.value)
-        return end
+            taken = _Taken(End.REFUSED, aside.why_refused(error), named, {})
+        name = f"{now:%Y%m%dT%H%M%S} {path.name}"
+        if taken.why is not None:
+            why, problems = taken.why, taken.problems
+            self._runtime.in_transaction(
+                aside.keep, clinic, path, name, taken.end, why, problems, now
+            )
+        report = {"clinic": clinic, "at": now.isoformat(timespec="seconds"), **taken.told()}
+        _put_away(path, path.parent / taken.end.value / name, report)
+        log.info("watched_file", clinic=clinic, end=taken.end.value)
+        return taken.end
 
-    def _import(
-        self, clinic: str, watch: WatchConfig, path: Path, now: datetime
-    ) -> tuple[End, dict[str, Any]]:
-        options = Options(
-            full=watch.full or watch.cancel_missing, cancel_missing=watch.cancel_missing
-        )
+    def _import(self, clinic: str, watch: WatchConfig, path: Path, now: datetime) -> _Taken:
+        options = options_of(watch)
         staged = importing.stage(self._runtime, clinic, path, options, now)
         try:
             shown = importing.look(self._runtime, staged, options, now)
@@ -122,27 +131,30 @@ class Watcher:
         if why is not None:
             importing.forget(self._runtime, staged)
         counts = {category.value: number for category, number in shown.counts.items()}
-        told: dict[str, Any] = {
-            **counts,
-            "missing": len(shown.missing),
-            "problems": _told(shown.problems),
-        }
-        return (End.DONE, told) if why is None else (End.WAITING, {"why": why, **told})
+        counts["missing"] = len(shown.missing)
+        return _Taken(End.WAITING if why else End.DONE, why, shown.problems, counts)
 
 
-def too_much(shown: Difference, watch: WatchConfig) -> str | None:
+def options_of(watch: WatchConfig) -> Options:
+    """Return how the files of a watched folder are taken."""
+    return Options(full=watch.full or watch.cancel_missing, cancel_missing=watch.cancel_missing)
+
+
+def too_much(shown: Difference, watch: WatchConfig) -> Why | None:
     """Return why a person has to look at a file first; None if it may be applied by itself."""
     if watch.strict and shown.problems:
-        return "The file has problems, and the clinic's setting is strict."
+        return Why(Code.STRICT, "The file has problems, and the clinic's setting is strict.")
     counts = shown.counts
     changed = counts[Category.MOVED] + counts[Category.CANCELLED]
     changed += len(shown.missing) if shown.cancels_missing else 0
     known = changed + counts[Category.UPDATED] + counts[Category.UNCHANGED]
     if changed <= FEW or changed * 100 <= known * watch.most_changed:
         return None
-    return (
+    return Why(
+        Code.TOO_MUCH,
         f"The file would move or cancel {changed} of the {known} known bookings that it speaks of:"
-        f" more than {watch.most_changed} %. Import it on the page, if it is right."
+        f" more than {watch.most_changed} %. Import it on the page, if it is right.",
+        {"changed": changed, "known": known, "most": watch.most_changed},
     )
 
 
@@ -180,11 +192,9 @@ def _alone(folder: Path) -> Iterator[bool]:
             yield True
 
 
-def _put_away(path: Path, end: End, report: dict[str, Any], now: datetime) -> None:
+def _put_away(path: Path, to: Path, report: dict[str, Any]) -> None:
     """Write the report, then move the file: a file that is moved has its report."""
-    folder = path.parent / end.value
-    folder.mkdir(exist_ok=True)
-    name = f"{now:%Y%m%dT%H%M%S} {path.name}"
+    to.parent.mkdir(exist_ok=True)
     text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
-    (folder / f"{name}.report.json").write_text(text, "utf-8")
-    path.replace(folder / name)
+    aside.report_of(to).write_text(text, "utf-8")
+    path.replace(to)

@@ -1,12 +1,12 @@
-"""What the desk keeps of its own: whom staff have phoned."""
+"""What the desk keeps of its own: whom staff have phoned, and files that wait for them."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
 from reminders.store.schema import Id
 from reminders.store.schema_web import metadata
 from reminders.store.types import UtcDateTime
 
-__all__ = ["called", "metadata"]
+__all__ = ["called", "metadata", "set_aside"]
 
 called = Table(
     "called",
@@ -21,3 +21,28 @@ called = Table(
     Index("ix_called_appointment_id", "appointment_id"),
     Index("ix_called_called_at", "called_at"),
 )
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("clinic_id", Id, ForeignKey("clinic.id"), nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("kept_as", Text, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("ending", String(16), nullable=False),
+    Column("why", String(16), nullable=False),
+    Column("numbers", JSON, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("problems", JSON, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("closed_by", String(100)),
+    Index(
+        "ix_set_aside_open",
+        "clinic_id",
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+"""Files of the watched folder that wait for a person or are refused, and who has seen to them."""

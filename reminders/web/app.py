@@ -24,6 +24,7 @@ from reminders.web.security import User, csrf_field, protect, signed_in
 from reminders.web.site import STATIC, Site
 from reminders.web.views import (
     answers,
+    aside,
     calls,
     imports,
     settings,
@@ -42,6 +43,7 @@ PAGES = (
     visits.router,
     several.router,
     imports.router,
+    aside.router,
     calls.router,
     answers.router,
     texts.router,

@@ -21,6 +21,7 @@ from reminders.domain.contact import Wishes
 from reminders.domain.reasons import Reason, sentence
 from reminders.engine.runtime import Runtime
 from reminders.intake.problems import Problem
+from reminders.store.aside import Aside, BadLine
 from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
 from reminders.store.users import Account
@@ -206,17 +207,17 @@ class Here:
         """Return a number as people write it."""
         return wording.national(number)
 
-    def problem(self, one: ProblemLine) -> str:
+    def problem(self, one: ProblemLine | BadLine | Problem) -> str:
         """Return what is wrong with a row of a file."""
         return wording.problem(one, self.speaking)
+
+    def why_aside(self, entry: Aside) -> str:
+        """Return why a file of the watched folder waits, or is refused."""
+        return wording.aside(entry.file.why, entry.file.numbers, self.speaking)
 
     def letter(self, text: str) -> Markup:
         """Return an email's text as HTML for the page, which has a style of its own."""
         return wording.letter(text)
-
-    def fault(self, one: Problem) -> str:
-        """Return what is wrong with a file that is refused."""
-        return wording.fault(one, self.speaking)
 
     def said(self, text: str) -> str:
         """Return what the engine said, in the user's language where there are words for it."""

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import structlog
 
-from reminders.engine import importing, planning, proposal
+from reminders.engine import aside, importing, planning, proposal
 from reminders.engine.fingerprint import DifferenceChangedError
 from reminders.engine.importing import Difference, Options, Staged
 from reminders.engine.proposal import Row
@@ -22,6 +22,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError, RemindersError
 from reminders.intake.problems import Problem
 from reminders.store import clinics
+from reminders.store.aside import Aside
 
 log = structlog.get_logger()
 
@@ -45,13 +46,17 @@ class Step(StrEnum):
 
 @dataclass(slots=True)
 class Job:
-    """One file on its way. Only the import thread writes to it, and only whole values."""
+    """One file on its way. Only the import thread writes to it, and only whole values.
+
+    `aside`: it comes from the watched folder, where it waited for a person.
+    """
 
     id: str
     clinic: str
     actor: str
     file_name: str
     options: Options
+    aside: Aside | None = None
     step: Step = Step.READING
     share: float = 0.0
     staged: Staged | None = None
@@ -90,11 +95,22 @@ class Jobs:
             j for j in reversed(self._jobs.values()) if j.clinic == clinic and j.step in open_steps
         ]
 
+    def reading(self, clinic: str, entry: Aside) -> Job | None:
+        """Return the job of a file from the watched folder that somebody looks at already."""
+        found = (job for job in self.waiting(clinic) if job.aside and job.aside.id == entry.id)
+        return next(found, None)
+
     def begin(
-        self, runtime: Runtime, clinic: str, name: str, source: BinaryIO, options: Options
+        self,
+        runtime: Runtime,
+        clinic: str,
+        name: str,
+        source: BinaryIO,
+        options: Options,
+        entry: Aside | None = None,
     ) -> Job:
-        """Copy an uploaded file aside, and begin to read it."""
-        job = Job(runtime.token(), clinic, runtime.actor, file_name(name), options)
+        """Copy an uploaded file, or one of the watched folder, and begin to read it."""
+        job = Job(runtime.token(), clinic, runtime.actor, file_name(name), options, entry)
         folder = tempfile.TemporaryDirectory(prefix="reminders-upload-")
         path = Path(folder.name) / job.file_name
         with path.open("wb") as target:
@@ -150,6 +166,8 @@ class Jobs:
             log.error("import_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
             job.said, job.step = STOPPED, Step.REFUSED
             return
+        if job.aside is not None:
+            aside.put_away(runtime, job.aside)
         job.step = Step.APPLIED
         self._wake()
         if self._plans:

@@ -35,5 +35,10 @@ NOTES: Mapping[str, str] = {
     "lost": N_(
         "That file does not wait any more. If it is not among the earlier imports, choose it again."
     ),
+    "file_gone": N_(
+        "The file is not in the folder any more. Put it there again, or say that you have seen to"
+        " it."
+    ),
+    "seen_to": N_("Noted. The file stays where it lies."),
     "language": N_("From now on the pages are in English."),
 }

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from reminders.domain.contact import Wishes
 from reminders.intake.problems import Problem
+from reminders.store.aside import BadLine
 from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
 from reminders.web.language import N_, Speaking
@@ -102,6 +103,24 @@ PROBLEMS: Mapping[str, str] = {
     "password": N_("The file is locked with a password. Save it without one."),
     "broken_sheet": N_("The spreadsheet is damaged. Save it again, or export as CSV."),
 }
+ASIDE: Mapping[str, str] = {
+    "too_much": N_(
+        "It would move or cancel %(changed)s of the %(known)s known bookings in it: more than"
+        " %(most)s percent. Look at it, and import it if it is right."
+    ),
+    "strict": N_(
+        "It has rows with problems, and so is not imported by itself. Look at it: put right what"
+        " can be, and import it."
+    ),
+    "older": N_(
+        "It is older than the file that was imported last. Put a newer export in the folder."
+    ),
+    "unusable": N_(
+        "It cannot be used, and nothing of it was imported. Put a new export in the folder."
+    ),
+}
+"""Why a file of the watched folder waits, or is refused."""
+
 LANGUAGES: Mapping[str, str] = {"sv": N_("Swedish"), "en": N_("English")}
 
 
@@ -146,7 +165,7 @@ def wishes(of: Wishes, age: int, speaking: Speaking) -> list[str]:
     return [str(one) for one in said]
 
 
-def problem(one: ProblemLine, speaking: Speaking) -> str:
+def problem(one: ProblemLine | BadLine | Problem, speaking: Speaking) -> str:
     """Return what is wrong with a row: in English as the reader of files says it."""
     if speaking.language == "en" or one.code not in PROBLEMS:
         return one.message
@@ -164,11 +183,9 @@ def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False, "breaks": True}).disable("image")
 
 
-def fault(one: Problem, speaking: Speaking) -> str:
-    """Return what is wrong with a line of a file that is refused."""
-    if speaking.language == "en" or one.code.value not in PROBLEMS:
-        return one.message
-    return name(PROBLEMS, one.code.value, speaking)
+def aside(why: str, numbers: Mapping[str, int], speaking: Speaking) -> str:
+    """Return why a file of the watched folder waits, or is refused."""
+    return str(speaking.text(ASIDE[why], **numbers))
 
 
 def reader(sample: str, speaking: Speaking) -> str:

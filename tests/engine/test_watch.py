@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from reminders.engine import importing, watch
-from reminders.engine.watch import End, Watcher
+from reminders.engine.aside import End
+from reminders.engine.watch import Watcher
 from tests.engine.clinic import HEAD, Clinic, at, row
 
 
@@ -88,6 +89,45 @@ def test_a_file_that_changes_too_much_waits(watched: Clinic, folder: Path):
     assert pass_by(watched, Watcher(watched.runtime))[End.WAITING] == 1
     assert "10 of the 10" in str(report(folder, End.WAITING)["why"])
     assert watched.show("B10").visit.status == "booked"
+
+
+def files_to_see_to(clinic: Clinic) -> list[tuple[str, str]]:
+    """Return what the worklist has of files, and why."""
+    return [(i.reason, i.detail) for i in clinic.worklist() if i.kind == "file"]
+
+
+def test_a_file_that_waits_stands_on_the_worklist(watched: Clinic, folder: Path):
+    """A file that waits or is refused stands there, until a file as new or newer is imported."""
+    rows = [row(f"B{n}", phone=f"070-174 06 {n:02}") for n in range(10, 20)]
+    watched.read(*rows, exported_at=at("2026-11-30 11:00"))
+    put(folder, *[line.replace("bokad", "avbokad") for line in rows])
+    (folder / "annan.csv").write_bytes(b'ref;start;mobil\n"A1;2026\n')
+    os.utime(folder / "annan.csv", (at("2026-11-30 11:30").timestamp(),) * 2)
+    pass_by(watched, Watcher(watched.runtime))
+    (why, said), (other, refused) = files_to_see_to(watched)
+    assert (why, other) == ("too_much", "unusable")
+    assert said.startswith("bokningar.csv: The file would move or cancel 10 of the 10")
+    assert "quotation mark" in refused
+    watched.read(*rows, exported_at=at("2026-11-30 11:45"))
+    assert [reason for reason, _ in files_to_see_to(watched)] == ["too_much"]
+    watched.read(*rows, exported_at=at("2026-11-30 12:00"))
+    assert files_to_see_to(watched) == []
+
+
+def test_a_file_set_aside_twice_stands_there_once(watched: Clinic, folder: Path, monkeypatch):
+    """If the process dies before the file is moved away, it is read again, and stands there once."""
+    (folder / "bokningar.csv").write_bytes(b'ref;start;mobil\n"A1;2026\n')
+
+    def dying(*_arguments):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watch, "_put_away", dying)
+        with pytest.raises(SystemExit):
+            pass_by(watched, Watcher(watched.runtime))
+    assert len(files_to_see_to(watched)) == 1
+    pass_by(watched, Watcher(watched.runtime))
+    assert len(files_to_see_to(watched)) == 1
 
 
 def test_a_strict_clinic_lets_problems_wait(open_clinic, folder: Path):

@@ -8,7 +8,7 @@ from fastapi import Form, HTTPException, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from reminders.domain.contact import Role
-from reminders.engine import contacts, proposal
+from reminders.engine import aside, contacts, proposal
 from reminders.engine.importing import Options
 from reminders.store import clinics, import_pages
 from reminders.store.database import Connection
@@ -30,10 +30,12 @@ PLACE = "/c/{clinic}/import"
 async def choose(here: AtClinic, before: int | None = None) -> HTMLResponse:
     """Show where a file is chosen, what waits for a yes, and what was imported."""
     history = await here.read(_history, here.clinic, before)
+    files = await here.read(aside.waiting, here.runtime, here.clinic)
     older = history[PAGE - 1].id if len(history) > PAGE else None
     return here.page(
         "import.html",
         waiting=here.site.jobs.waiting(here.clinic),
+        files=files,
         history=history[:PAGE],
         older=older,
         megabytes=here.site.upload_megabytes,
@@ -116,7 +118,10 @@ async def apply(
 @router.post(PLACE + "/waiting/{job_id}/throw")
 async def throw_away(here: Acting, job_id: str) -> RedirectResponse:
     """Say no to a file."""
-    await here.site.aside(here.site.jobs.throw_away, here.runtime, _ready(here, job_id))
+    job = _ready(here, job_id)
+    await here.site.aside(here.site.jobs.throw_away, here.runtime, job)
+    if job.aside is not None:
+        await here.write(aside.close, here.runtime, here.clinic, job.aside.id, here.now)
     return here.go("import", "thrown_away")
 
 

@@ -1,0 +1,160 @@
+"""Files of the watched folder that wait for a person, on the pages."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from starlette.testclient import TestClient
+
+from reminders.domain.access import Role
+from reminders.engine.watch import Watcher
+from reminders.web.app import create_app
+from tests.engine.clinic import HEAD, Clinic, at, row
+from tests.web.browsing import chromium, sign_in, window
+from tests.web.conftest import add_user, log_in
+from tests.web.desk import Desk, new_desk, served
+
+HERE = "/c/internet"
+WATCH = {"folder": "exports"}
+BOOKED = [row(f"B{n}", phone=f"070-174 06 {n:02}") for n in range(10, 20)]
+CANCELLED = [line.replace("bokad", "avbokad") for line in BOOKED]
+
+
+def put(clinic: Clinic, name: str, *rows: str) -> None:
+    """Put a file into the watched folder, and let it be taken."""
+    folder = clinic.folder / "exports"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(HEAD + "".join(rows), "utf-8")
+    written = at("2026-11-30 12:00").timestamp()
+    os.utime(folder / name, (written, written))
+    watcher = Watcher(clinic.runtime)
+    watcher.look(clinic.clock.now())
+    clinic.clock.set(clinic.clock.now() + timedelta(seconds=31))
+    watcher.look(clinic.clock.now())
+
+
+def there(folder: Path, end: str) -> list[str]:
+    """Return the names of the files of one ending, without the time before each."""
+    return sorted(path.name.partition(" ")[2] for path in (folder / "exports" / end).iterdir())
+
+
+@pytest.fixture
+def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
+    """Return a clinic with a watched folder in which a file waits for a person."""
+    made = open_clinic(clinics__internet__watch=WATCH)
+    made.read(*BOOKED, exported_at=at("2026-11-30 11:00"))
+    put(made, "avbokat.csv", *CANCELLED)
+    return made
+
+
+@pytest.fixture
+def web(clinic: Clinic) -> Iterator[TestClient]:
+    """Return a browser in which anna is signed in."""
+    add_user(clinic)
+    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
+        log_in(client)
+        yield client
+
+
+def press(web: TestClient, path: str) -> Any:
+    """Press a button of the page *Import* that leads to this path."""
+    page = web.get(f"{HERE}/import").text
+    token = re.search(r'name="csrf_token" value="(\w+)"', page)
+    where = re.search(rf'action="({HERE}/import/{path})"', page)
+    assert token
+    assert where, page
+    return web.post(where[1], data={"csrf_token": token[1]})
+
+
+def test_a_file_that_is_gone_is_said_to_be(clinic: Clinic, web: TestClient) -> None:
+    """A file that somebody took out of the folder cannot be looked at; the entry can be closed."""
+    (waiting,) = (clinic.folder / "exports" / "waiting").glob("*.csv")
+    page = web.get(f"{HERE}/import").text
+    waiting.unlink()
+    token = re.search(r'name="csrf_token" value="(\w+)"', page)
+    where = re.search(rf'action="({HERE}/import/aside/\d+/look)"', page)
+    assert token
+    assert where
+    answer = web.post(where[1], data={"csrf_token": token[1]})
+    assert answer.headers["location"] == f"{HERE}/import?note=file_gone"
+    page = web.get(f"{HERE}/import").text
+    assert "Filen ligger inte längre kvar i mappen" in page
+    assert "/look" not in page
+    press(web, r"aside/\d+/close")
+    assert "avbokat.csv" not in web.get(f"{HERE}/import").text
+
+
+def test_a_refused_file_lists_its_lines(clinic: Clinic, web: TestClient) -> None:
+    """A refused file names its lines in the user's language, and leaves once it is seen to."""
+    put(clinic, "trasig.csv", row("B1"), row("B1", start="2026-12-03 10:00"))
+    entry = web.get(f"{HERE}/import").text.split("trasig.csv")[1].split("</li>\n")[0]
+    assert "Rad 3" in entry
+    assert "Två rader för samma bokning" in entry
+    press(web, r"aside/\d+/close")
+    assert "trasig.csv" not in web.get(f"{HERE}/import").text
+
+
+def test_a_viewer_sees_the_file_and_no_button(clinic: Clinic, web: TestClient) -> None:
+    """Who may only look sees on both pages that a file waits, and nothing to press."""
+    add_user(clinic, "eva", Role.VIEWER)
+    log_in(web, "eva")
+    for path in ("import", "today"):
+        page = web.get(f"{HERE}/{path}").text
+        assert "avbokat.csv" in page
+        assert "import/aside/" not in page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return the system's browser, started once."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Return a desk with a watched folder in which a file waits."""
+    made = new_desk(tmp_path, at("2026-11-30 12:00"), clinics__internet__watch=WATCH)
+    made.person()
+    made.read(*BOOKED, exported_at=at("2026-11-30 11:00"))
+    put(made, "avbokat.csv", *CANCELLED)
+    with served(made):
+        yield made
+    made.end()
+
+
+def look(page: Page, desk: Desk) -> None:
+    """Go from *Today* to the file, and look at it."""
+    sign_in(page, desk.url)
+    expect(page.locator("#todo")).to_be_visible()
+    page.get_by_role("link", name="Till filen").click()
+    expect(page.locator("#folder + ul")).to_contain_text("flytta eller avboka 10 av de 10")
+    page.get_by_role("button", name="Granska").click()
+    expect(page.get_by_role("button", name="Ja, läs in")).to_be_visible()
+
+
+def test_a_person_looks_and_says_yes(desk: Desk, browser: Browser) -> None:
+    """The file is shown as an uploaded one is; a yes imports it, and moves it to the done ones."""
+    with window(browser) as page:
+        look(page, desk)
+        page.get_by_role("button", name="Ja, läs in").click()
+        page.wait_for_url("**/import/*note=imported")
+        page.goto(f"{desk.url}c/internet/today")
+        expect(page.locator("main")).not_to_contain_text("avbokat.csv")
+    assert there(desk.folder, "done") == ["avbokat.csv", "avbokat.csv.report.json"]
+    assert there(desk.folder, "waiting") == []
+
+
+def test_a_person_looks_and_says_no(desk: Desk, browser: Browser) -> None:
+    """A no changes nothing, and the file leaves the lists; it stays in its folder."""
+    with window(browser) as page:
+        look(page, desk)
+        page.get_by_role("button", name="Nej, kasta den").click()
+        page.wait_for_url("**/import?note=thrown_away")
+        expect(page.locator("main")).not_to_contain_text("avbokat.csv")
+    assert there(desk.folder, "waiting") == ["avbokat.csv", "avbokat.csv.report.json"]
