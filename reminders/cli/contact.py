@@ -86,6 +86,9 @@ def change(
     consent_email: Annotated[
         str | None, typer.Option(metavar="ANSWER", help="yes or no: agrees to email.")
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="LANGUAGE", help="Reads this language, like sv; or none.")
+    ] = None,
     informed: Annotated[
         bool, typer.Option("--informed", help="Has been told what the texts say now.")
     ] = False,
@@ -103,7 +106,8 @@ def change(
         for channel, text in ((Channel.SMS, consent_sms), (Channel.EMAIL, consent_email))
         if text is not None
     }
-    changes = Changes(wishes, consent, informed)
+    reads = "" if language is not None and language.strip().casefold() in NOTHING else language
+    changes = Changes(wishes, consent, informed, reads)
     if changes == Changes():
         raise UsageError("Say what to record, for example --from-13 yes. --help lists the options.")
     config = config_of(ctx)

@@ -46,6 +46,12 @@ KINDS = {
     "file": "Files of the watched folder that wait or are refused: see the page Import",
 }
 
+COMMANDS = {
+    Reason.GUARDIAN_NOT_CHOSEN: "contact set",
+    Reason.RENDER_FAILED: "templates check",
+}
+"""What to do about a reason is done with this command."""
+
 NEWS = {
     Event.MOVED: "The visit was moved, and they know of the time before.",
     Event.CANCELLED: "The visit is cancelled, and they do not know it.",
@@ -129,7 +135,8 @@ def message_json(line: Line, zone: ZoneInfo) -> dict[str, Any]:
 
 def told(reason: Reason) -> str:
     """Return a reason as a sentence, in the language of whoever sits at the terminal."""
-    return sentence(reason, screen.language())
+    command = f" ('reminders {COMMANDS[reason]}')" if reason in COMMANDS else ""
+    return sentence(reason, screen.language()) + command
 
 
 def _visit_text(shown: Shown, zone: ZoneInfo) -> str:

@@ -105,8 +105,8 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
         "The patient's identity is protected and is never contacted by the system. Phone instead.",
     ),
     Reason.GUARDIAN_NOT_CHOSEN: (
-        "Patienten har åldern för egen inloggning, och det är inte antecknat om vårdnadshavaren ska kontaktas. Fråga, och anteckna valet med 'reminders contact set'. Ring tills dess.",  # noqa: E501 - what to do, in one place
-        "The patient is of the age for a login of their own, and it is not recorded whether the guardian is to be contacted. Ask, and record the choice with 'reminders contact set'. Phone until then.",  # noqa: E501 - what to do, in one place
+        "Patienten har åldern för egen inloggning, och det är inte antecknat om vårdnadshavaren ska kontaktas. Fråga, och anteckna valet. Ring tills dess.",  # noqa: E501 - what to do, in one place
+        "The patient is of the age for a login of their own, and it is not recorded whether the guardian is to be contacted. Ask, and record the choice. Phone until then.",  # noqa: E501 - what to do, in one place
     ),
     Reason.GUARDIAN_DECLINED: (
         "Patienten har åldern för egen inloggning, och vårdnadshavaren ska enligt det antecknade valet inte kontaktas.",  # noqa: E501 - one sentence
@@ -202,8 +202,8 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
         "The provider refused the message's content. Check the template.",
     ),
     Reason.RENDER_FAILED: (
-        "Mallen kunde inte fyllas i. Kör 'reminders templates check'.",
-        "The template could not be filled in. Run 'reminders templates check'.",
+        "Mallen kunde inte fyllas i. Kontrollera den.",
+        "The template could not be filled in. Check it.",
     ),
     Reason.UNREACHABLE: (
         "Telefonen gick inte att nå. Ring mottagaren.",

@@ -10,6 +10,7 @@ from reminders.domain.contact import Channel, Consent, Role, Wishes
 from reminders.engine import desk, planning
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
+from reminders.intake.words import language_code
 from reminders.store import consents
 from reminders.store import people as store
 from reminders.store.database import Connection
@@ -21,12 +22,14 @@ from reminders.store.people import Patient, Person
 class Changes:
     """What staff want changed of a contact: only what is named in `wishes` and `consent`.
 
-    `wishes` has the fields of Wishes by name; a value of None takes the wish away.
+    `wishes` has the fields of Wishes by name; a value of None takes the wish away. `language` is a
+    code; an empty one: nothing is known of it.
     """
 
     wishes: Mapping[str, Any] = field(default_factory=dict)
     consent: Mapping[Channel, Consent] = field(default_factory=dict)
     informed: bool = False
+    language: str | None = None
 
 
 def people(conn: Connection, clinic: str, ref: str) -> Patient:
@@ -52,6 +55,9 @@ def change(
     person = _named(patient, contact_id, ref)
     if "from_13" in changes.wishes and person.role is not Role.GUARDIAN:
         raise UsageError("Only of a guardian is it recorded whether they are contacted from 13.")
+    if changes.language is not None:
+        person = replace(person, language=_language(changes.language))
+        store.set_language(conn, contact_id, person.language)
     wishes: Wishes = replace(person.wishes, **changes.wishes)
     store.set_wishes(conn, contact_id, wishes)
     editions = consents.editions(conn, runtime.clinic(clinic).languages)
@@ -65,6 +71,13 @@ def change(
     write(conn, now, runtime.actor, [Fact("contact_changed", visit.id, None, _detail(changes))])
     planning.plan_visits(conn, runtime, store.replan(conn, patient.id, now), now)
     return _named(store.patient_of(conn, visit.id), contact_id, ref)
+
+
+def _language(code: str) -> str | None:
+    known = language_code(code)
+    if code and known is None:
+        raise UsageError("That is not a language. Write its name or its code, like sv or English.")
+    return known
 
 
 def _named(patient: Patient, contact_id: int, ref: str) -> Person:
@@ -81,6 +94,7 @@ def _detail(changes: Changes) -> Mapping[str, object]:
     names = ", ".join(sorted(changes.wishes))
     said: dict[str, object] = {"wishes": names} if names else {}
     said |= {f"consent_{channel.value}": wish.value for channel, wish in changes.consent.items()}
+    said |= {"language": changes.language} if changes.language is not None else {}
     return said | ({"informed": True} if changes.informed else {})
 
 

@@ -112,6 +112,11 @@ def set_wishes(conn: Connection, contact_id: int, wishes: Wishes) -> None:
     conn.execute(update(contact).where(contact.c.id == contact_id).values(**wish_values(wishes)))
 
 
+def set_language(conn: Connection, contact_id: int, language: str | None) -> None:
+    """Have a contact written to in this language; None is nothing known."""
+    conn.execute(update(contact).where(contact.c.id == contact_id).values(language=language))
+
+
 def set_own_login(conn: Connection, patient_id: int, own_login: OwnLogin) -> None:
     """Write down whether a patient has a login of their own."""
     conn.execute(

@@ -180,8 +180,10 @@ class Here:
         return wording.name(wording.STATES, key, self.speaking)
 
     def reason(self, code: str) -> str:
-        """Return a reason as a sentence."""
-        return sentence(Reason(code), self.language)
+        """Return a reason as a sentence; where something can be done on the pages, say where."""
+        place = wording.PLACES.get(code)
+        more = f" {self.speaking.text(place)}" if place else ""
+        return sentence(Reason(code), self.language) + more
 
     def role(self, key: str) -> str:
         """Return what a role is called."""
@@ -194,6 +196,24 @@ class Here:
     def login(self, key: str) -> str:
         """Return what is known of a patient's own login."""
         return wording.name(wording.LOGINS, key, self.speaking)
+
+    def from_13_names(self) -> dict[str, str]:
+        """Return the answers to whether a guardian is contacted when the patient is of age."""
+        return wording.names(wording.FROM_13, self.speaking)
+
+    def consent_names(self) -> dict[str, str]:
+        """Return the answers to whether somebody agrees to a channel."""
+        return wording.names(wording.CONSENTS, self.speaking)
+
+    def prefers_names(self) -> dict[str, str]:
+        """Return the answers to which channel is tried first."""
+        return wording.names({"none": wording.NO_CHANNEL, **wording.CHANNELS}, self.speaking)
+
+    def language_names(self, present: str | None) -> dict[str, str]:
+        """Return the languages that the clinic has, the present one, and that none is known."""
+        codes = dict.fromkeys([*self.settings.languages, *([present] if present else [])])
+        unknown = wording.names({"none": wording.NO_LANGUAGE}, self.speaking)
+        return unknown | {code: self.language_name(code) for code in codes}
 
     def wishes(self, wishes: Wishes) -> list[str]:
         """Return how a contact wants to be contacted, a sentence each."""

@@ -47,8 +47,28 @@ LOGINS: Mapping[str, str] = {
     "unknown": N_("Not asked yet"),
 }
 CHANNELS: Mapping[str, str] = {"sms": N_("SMS"), "email": N_("Email")}
+NO_CHANNEL = N_("What the text's rule says")
+NO_LANGUAGE = N_("The clinic's own language")
 PREFERS: Mapping[str, str] = {"sms": N_("Prefers SMS."), "email": N_("Prefers email.")}
 ROLES: Mapping[str, str] = {"patient": N_("Patient"), "guardian": N_("Guardian")}
+FROM_13: Mapping[str, str] = {
+    "yes": N_("Is to be contacted"),
+    "no": N_("Is not to be contacted"),
+    "none": N_("Not asked yet"),
+}
+CONSENTS: Mapping[str, str] = {
+    "given": N_("Has said yes"),
+    "refused": N_("Has said no"),
+    "none": N_("Not asked yet"),
+}
+PLACES: Mapping[str, str] = {
+    "guardian_not_chosen": N_(
+        "It is recorded on the visit's page, by the guardian under \u201cCorrect or stop\u201d."
+    ),
+    "render_failed": N_("The page Texts says what is wrong with it."),
+}
+"""Where on the pages something is done about a reason."""
+
 HELD: Mapping[str, str] = {"viewer": N_("may look"), "admin": N_("may change")}
 STATES: Mapping[str, str] = {
     "planned": N_("Planned"),
@@ -128,6 +148,11 @@ def name(names: Mapping[str, str], key: str, speaking: Speaking) -> str:
     """Return what the pages call something; a clinic's own name as it is, made readable."""
     known = names.get(key)
     return str(speaking.text(known)) if known else key.replace("_", " ").capitalize()
+
+
+def names(known: Mapping[str, str], speaking: Speaking) -> dict[str, str]:
+    """Return the answers of a list in the user's language."""
+    return {key: str(speaking.text(said)) for key, said in known.items()}
 
 
 def national(phone: str) -> str:

@@ -1,21 +1,50 @@
 """What people answer and have to hear: ticking it off, and recording what they say."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Form
 from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
 
+from reminders.config_rules import parse_quiet
 from reminders.domain.appointment import OwnLogin
+from reminders.domain.contact import Channel, Consent
 from reminders.engine import attention, people
 from reminders.engine.people import Changes
 from reminders.errors import UsageError
 from reminders.web.here import Acting
+from reminders.web.language import N_
 from reminders.web.security import page_router
 
 router = page_router(prefix="/c/{clinic}")
 
 Text = Annotated[str, Form(max_length=400)]
 Number = Annotated[int, Form()]
+T = TypeVar("T")
+
+NOT_A_CHOICE = N_("Choose one of the answers in the list.")
+NOT_HOURS = N_("Write both times of the hours without SMS, like 08:00 and 15:00, or neither.")
+PREFERS: Mapping[str, object] = {"none": None, **{way.value: way for way in Channel}}
+FROM_13: Mapping[str, object] = {"none": None, "yes": True, "no": False}
+CONSENTS = {wish.value: wish for wish in Consent}
+
+
+class Wished(BaseModel):
+    """What somebody has said of how they want to be contacted; an empty field: as it was shown.
+
+    `no_sms` was shown where both times were; they are compared with it.
+    """
+
+    contact: int = 0
+    prefers: str = Field("", max_length=10)
+    from_13: str = Field("", max_length=10)
+    sms: str = Field("", max_length=10)
+    email: str = Field("", max_length=10)
+    language: str = Field("", max_length=20)
+    no_sms: str = Field("", max_length=20)
+    begins: str = Field("", max_length=10)
+    ends: str = Field("", max_length=10)
 
 
 @router.post("/answered")
@@ -42,3 +71,40 @@ async def informed(here: Acting, ref: str, contact: Number = 0) -> RedirectRespo
     changes = Changes(informed=True)
     await here.write(people.change, here.runtime, here.clinic, ref, contact, changes, here.now)
     return RedirectResponse(f"{here.visit(ref)}?note=recorded", 303)
+
+
+@router.post("/act/wishes/{ref:path}")
+async def wishes(here: Acting, ref: str, said: Annotated[Wished, Form()]) -> RedirectResponse:
+    """Record how a contact wants to be contacted, and what they agree to."""
+    changes = _changes(said)
+    if changes == Changes():
+        return RedirectResponse(f"{here.visit(ref)}?note=unchanged", 303)
+    await here.write(people.change, here.runtime, here.clinic, ref, said.contact, changes, here.now)
+    return RedirectResponse(f"{here.visit(ref)}?note=recorded", 303)
+
+
+def _changes(said: Wished) -> Changes:
+    wishes: dict[str, Any] = {}
+    if said.prefers:
+        wishes["prefers"] = _chosen(PREFERS, said.prefers)
+    if said.from_13:
+        wishes["from_13"] = _chosen(FROM_13, said.from_13)
+    hours = "-".join(part for part in (said.begins.strip(), said.ends.strip()) if part)
+    if hours != said.no_sms:
+        try:
+            wishes["no_sms"] = parse_quiet(hours)
+        except ValueError:
+            raise UsageError(NOT_HOURS) from None
+    consent = {
+        channel: _chosen(CONSENTS, answer)
+        for channel, answer in ((Channel.SMS, said.sms), (Channel.EMAIL, said.email))
+        if answer
+    }
+    language = "" if said.language == "none" else said.language or None
+    return Changes(wishes, consent, language=language)
+
+
+def _chosen(answers: Mapping[str, T], answer: str) -> T:
+    if answer not in answers:
+        raise UsageError(NOT_A_CHOICE)
+    return answers[answer]
