@@ -209,7 +209,7 @@ def _check_held(conn: Connection) -> Check:
 def _check_templates(conn: Connection, runtime: Runtime) -> Check:
     name = "texts"
     try:
-        count = len(approval.waiting(conn, runtime))
+        count = len(approval.choose(conn, runtime, None))
     except RemindersError as error:
         return Check(name, ok=False, message=str(error))
     if count:

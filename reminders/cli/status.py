@@ -10,8 +10,7 @@ from reminders.cli.screen import local, plural, print_json, say
 from reminders.cli.session import AsJson, config_of, examples, family, opened, zone_of
 from reminders.engine import approval, desk
 from reminders.engine.runtime import Runtime
-from reminders.errors import TemplateError
-from reminders.store import cases, clinics, keeping, views, workers
+from reminders.store import cases, clinics, keeping, templates, views, workers
 from reminders.store.database import Connection
 
 NOT_OK = 1
@@ -72,10 +71,8 @@ def _look(conn: Connection, runtime: Runtime, now: datetime) -> dict[str, Any]:
 
 def _templates_waiting(conn: Connection, runtime: Runtime) -> int:
     """Return how many edited templates nobody has approved. One that cannot be read waits too."""
-    try:
-        return len(approval.waiting(conn, runtime))
-    except TemplateError:
-        return 1
+    found = approval.pending(runtime, templates.approved(conn))
+    return len(found.waiting) + len(found.broken)
 
 
 def _as_text(found: dict[str, Any], to_do: int) -> str:

@@ -13,8 +13,10 @@ from reminders.config import Config
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
 from reminders.engine.runtime import Runtime
+from reminders.errors import TemplateError
+from reminders.message.lint import Finding, broken
 from reminders.message.render import Library
-from reminders.message.sources import read_sources
+from reminders.message.sources import read_all
 from reminders.resources import templates
 from reminders.store import templates as store
 from reminders.store.database import Connection
@@ -22,6 +24,8 @@ from reminders.store.ledger import Fact, write
 from reminders.store.templates import Approval
 
 Name = tuple[str, str, Channel]
+_Disk = tuple[Mapping[Name, Source], Mapping[str, TemplateError]]
+"""The templates that are whole, and by file what others are not."""
 
 
 def template_folders(config: Config) -> list[Path]:
@@ -31,16 +35,27 @@ def template_folders(config: Config) -> list[Path]:
 
 
 def on_disk(runtime: Runtime) -> dict[Name, Source]:
-    """Return the templates as they are written now, approved or not."""
+    """Return the templates as they are written now, approved or not.
+
+    Raise TemplateError, with file and line, if one of them cannot be read.
+    """
+    found, faults = _disk(runtime)
+    for fault in faults.values():
+        raise fault
+    return dict(found)
+
+
+def _disk(runtime: Runtime) -> _Disk:
     folders = tuple(template_folders(runtime.config))
-    return dict(_read(folders, _stamp(folders)))
+    return _read(folders, _stamp(folders))
 
 
 def _stamp(folders: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
     """Return what tells that a file has been written since it was read."""
     # By the folders' own entries: a page asks this each time it is shown.
-    found = []
-    for folder in folders:
+    there = [folder for folder in folders if folder.is_dir()]
+    found = [(str(folder), 0, 0) for folder in there]
+    for folder in there:
         for language in sorted(entry.path for entry in os.scandir(folder) if entry.is_dir()):
             for entry in sorted(os.scandir(language), key=attrgetter("name")):
                 if entry.is_file():
@@ -53,8 +68,8 @@ def _stamp(folders: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
 def _read(
     folders: tuple[Path, ...],
     _stamp: tuple[tuple[str, int, int], ...],
-) -> Mapping[Name, Source]:
-    return read_sources(*folders)
+) -> _Disk:
+    return read_all(*folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +80,46 @@ class Waiting:
     approved: Source | None
 
 
-def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
-    """Return the templates on disk that differ from their last approved version.
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a person has to see to in the template files: texts to approve, and broken files.
 
     Drafts are left out: languages that no clinic has chosen and nobody has ever approved.
     """
-    return still_waiting(runtime, store.approved(conn))
+
+    waiting: tuple[Waiting, ...]
+    broken: tuple[Finding, ...]
+
+
+def pending(runtime: Runtime, approved: Sequence[Source]) -> Pending:
+    """Return what waits beside these, the last approved versions, and what cannot be read."""
+    written, faults = _disk(runtime)
+    there = {"", *languages_sent(runtime, approved)}  # a folder that is missing has no language
+    found = (
+        broken(file, str(fault))
+        for file, fault in faults.items()
+        if file.partition("/")[0] in there
+    )
+    return Pending(tuple(still_waiting(runtime, approved, written)), tuple(dict.fromkeys(found)))
+
+
+def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
+    """Return the templates on disk that differ from their last approved version; no drafts."""
+    return list(pending(runtime, store.approved(conn)).waiting)
 
 
 def still_waiting(
-    runtime: Runtime, approved: Sequence[Source], written: Mapping[Name, Source] | None = None
+    runtime: Runtime, approved: Sequence[Source], written: Mapping[Name, Source]
 ) -> list[Waiting]:
-    """Return what waits beside these, the last approved versions. `written`: what is on disk."""
+    """Return what of these, written on disk, waits beside the last approved versions."""
     sent = languages_sent(runtime, approved)
-    found = _differing(on_disk(runtime) if written is None else written, approved)
-    return [item for item in found if item.source.language in sent]
+    return [item for item in _differing(written, approved) if item.source.language in sent]
 
 
 def languages_sent(runtime: Runtime, approved: Sequence[Source]) -> frozenset[str]:
     """Return the languages that a clinic has chosen or a person approved; others are drafts."""
     chosen = {code for clinic in runtime.config.clinics.values() for code in clinic.languages}
     return frozenset(chosen | {source.language for source in approved})
-
-
-def unapproved(conn: Connection, runtime: Runtime) -> list[Waiting]:
-    """Return the templates on disk that differ from their last approved version, drafts too."""
-    return _differing(on_disk(runtime), store.approved(conn))
 
 
 def _differing(written: Mapping[Name, Source], approved: Sequence[Source]) -> list[Waiting]:
@@ -157,10 +186,14 @@ def approve_these(
 
 
 def choose(conn: Connection, runtime: Runtime, languages: AbstractSet[str] | None) -> list[Waiting]:
-    """Return what an approval would be of: all that waits, or these languages with their drafts."""
+    """Return what an approval would be of: all that waits, or these languages with their drafts.
+
+    Raise TemplateError if a file cannot be read.
+    """
+    written, approved = on_disk(runtime), store.approved(conn)
     if languages is None:
-        return waiting(conn, runtime)
-    return [item for item in unapproved(conn, runtime) if item.source.language in languages]
+        return still_waiting(runtime, approved, written)
+    return [item for item in _differing(written, approved) if item.source.language in languages]
 
 
 class Shelf:

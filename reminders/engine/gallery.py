@@ -43,6 +43,7 @@ class Wall:
     email: tuple[Reading, ...]
     findings: tuple[Finding, ...]
     waiting: int
+    broken: int
 
 
 def wall(
@@ -60,8 +61,9 @@ def wall(
         name = names[0]
     chosen = [source for source in approved if source.name == name]
     sms, email, findings = _hung(runtime, clinic, chosen, now)
-    waiting = len(approval.still_waiting(runtime, everything))
-    return Wall(language, name, tuple(names), sms, email, findings, waiting)
+    pending = approval.pending(runtime, everything)
+    counts = len(pending.waiting), len(pending.broken)
+    return Wall(language, name, tuple(names), sms, email, findings, *counts)
 
 
 Hung = tuple[tuple[Reading, ...], tuple[Reading, ...], tuple[Finding, ...]]
@@ -146,13 +148,23 @@ class Edit:
     may_go: bool = True
 
 
-def edits(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> list[Edit]:
-    """Return the edited templates that nobody has approved."""
-    vetted = vet(runtime, approval.waiting(conn, runtime), templates.approved(conn), now)
-    return [
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """The edited templates that nobody has approved, and the files that cannot be read."""
+
+    waiting: tuple[Edit, ...]
+    broken: tuple[Finding, ...]
+
+
+def edits(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Edits:
+    """Return what a person has to see to in the template files."""
+    approved = templates.approved(conn)
+    pending = approval.pending(runtime, approved)
+    waiting = (
         replace(edit(runtime, clinic, one.waiting, now), findings=one.findings, may_go=one.may_go)
-        for one in vetted
-    ]
+        for one in vet(runtime, pending.waiting, approved, now)
+    )
+    return Edits(tuple(waiting), pending.broken)
 
 
 def edit(runtime: Runtime, clinic: str, item: Waiting, now: datetime) -> Edit:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminders.engine import approval, aside, attention, calls
+from reminders.engine.approval import Pending
 from reminders.engine.aside import Waiting
 from reminders.engine.attention import Written
 from reminders.engine.calls import Call
 from reminders.engine.runtime import Runtime
-from reminders.errors import TemplateError
-from reminders.store import clinics, import_pages, inbound, keeping, pages
+from reminders.store import clinics, import_pages, inbound, keeping, pages, templates
 from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
 from reminders.store.import_pages import ImportLine, ProblemLine
@@ -33,7 +33,7 @@ class Overview:
     more_calls: bool
     files: tuple[Waiting, ...]
     problems: tuple[ProblemLine, ...]
-    templates_waiting: int
+    texts: Pending
     hours: tuple[Hour, ...]
     coming: tuple[Line, ...]
     last_import: ImportLine | None
@@ -42,7 +42,7 @@ class Overview:
     def all_well(self) -> bool:
         """Tell whether nothing needs a person."""
         to_do = (self.channels, self.answers, self.calls, self.files, self.problems)
-        return not (self.held or any(to_do) or self.templates_waiting)
+        return not (self.held or any(to_do) or self.texts.waiting or self.texts.broken)
 
     @property
     def reached(self) -> int:
@@ -75,15 +75,8 @@ def today(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Ove
         more_calls=listed.more,
         files=tuple(aside.waiting(conn, runtime, clinic)),
         problems=tuple(import_pages.open_problems(conn, clinic_id, SHOWN)),
-        templates_waiting=_waiting(conn, runtime),
+        texts=approval.pending(runtime, templates.approved(conn)),
         hours=tuple(pages.hours(conn, clinic_id, now - BEHIND, now, now + AHEAD)),
         coming=tuple(pages.coming_lines(conn, clinic_id, now + AHEAD, SHOWN)),
         last_import=last[0] if last else None,
     )
-
-
-def _waiting(conn: Connection, runtime: Runtime) -> int:
-    try:
-        return len(approval.waiting(conn, runtime))
-    except TemplateError:
-        return 1

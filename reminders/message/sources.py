@@ -40,10 +40,10 @@ def read_sources(*folders: Path) -> dict[Name, Source]:
 def read_all(*folders: Path) -> tuple[dict[Name, Source], dict[str, TemplateError]]:
     """Return the templates of these folders that are whole, and by file what others are not."""
     files: dict[str, Path] = {}
-    for folder in folders:
-        files |= _files(folder)
     found: dict[Name, Source] = {}
     faults: dict[str, TemplateError] = {}
+    for folder in folders:
+        files |= _files(folder, faults)
     for key in files:
         language, _, file = key.partition("/")
         ending = next((end for end in ENDINGS if file.endswith(end)), None)
@@ -66,20 +66,21 @@ def make_source(language: str, name: str, channel: Channel, text: str) -> Source
     return Source(language, name, channel, text, version)
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Return a folder's files by `language/file`. Raise TemplateError on a misspelt name."""
+def _files(folder: Path, faults: dict[str, TemplateError]) -> dict[str, Path]:
+    """Return a folder's files by `language/file`; a misspelt name is a fault."""
     if not folder.is_dir():
-        raise TemplateError(f"There is no template folder {folder}.")
+        faults[str(folder)] = TemplateError(f"There is no template folder {folder}.")
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*/*")):
         key = f"{path.parent.name}/{path.name}"
         if path.name.startswith(".") or not path.is_file():
             continue
         if path.suffix in _TEXT_SUFFIXES and not _well_named(path.name):
-            raise TemplateError(
+            faults[key] = TemplateError(
                 f"{key}: is not a template's name. A text message is called like "
                 "'day_before.sms.txt', an email like 'day_before.email.md'."
             )
+            continue
         found[key] = path
     return found
 
