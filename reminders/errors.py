@@ -2,9 +2,18 @@
 
 
 class RemindersError(Exception):
-    """The root of our errors: its text is shown as it is, its `status` is the exit status."""
+    """The root of our errors: its text is shown as it is, its `status` is the exit status.
+
+    `sentence` is the text with `%(name)s` where its `values` go: whoever shows it may say it in
+    another language.
+    """
 
     status = 1
+
+    def __init__(self, sentence: str = "", **values: object) -> None:
+        super().__init__(sentence % values if values else sentence)
+        self.sentence = sentence
+        self.values = values
 
 
 class ConfigError(RemindersError):
@@ -22,8 +31,8 @@ class RefusedFileError(RemindersError):
 
     status = 2
 
-    def __init__(self, text: str, problems: tuple[object, ...] = ()) -> None:
-        super().__init__(text)
+    def __init__(self, sentence: str, problems: tuple[object, ...] = (), **values: object) -> None:
+        super().__init__(sentence, **values)
         self.problems = problems
 
 

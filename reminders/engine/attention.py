@@ -158,4 +158,4 @@ def finish(
 ) -> None:
     """Tick an answer off: the words are deleted. Raise NotFoundError if it does not wait."""
     if not inbound.finish(conn, answer_id, clinic, runtime.actor, now):
-        raise NotFoundError(f"There is no answer {answer_id} that waits.")
+        raise NotFoundError("There is no answer %(number)s that waits.", number=answer_id)

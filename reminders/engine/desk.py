@@ -57,7 +57,9 @@ def require(conn: Connection, clinic: str, ref: str) -> Visit:
     """Return the visit. Raise NotFoundError."""
     visit = views.find(conn, clinic, ref)
     if visit is None:
-        raise NotFoundError(f"There is no booking {ref} at clinic {clinic}.")
+        raise NotFoundError(
+            "There is no booking %(ref)s at clinic %(clinic)s.", ref=ref, clinic=clinic
+        )
     return visit
 
 
@@ -101,7 +103,9 @@ def resend(
     practice = runtime.practices[clinic]
     if rule not in practice.rule:
         known = ", ".join(practice.rule)
-        raise UsageError(f"There is no rule {rule!r}. There are: {known}.")
+        raise UsageError(
+            "There is no rule '%(rule)s'. There are: %(known)s.", rule=rule, known=known
+        )
     visit = require(conn, clinic, ref)
     _refuse_untrue(conn, practice.rule[rule], visit, now)
     request_id = desk.ask_to_send(conn, visit.id, rule, now, runtime.actor)

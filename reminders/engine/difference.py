@@ -261,9 +261,11 @@ def find_missing(
     nameless = [problem for problem in difference.problems if problem.ref is None]
     if options.cancel_missing and nameless:
         raise RefusedFileError(
-            f"Line {nameless[0].line} has no readable booking reference, so it is not known which"
-            " bookings are missing. Correct the file, or import it without --cancel-missing.",
+            "Line %(line)s has no readable booking reference, so it is not known which bookings are"
+            " missing. Correct the file, or import it without cancelling those that are missing"
+            " (--cancel-missing).",
             tuple(nameless),
+            line=nameless[0].line,
         )
     difference.cancels_missing = options.cancel_missing and bool(difference.missing)
     difference.cancel_only = options.cancel_only

@@ -36,9 +36,11 @@ def export_of(path: Path, told: datetime | None, zone: ZoneInfo, now: datetime) 
     if told is None:
         return Exported(now, at)
     raise RefusedFileError(
-        f"{path.name}: a file cannot have been exported {at.astimezone(zone):%Y-%m-%d %H:%M}, as"
-        f" it is {now.astimezone(zone):%Y-%m-%d %H:%M} now. Give the time at which it was, or leave"
-        " out --exported-at."
+        "%(name)s: a file cannot have been exported %(at)s, as it is %(now)s now. Give the time at"
+        " which it was, or leave out --exported-at.",
+        name=path.name,
+        at=f"{at.astimezone(zone):%Y-%m-%d %H:%M}",
+        now=f"{now.astimezone(zone):%Y-%m-%d %H:%M}",
     )
 
 
@@ -49,7 +51,9 @@ def refuse_older(
     newest = imports.last_export(conn, clinic_id)
     if newest is not None and exported_at < newest:
         raise OlderFileError(
-            f"{name}: this file was exported {exported_at.astimezone(zone):%Y-%m-%d %H:%M}, before"
-            f" the one imported last ({newest.astimezone(zone):%Y-%m-%d %H:%M}). Import a newer"
-            " export; if this one is right all the same, add --older-ok."
+            "%(name)s: this file was exported %(at)s, before the one imported last (%(newest)s)."
+            " Import a newer export; if this one is right all the same, add --older-ok.",
+            name=name,
+            at=f"{exported_at.astimezone(zone):%Y-%m-%d %H:%M}",
+            newest=f"{newest.astimezone(zone):%Y-%m-%d %H:%M}",
         )

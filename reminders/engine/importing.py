@@ -55,6 +55,8 @@ __all__ = [
 ]
 
 CHUNK = 2000
+STRICT = "%(name)s: %(count)s rows have problems, and --strict was asked for."
+STRICT_ONE = "%(name)s: %(count)s row has problems, and --strict was asked for."
 
 HURRIED = 2
 """So many interrupts leave the rest of a large file to whoever goes on with it."""
@@ -119,11 +121,8 @@ def stage(
 
 def _refuse_problems(name: str, problems: list[Problem]) -> None:
     if problems:
-        rows = "row has" if len(problems) == 1 else "rows have"
-        raise RefusedFileError(
-            f"{name}: {len(problems)} {rows} problems, and --strict was asked for.",
-            tuple(problems),
-        )
+        sentence = STRICT_ONE if len(problems) == 1 else STRICT
+        raise RefusedFileError(sentence, tuple(problems), name=name, count=len(problems))
 
 
 def _begin(
@@ -150,7 +149,9 @@ def _file_digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise RefusedFileError(f"{path}: cannot be read ({error.strerror}).") from None
+        raise RefusedFileError(
+            "%(path)s: cannot be read (%(why)s).", path=path, why=error.strerror
+        ) from None
 
 
 def format_for(runtime: Runtime, clinic_key: str) -> Format:

@@ -84,7 +84,9 @@ def _named(patient: Patient, contact_id: int, ref: str) -> Person:
     person = next((p for p in patient.people if p.id == contact_id), None)
     if person is None:
         raise NotFoundError(
-            f"Booking {ref} has no contact {contact_id}. 'reminders contact list {ref}' shows them."
+            "Booking %(ref)s has no contact %(contact)s. Look at its contacts again.",
+            ref=ref,
+            contact=contact_id,
         )
     return person
 

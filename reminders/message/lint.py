@@ -83,6 +83,8 @@ class Finding:
     message: str
     setting: tuple[str, ...] = ()
     """The keys of the setting that it is about, if it is not about a text."""
+    what: str = ""
+    """What of it differs from one to the next: the word, the sign, the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,9 @@ class _Readers:
 def _look(source: Source, readers: _Readers) -> _Looked:
     """Find branches that nobody gets, and what each reader is told."""
     unknown = [
-        Finding(*locate(source, line), Code.UNKNOWN_NAME, f"there is no {name!r} to show.")
+        Finding(
+            *locate(source, line), Code.UNKNOWN_NAME, f"there is no {name!r} to show.", what=name
+        )
         for line, name in unknown_names(source)
     ]
     if unknown:
@@ -261,7 +265,7 @@ def _not_said(
                 f" {statement} of the handout, and"
                 f" {'stood in the approved' if gone else 'belongs into one of'} {', '.join(files)}."
             )
-            yield Finding(files[0], 1, Code.NOT_SAID, message)
+            yield Finding(files[0], 1, Code.NOT_SAID, message, what=statement)
 
 
 _ByReader = Mapping[str, frozenset[str]]
@@ -290,8 +294,9 @@ def broken(file: str, message: str) -> Finding:
     """Return a finding of what a TemplateError says."""
     place = re.match(r"(\S+), line (\d+): (.*)", message, re.DOTALL)
     if place:
-        return Finding(place[1], int(place[2]), Code.BROKEN, place[3])
-    return Finding(file, 1, Code.BROKEN, message.removeprefix(f"{file}: "))
+        return Finding(place[1], int(place[2]), Code.BROKEN, place[3], what=place[3])
+    said = message.removeprefix(f"{file}: ")
+    return Finding(file, 1, Code.BROKEN, said, what=said)
 
 
 def _missing(
@@ -318,7 +323,7 @@ def _lacking(
         names = [f"{n} ({c.value})" for n, c in wanted if (other, n, c) not in known]
         if names:
             message = f"lacks {', '.join(names)}: the clinic's first language goes out instead."
-            yield Finding(f"templates/{other}", 1, Code.MISSING, message)
+            yield Finding(f"templates/{other}", 1, Code.MISSING, message, what=", ".join(names))
 
 
 def _sender(key: str, clinic: ClinicConfig) -> Iterator[Finding]:
@@ -349,7 +354,7 @@ def _in_source(source: Source, clinic: ClinicConfig) -> Iterator[Finding]:
         file, line = locate(source, number)
         for word in _private(text, clinic):
             message = f"says {word!r}, which tells what the visit is about. Leave it out."
-            yield Finding(file, line, Code.PRIVATE_WORD, message)
+            yield Finding(file, line, Code.PRIVATE_WORD, message, what=word)
         if source.channel is not Channel.SMS:
             continue
         if _LINK.search(text) or "faq_url" in text:
@@ -360,7 +365,7 @@ def _in_source(source: Source, clinic: ClinicConfig) -> Iterator[Finding]:
             yield Finding(file, line, Code.CLINIC_NAME, message)
         for sign in _costly(text) if language_of(source.language).plain else ():
             message = f"has {sign!r}, for which the whole text costs more than double."
-            yield Finding(file, line, Code.NOT_GSM, message)
+            yield Finding(file, line, Code.NOT_GSM, message, what=sign)
 
 
 def _costly(text: str) -> list[str]:
@@ -379,17 +384,18 @@ def in_text(
     whole = "\n".join([rendered.subject or "", rendered.body, *files])
     for word in _private(whole, clinic):
         message = f"says {word!r} once it is filled in. Look at the configuration's words."
-        yield Finding(file, 1, Code.PRIVATE_WORD, message)
+        yield Finding(file, 1, Code.PRIVATE_WORD, message, what=word)
     if source.channel is not Channel.SMS:
         return
     size = measure(rendered.body)
     plain = language_of(source.language).plain
     if size.charset is Charset.UCS2 and plain:
-        signs = ", ".join(map(repr, outside_gsm(rendered.body)))
+        outside = outside_gsm(rendered.body)
+        signs = ", ".join(map(repr, outside))
         message = f"has {signs} once it is filled in: the whole text costs more than double."
-        yield Finding(file, 1, Code.NOT_GSM, message)
+        yield Finding(file, 1, Code.NOT_GSM, message, what=" ".join(outside))
     one = source.name in ONE_SEGMENT and plain and source.language in clinic.languages
     most = 1 if one and not short else MOST_SEGMENTS[size.charset]
     if size.segments > most:
         message = f"takes {size.segments} parts{who}: shorten it to {most}."
-        yield Finding(file, 1, Code.TOO_LONG, message)
+        yield Finding(file, 1, Code.TOO_LONG, message, what=f"{size.segments}")

@@ -19,7 +19,7 @@ from reminders.errors import NotFoundError, RemindersError
 from reminders.store.database import DatabaseFault
 from reminders.web import accounts, api, health, hooks, metrics
 from reminders.web.here import show
-from reminders.web.language import known
+from reminders.web.language import Speaking, known
 from reminders.web.security import User, csrf_field, protect, signed_in
 from reminders.web.site import STATIC, Site
 from reminders.web.views import (
@@ -126,7 +126,7 @@ def _tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RemindersError)
     async def said_no(request: Request, error: RemindersError) -> Response:
-        return _page(request, 404 if isinstance(error, NotFoundError) else 400, str(error))
+        return _page(request, 404 if isinstance(error, NotFoundError) else 400, error)
 
     @app.exception_handler(DatabaseFault)
     async def away(request: Request, error: DatabaseFault) -> Response:
@@ -145,10 +145,11 @@ def _place(error: BaseException) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
-def _page(request: Request, status: int, said: str | None = None) -> Response:
+def _page(request: Request, status: int, error: RemindersError | None = None) -> Response:
     """Return the page that says what went wrong. It asks the database nothing."""
     user: User | None = getattr(request.state, "user", None)
     language = known(user.language) if user else accounts.language_of(request)
+    said = Speaking(language).error(error) if error else None
     return show(
         request.app.state.site, request, "error.html", language, status, code=status, said=said
     )

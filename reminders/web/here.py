@@ -21,12 +21,13 @@ from reminders.domain.contact import Wishes
 from reminders.domain.reasons import Reason, sentence
 from reminders.engine.runtime import Runtime
 from reminders.intake.problems import Problem
+from reminders.message.lint import Finding
 from reminders.store.aside import Aside, BadLine
 from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
 from reminders.store.users import Account
 from reminders.store.views import Line
-from reminders.web import wording
+from reminders.web import faults, wording
 from reminders.web.language import N_, Speaking, known
 from reminders.web.notes import NOTES
 from reminders.web.security import Role, User, csrf_field, signed_in
@@ -229,11 +230,19 @@ class Here:
 
     def problem(self, one: ProblemLine | BadLine | Problem) -> str:
         """Return what is wrong with a row of a file."""
-        return wording.problem(one, self.speaking)
+        return faults.problem(one, self.speaking)
 
     def why_aside(self, entry: Aside) -> str:
         """Return why a file of the watched folder waits, or is refused."""
-        return wording.aside(entry.file.why, entry.file.numbers, self.speaking)
+        return faults.aside(entry, self.speaking)
+
+    def finding(self, one: Finding) -> str:
+        """Return what a check finds in a text."""
+        return faults.finding(one, self.speaking)
+
+    def actor(self, name: str) -> str:
+        """Return who did something; the program's own parts by what they are."""
+        return wording.name_or(wording.MACHINES, name, self.speaking)
 
     def letter(self, text: str) -> Markup:
         """Return an email's text as HTML for the page, which has a style of its own."""

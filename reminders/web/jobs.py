@@ -23,11 +23,14 @@ from reminders.errors import RefusedFileError, RemindersError
 from reminders.intake.problems import Problem
 from reminders.store import clinics
 from reminders.store.aside import Aside
+from reminders.web.language import N_
 
 log = structlog.get_logger()
 
 KEPT = 20
-STOPPED = "The import has stopped. What is left of it is tried again within ten minutes."
+STOPPED = N_("The import has stopped. What is left of it is tried again within ten minutes.")
+NOT_READ = N_("The file could not be read.")
+NOT_COMPARED = N_("The file could not be compared.")
 LONGEST_NAME = 80
 BLOCK = 1 << 20
 
@@ -62,7 +65,7 @@ class Job:
     staged: Staged | None = None
     difference: Difference | None = None
     rows: list[Row] = field(default_factory=list)
-    said: str = ""
+    said: RemindersError | None = None
     faults: tuple[Problem, ...] = ()
     changed: bool = False
     begun: bool = False
@@ -164,7 +167,7 @@ class Jobs:
                 raise
             # What has begun is finished by the next process, or within ten minutes by this one.
             log.error("import_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
-            job.said, job.step = STOPPED, Step.REFUSED
+            job.said, job.step = RemindersError(STOPPED), Step.REFUSED
             return
         if job.aside is not None:
             aside.put_away(runtime, job.aside)
@@ -195,13 +198,13 @@ class Jobs:
             now = runtime.clock.now()
             job.staged = importing.stage(runtime, job.clinic, path, job.options, now, job.note)
         except RefusedFileError as error:
-            job.said = str(error)
+            job.said = error
             job.faults = tuple(p for p in error.problems if isinstance(p, Problem))
             job.step = Step.REFUSED
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the page has to say so
             log.error("import_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
-            job.said, job.step = "The file could not be read.", Step.REFUSED
+            job.said, job.step = RemindersError(NOT_READ), Step.REFUSED
             return
         finally:
             folder.cleanup()
@@ -219,10 +222,10 @@ class Jobs:
                 job.rows = proposal.problem_rows(conn, clinic_id, job.staged.run_id)
             job.step = Step.READY
         except RemindersError as error:
-            job.said, job.step = str(error), Step.REFUSED
+            job.said, job.step = error, Step.REFUSED
         except Exception as error:  # noqa: BLE001 - whatever it is, the page has to say so
             log.error("import_failed", error=type(error).__name__)  # noqa: TRY400 - its text may hold values
-            job.said, job.step = "The file could not be compared.", Step.REFUSED
+            job.said, job.step = RemindersError(NOT_COMPARED), Step.REFUSED
 
 
 def _plan(runtime: Runtime) -> None:

@@ -9,6 +9,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from markupsafe import Markup
 
+from reminders.errors import RemindersError
+
 LANGUAGES = {"sv": "Svenska", "en": "English"}
 DEFAULT = "sv"
 
@@ -37,6 +39,11 @@ class Speaking:
     def text(self, sentence: str, **values: object) -> Markup:
         """Return a sentence with `%(name)s` filled in."""
         return Markup(self._words.gettext(sentence)) % values  # noqa: S704 - our own words
+
+    def error(self, error: RemindersError) -> Markup:
+        """Return what an error says."""
+        sentence = error.sentence if error.values else error.sentence.replace("%", "%%")
+        return self.text(sentence, **error.values)
 
     def plural(self, one: str, many: str, count: int, **values: object) -> Markup:
         """Return one of two sentences, as the number asks; `%(count)s` is the number."""

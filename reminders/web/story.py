@@ -47,7 +47,8 @@ TONES: Mapping[str, str] = {
     "accepted": "good", "delivered": "good", "undelivered": "bad", "failed": "bad",
     "unknown": "bad", "expired": "bad",
 }  # fmt: skip
-MACHINES: Mapping[str, str] = {"planner": "", "system": "", "demo": "", "inbound": ""}
+UNNAMED = frozenset({"planner", "system", "demo", "inbound"})
+"""What the program did by itself stands without a name."""
 LEFT_OUT = frozenset({"version"})
 
 
@@ -88,7 +89,7 @@ def _sentence(here: Here, entry: Entry, line: Line | None) -> Sentence:
     if wanted and used:
         names = {"wanted": here.language_name(wanted), "used": here.language_name(used)}
         reason = str(here.speaking.text(INSTEAD, **names))
-    who = MACHINES.get(entry.actor, entry.actor)
+    who = "" if entry.actor in UNNAMED else here.actor(entry.actor)
     return Sentence(entry.at, text, reason, who, TONES.get(entry.event, ""))
 
 

@@ -8,9 +8,6 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from reminders.domain.contact import Wishes
-from reminders.intake.problems import Problem
-from reminders.store.aside import BadLine
-from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
 from reminders.web.language import N_, Speaking
 
@@ -83,63 +80,14 @@ STATES: Mapping[str, str] = {
     "suppressed": N_("Not sent"),
 }
 VISITS: Mapping[str, str] = {"booked": N_("Booked"), "cancelled": N_("Cancelled")}
-PROBLEMS: Mapping[str, str] = {
-    "broken_row": N_("The row is broken: it has another number of cells than the header."),
-    "bad_ref": N_("The booking reference cannot be read."),
-    "bad_time": N_("The date or the time cannot be read."),
-    "ambiguous_date": N_("The date can be read in two ways. Write it like 2026-12-01."),
-    "impossible_time": N_("The time does not exist that night, as the clocks are put forward."),
-    "doubled_time": N_("The time comes twice that night, as the clocks are put back."),
-    "past_time": N_("The time has already passed."),
-    "far_time": N_("The date is very far away: is the year right?"),
-    "unknown_status": N_("It is not clear whether the visit is booked or cancelled."),
-    "formula": N_("The cell holds a formula, and is not read."),
-    "lost_digits": N_("The number has lost its digits to a spreadsheet (4.67E+10)."),
-    "no_kind": N_("The kind of visit is missing."),
-    "bad_phone": N_("The mobile number cannot be read."),
-    "not_mobile": N_("The number is not a mobile number, so no SMS can reach it."),
-    "bad_email": N_("The email address cannot be read."),
-    "unknown_role": N_("It is not clear whether the person is the patient or a guardian."),
-    "bad_consent": N_("It is not clear whether consent is given; it is taken as refused."),
-    "bad_yes_no": N_("A yes or a no cannot be read."),
-    "bad_birth_date": N_("The birth date cannot be read."),
-    "bad_identity": N_("The identity number cannot be read."),
-    "bad_patient": N_("The patient's key cannot be read."),
-    "bad_wish": N_("It is not clear what the person wishes."),
-    "no_contact": N_("There is nobody to send a message to."),
-    "unreadable_file": N_("The file cannot be read."),
-    "empty_file": N_("The file is empty."),
-    "not_text": N_("The file is neither text nor a spreadsheet."),
-    "mixed_encoding": N_("The file mixes two ways of writing letters. Export it again."),
-    "nul_character": N_("The file holds signs that no text has: it is damaged. Export it again."),
-    "open_quote": N_("A quotation mark is never closed."),
-    "cut_off": N_("The file ends in the midst of a row: it is cut off. Export it again."),
-    "too_long": N_("A row or a cell is far too long."),
-    "missing_column": N_("A column that is needed is missing."),
-    "repeated_column": N_("Two columns mean the same thing."),
-    "unknown_field": N_("The configuration names a field that there is none of."),
-    "contradiction": N_("Two rows of one booking say different things."),
-    "too_large": N_("The file is too large."),
-    "password": N_("The file is locked with a password. Save it without one."),
-    "broken_sheet": N_("The spreadsheet is damaged. Save it again, or export as CSV."),
+MACHINES: Mapping[str, str] = {
+    "watched folder": N_("the watched folder"),
+    "system": N_("the program"),
+    "planner": N_("the program"),
+    "demo": N_("the example"),
+    "inbound": N_("an answer"),
 }
-ASIDE: Mapping[str, str] = {
-    "too_much": N_(
-        "It would move or cancel %(changed)s of the %(known)s known bookings in it: more than"
-        " %(most)s percent. Look at it, and import it if it is right."
-    ),
-    "strict": N_(
-        "It has rows with problems, and so is not imported by itself. Look at it: put right what"
-        " can be, and import it."
-    ),
-    "older": N_(
-        "It is older than the file that was imported last. Put a newer export in the folder."
-    ),
-    "unusable": N_(
-        "It cannot be used, and nothing of it was imported. Put a new export in the folder."
-    ),
-}
-"""Why a file of the watched folder waits, or is refused."""
+"""Who did something, where it was no person."""
 
 LANGUAGES: Mapping[str, str] = {"sv": N_("Swedish"), "en": N_("English")}
 
@@ -153,6 +101,11 @@ def name(names: Mapping[str, str], key: str, speaking: Speaking) -> str:
 def names(known: Mapping[str, str], speaking: Speaking) -> dict[str, str]:
     """Return the answers of a list in the user's language."""
     return {key: str(speaking.text(said)) for key, said in known.items()}
+
+
+def name_or(known: Mapping[str, str], key: str, speaking: Speaking) -> str:
+    """Return what the pages call something; what they have no name for, as it is."""
+    return str(speaking.text(known[key])) if key in known else key
 
 
 def national(phone: str) -> str:
@@ -190,13 +143,6 @@ def wishes(of: Wishes, age: int, speaking: Speaking) -> list[str]:
     return [str(one) for one in said]
 
 
-def problem(one: ProblemLine | BadLine | Problem, speaking: Speaking) -> str:
-    """Return what is wrong with a row: in English as the reader of files says it."""
-    if speaking.language == "en" or one.code not in PROBLEMS:
-        return one.message
-    return name(PROBLEMS, one.code, speaking)
-
-
 @functools.lru_cache(maxsize=LETTERS)
 def letter(text: str) -> Markup:
     """Return Markdown as HTML. Markup in the text itself is escaped, and nothing is loaded."""
@@ -206,11 +152,6 @@ def letter(text: str) -> Markup:
 @functools.cache
 def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False, "breaks": True}).disable("image")
-
-
-def aside(why: str, numbers: Mapping[str, int], speaking: Speaking) -> str:
-    """Return why a file of the watched folder waits, or is refused."""
-    return str(speaking.text(ASIDE[why], **numbers))
 
 
 def reader(sample: str, speaking: Speaking) -> str:
@@ -240,42 +181,8 @@ CHANGES: Mapping[str, str] = {
     "updated": N_("with other changes"),
     "problems": N_("problems"),
 }
-SAID = (
-    N_("That is more than 5000 visits. Choose fewer days."),
-    N_("The new time has already passed. Give a time that is still to come."),
-    N_("Write a mobile number or an email address."),
-    N_("Write your initials: one to sixteen characters."),
-    N_("That contact is no longer there. Look at the visit again."),
-    N_("That address is no longer the visit's. Look at the visit again."),
-    N_("The patient's identity is protected: no contact is kept. Phone instead."),
-    N_("Say whether there is a login of their own."),
-    N_("Say whether the person is the patient or a guardian."),
-    N_("That row is no longer there. Look at the file's difference again."),
-    N_("That text has been edited again, or approved. Look at it again."),
-    N_(
-        "Somebody has changed one of these visits since they were shown. Nothing was done:"
-        " look at them again."
-    ),
-    N_(
-        "The phone number has letters or other signs in it. Write one number alone, like 070-174"
-        " 06 05."
-    ),
-    N_(
-        "This is not a whole phone number. Write it like 070-174 06 05, or from another country"
-        " like +47 and the number."
-    ),
-    N_("The phone number takes no text messages. Write a mobile number, like 070-174 06 05."),
-    N_(
-        "This is not an email address. Write one address alone, like name@example.org, with no å,"
-        " ä or ö before the @."
-    ),
-    N_("The file could not be read."),
-    N_("The file could not be compared."),
-    N_("The import has stopped. What is left of it is tried again within ten minutes."),
-    N_("(an earlier number)"),
-    N_("(an earlier address)"),
-)
-"""What the engine says to people, in words that the pages can say in their language."""
+EARLIER = (N_("(an earlier number)"), N_("(an earlier address)"))
+"""What stands for an address that a contact had when a text went."""
 
 READERS = (
     N_("guardian of a child of %(age)s"),

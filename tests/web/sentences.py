@@ -6,7 +6,14 @@ from pathlib import Path
 
 from jinja2 import Environment, nodes
 
+PACKAGE = Path(__file__).parents[2] / "reminders"
 WEB = Path(__file__).parents[2] / "reminders" / "web"
+ERRORS = frozenset(
+    {"UsageError", "NotFoundError", "RefusedFileError", "OlderFileError", "ConflictError"}
+)
+AT_THE_TERMINAL = frozenset({"accounts.py", "runtime.py", "vetting.py", "api"})
+"""Modules whose errors no page shows: users are added, clinics named and texts vetted elsewhere."""
+
 MARKS = frozenset({"N_", "text"})
 
 
@@ -20,6 +27,36 @@ def sentences() -> dict[tuple[str, ...], str]:
         for said in _in_code(module.read_text("utf-8")):
             found.setdefault(said, module.name)
     return found
+
+
+def errors() -> Iterator[tuple[str, str]]:
+    """Yield each sentence of an error that a page may show, with a place where it is raised.
+
+    One that is put together where it is raised can be said in no other language: it fails here.
+    """
+    for folder in ("engine", "web", "simulation"):
+        for module in sorted((PACKAGE / folder).rglob("*.py")):
+            if not AT_THE_TERMINAL & {module.name, module.parent.name}:
+                yield from _raised(module)
+
+
+def _raised(module: Path) -> Iterator[tuple[str, str]]:
+    tree = ast.parse(module.read_text("utf-8"))
+    named = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
+        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+        if name not in ERRORS and name != "__init__":
+            continue
+        first = call.args[0]
+        given = named.get(first.id, first) if isinstance(first, ast.Name) else first
+        place = f"{module.name}:{call.lineno}"
+        assert not isinstance(given, ast.JoinedStr), f"{place}: name the values instead"
+        if isinstance(given, ast.Constant) and isinstance(given.value, str):
+            yield given.value, place
 
 
 def _in_page(text: str) -> Iterator[tuple[str, ...]]:

@@ -3,12 +3,15 @@
 import re
 from datetime import UTC, datetime
 
-from reminders.intake.problems import ProblemCode
+from reminders.engine import aside
+from reminders.intake import addresses
+from reminders.intake.problems import Fault, ProblemCode
+from reminders.message.lint import Code
 from reminders.message.samples import samples
+from reminders.web.faults import ASIDE, FINDINGS, PROBLEMS
 from reminders.web.language import Speaking, words
-from reminders.web.wording import PROBLEMS
 from tests.message.people import CLINIC
-from tests.web.sentences import sentences
+from tests.web.sentences import errors, sentences
 
 
 def test_each_sentence_is_there_in_swedish() -> None:
@@ -29,9 +32,36 @@ def test_values_are_escaped_and_sentences_are_not() -> None:
     assert Speaking("en").plural("One visit", "%(count)s visits", 2) == "2 visits"
 
 
-def test_each_problem_is_explained() -> None:
-    """Each code of what can be wrong with a file has its sentence on the pages."""
-    assert {code.value for code in ProblemCode} - set(PROBLEMS) == set()
+def test_each_problem_says_what_would_be_right() -> None:
+    """Each code of what can be wrong with a file has Swedish: what is wrong, and what to write."""
+    assert set(PROBLEMS) == set(ProblemCode)
+    for code, sentence in PROBLEMS.items():
+        said = str(Speaking("sv").text(sentence))
+        assert said != sentence, code
+        assert re.search(r"[.:] [A-ZÅÄÖ]", said), f"{code} does not say what would be right"
+
+
+def test_each_finding_and_each_wait_is_said_in_swedish() -> None:
+    """Each code of a check of texts, and each reason why a file waits, has its Swedish."""
+    assert set(FINDINGS) == set(Code)
+    assert set(ASIDE) == set(aside.Code)
+    swedish = Speaking("sv")
+    for code, sentence in FINDINGS.items():
+        assert str(swedish.text(sentence, what="X")) != sentence % {"what": "X"}, code
+
+
+def test_each_error_of_the_pages_is_said_in_swedish() -> None:
+    """Whatever the engine and the pages refuse is refused in the user's language too."""
+    known = vars(words("sv"))["_catalog"]
+    found = list(errors())
+    assert len(found) > 30
+    for sentence, place in found:
+        assert sentence in known, f"{place}: {sentence}"
+        values = set(re.findall(r"%\((\w+)\)s", known[sentence]))
+        assert values <= set(re.findall(r"%\((\w+)\)s", sentence)), sentence
+    for fault in (one for one in vars(addresses).values() if isinstance(one, Fault)):
+        if fault.code not in {ProblemCode.FORMULA, ProblemCode.LOST_DIGITS}:
+            assert fault.message in known, fault.message
 
 
 def test_each_sample_reader_has_a_swedish_name() -> None:
