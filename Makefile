@@ -62,8 +62,7 @@ format: $(VENV)/dev.stamp ## put the code in its form
 lock: $(VENV)/dev.stamp ## write requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet "uv>=0.8"
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --quiet --output-file requirements.lock
+	  --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 
 picture: $(VENV)/dev.stamp ## draw docs/picture.svg anew
 	$(BIN)/python -m tests.house.picture

@@ -18,7 +18,7 @@ from reminders.engine.difference import (
 )
 from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.runtime import Runtime
-from reminders.store import aside, clinics, consents, desk, imports, staging, turns
+from reminders.store import aside, clinics, consents, desk, imports, problems, staging, turns
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 
@@ -160,7 +160,7 @@ def _finish(
         desk.cancel_visits(conn, ids, now)
         facts = [Fact("missing_cancelled", i, None, {"import": run_id}) for i in ids]
         write(conn, now, runtime.actor, facts)
-    imports.settle_problems(conn, clinic_id, run_id, now)
+    problems.settle(conn, clinic_id, run_id, now)
     aside.supersede(conn, clinic_id, imports.exported_at(conn, run_id), runtime.actor, now)
 
 

@@ -15,7 +15,7 @@ from reminders.engine.difference import Staged, changes_of
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Problem, Row, read
-from reminders.store import clinics, consents, imports, ledger, staging
+from reminders.store import clinics, consents, imports, ledger, problems, staging
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
 
@@ -86,7 +86,7 @@ def take(
         for visit_id, category in written
     ]
     ledger.write(conn, now, runtime.actor, facts)
-    imports.solve_problems(conn, clinic_id, [ref], now)
+    problems.solve(conn, clinic_id, [ref], now)
     planning.plan_visits(conn, runtime, [visit_id for visit_id, _ in written], now)
     category = changes[0].visits[0].category
     known = imports.known_visits(conn, clinic_id, [ref], now)

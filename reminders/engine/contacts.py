@@ -11,7 +11,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.problems import Fault
-from reminders.store import clinics, consents, contacts, imports, ledger, pages
+from reminders.store import clinics, consents, contacts, ledger, pages, problems
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
 from reminders.store.views import Visit
@@ -124,7 +124,7 @@ def _consent_to_new(
 
 def _follow(conn: Connection, runtime: Runtime, visit: Visit, fact: Fact, now: datetime) -> None:
     ledger.write(conn, now, runtime.actor, [fact])
-    imports.solve_problems(conn, visit.clinic_id, [visit.ref], now)
+    problems.solve(conn, visit.clinic_id, [visit.ref], now)
     contacts.replan_patient(conn, visit.id, now)
     planning.plan_visits(conn, runtime, [visit.id], now)
 

@@ -15,7 +15,7 @@ from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.visit import FARTHEST
-from reminders.store import called, cases, clinics, desk, imports, ledger, people, views
+from reminders.store import called, cases, clinics, desk, ledger, people, problems, views
 from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
 from reminders.store.people import Patient
@@ -77,7 +77,7 @@ def move(
     desk.move_visit(conn, visit.id, to, now)
     detail = {"to": to.isoformat()}
     ledger.write(conn, now, runtime.actor, [Fact("moved_by_hand", visit.id, None, detail)])
-    imports.solve_problems(conn, visit.clinic_id, [ref], now)
+    problems.solve(conn, visit.clinic_id, [ref], now)
     return _plan(conn, runtime, [visit], now)
 
 

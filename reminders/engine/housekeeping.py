@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from reminders.config_rules import parse_duration
 from reminders.engine.applying import apply_some
 from reminders.engine.runtime import Runtime
-from reminders.store import aside, clinics, imports, retention, staging, turns
+from reminders.store import aside, clinics, problems, retention, staging, turns
 from reminders.store.database import Connection
 
 BATCH = 100
@@ -56,7 +56,7 @@ async def _clear_staging(runtime: Runtime, now: datetime) -> None:
 
 def settle_past(conn: Connection, clinic: str, now: datetime) -> int:
     """Close problems of visits in the past that nobody has put right in a day: it is too late."""
-    return imports.settle_past(conn, clinics.clinic_id(conn, clinic), now - PAST_SHOWN, now)
+    return problems.settle_past(conn, clinics.clinic_id(conn, clinic), now - PAST_SHOWN, now)
 
 
 def purge_some(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> int:

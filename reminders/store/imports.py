@@ -34,8 +34,6 @@ from reminders.store.wishes import WISHES, wish_values, wishes_of
 
 WRITTEN = frozenset({Category.NEW, Category.MOVED, Category.CANCELLED, Category.UPDATED})
 
-PAST_TIME = "past_time"
-
 _FACTS = ("birth_date", "protected", "own_login")
 _DETAILS = ("role", "phone", "email", "language", "removed_at", *WISHES)
 _VISIT = ("patient_id", "kind", "status", "needs_plan", "changed_at", "clinician")
@@ -361,63 +359,6 @@ def has_visits(conn: Connection, clinic_id: int) -> bool:
     """Tell whether the clinic has any bookings."""
     query = select(appointment.c.id).where(appointment.c.clinic_id == clinic_id).limit(1)
     return conn.execute(query).first() is not None
-
-
-def settle_problems(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None:
-    """Close earlier problems: those the file solves, and those it repeats (as new ones).
-
-    A visit in the past that the file no longer has is nothing to put right either.
-    """
-    spoken_of = select(staged_visit.c.ref).where(staged_visit.c.import_run_id == run_id)
-    repeated = select(problem.c.ref).where(
-        problem.c.import_run_id == run_id, problem.c.ref.is_not(None)
-    )
-    conn.execute(
-        update(problem)
-        .where(
-            problem.c.clinic_id == clinic_id,
-            problem.c.import_run_id != run_id,
-            problem.c.solved_at.is_(None),
-            problem.c.ref.in_(spoken_of)
-            | problem.c.ref.in_(repeated)
-            | problem.c.ref.is_(None)
-            | (problem.c.code == PAST_TIME),
-        )
-        .values(solved_at=now)
-    )
-
-
-def settle_past(conn: Connection, clinic_id: int, before: datetime, now: datetime) -> int:
-    """Close the problems of visits in the past that have stood since before `before`."""
-    return conn.execute(
-        update(problem)
-        .where(
-            problem.c.clinic_id == clinic_id,
-            problem.c.code == PAST_TIME,
-            problem.c.solved_at.is_(None),
-            problem.c.created_at < before,
-        )
-        .values(solved_at=now)
-    ).rowcount
-
-
-def solve_problems(conn: Connection, clinic_id: int, refs: Sequence[str], now: datetime) -> None:
-    """Close the problems of bookings that staff have put right by hand."""
-    conn.execute(
-        update(problem)
-        .where(
-            problem.c.clinic_id == clinic_id,
-            problem.c.solved_at.is_(None),
-            problem.c.ref.in_(refs),
-        )
-        .values(solved_at=now)
-    )
-
-
-def count_problems(conn: Connection, run_id: int) -> int:
-    """Return how many problems an import has."""
-    query = select(func.count()).select_from(problem).where(problem.c.import_run_id == run_id)
-    return conn.execute(query).scalar_one()
 
 
 def counts_of(conn: Connection, run_id: int) -> Mapping[str, object] | None:
