@@ -1,5 +1,6 @@
 """The program: `reminders`, and `python -m reminders`. From here on Ctrl-C ends it in words."""
 
+import gc
 import os
 import signal
 import sys
@@ -15,8 +16,11 @@ def main() -> None:
     usual = signal.getsignal(signal.SIGINT)
     if usual is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
+    gc.disable()  # what is loaded stays: looking through it for garbage takes a while, too
     from reminders.cli.app import main as run  # noqa: PLC0415 - it takes a while
 
+    gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGINT, usual)
     try:
         run()

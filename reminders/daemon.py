@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from reminders.engine.aside import End
 from reminders.engine.dispatch import Dispatcher, Report
@@ -137,6 +136,10 @@ class Daemon:
         self._progress_at = runtime.clock.elapsed()
         self._ears = contextlib.ExitStack()
         self._hears = False
+        from apscheduler.schedulers.asyncio import (  # noqa: PLC0415 - it looks through all packages
+            AsyncIOScheduler,
+        )
+
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},

@@ -16,7 +16,8 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import TemplateError
 from reminders.message.lint import Finding, broken
 from reminders.message.render import Library
-from reminders.message.sources import read_all
+from reminders.message.sources import check, read_texts
+from reminders.message.syntax import file_name
 from reminders.resources import templates
 from reminders.store import templates as store
 from reminders.store.database import Connection
@@ -25,7 +26,7 @@ from reminders.store.templates import Approval
 
 Name = tuple[str, str, Channel]
 _Disk = tuple[Mapping[Name, Source], Mapping[str, TemplateError]]
-"""The templates that are whole, and by file what others are not."""
+"""The templates as they are written, and by file why others cannot be read."""
 
 
 def template_folders(config: Config) -> list[Path]:
@@ -35,7 +36,7 @@ def template_folders(config: Config) -> list[Path]:
 
 
 def on_disk(runtime: Runtime) -> dict[Name, Source]:
-    """Return the templates as they are written now, approved or not.
+    """Return the templates as they are written now, approved or not; nobody has checked them.
 
     Raise TemplateError, with file and line, if one of them cannot be read.
     """
@@ -69,7 +70,7 @@ def _read(
     folders: tuple[Path, ...],
     _stamp: tuple[tuple[str, int, int], ...],
 ) -> _Disk:
-    return read_all(*folders)
+    return read_texts(*folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,19 @@ class Pending:
 
 def pending(runtime: Runtime, approved: Sequence[Source]) -> Pending:
     """Return what waits beside these, the last approved versions, and what cannot be read."""
-    written, faults = _disk(runtime)
+    written, unread = _disk(runtime)
     there = {"", *languages_sent(runtime, approved)}  # a folder that is missing has no language
-    found = (
-        broken(file, str(fault))
-        for file, fault in faults.items()
-        if file.partition("/")[0] in there
-    )
-    return Pending(tuple(still_waiting(runtime, approved, written)), tuple(dict.fromkeys(found)))
+    faults = {file: fault for file, fault in unread.items() if file.partition("/")[0] in there}
+    found = []
+    for item in still_waiting(runtime, approved, written):
+        try:
+            check(item.source)  # only of these: an approved text has been checked
+        except TemplateError as fault:
+            faults[file_name(item.source)] = fault
+        else:
+            found.append(item)
+    told = (broken(file, str(fault)) for file, fault in faults.items())
+    return Pending(tuple(found), tuple(dict.fromkeys(told)))
 
 
 def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
@@ -188,12 +194,15 @@ def approve_these(
 def choose(conn: Connection, runtime: Runtime, languages: AbstractSet[str] | None) -> list[Waiting]:
     """Return what an approval would be of: all that waits, or these languages with their drafts.
 
-    Raise TemplateError if a file cannot be read.
+    Raise TemplateError if a file cannot be read, or one of these is not a template.
     """
     written, approved = on_disk(runtime), store.approved(conn)
     if languages is None:
-        return still_waiting(runtime, approved, written)
-    return [item for item in _differing(written, approved) if item.source.language in languages]
+        languages = languages_sent(runtime, approved)
+    found = [item for item in _differing(written, approved) if item.source.language in languages]
+    for item in found:
+        check(item.source)
+    return found
 
 
 class Shelf:

@@ -39,6 +39,18 @@ def read_sources(*folders: Path) -> dict[Name, Source]:
 
 def read_all(*folders: Path) -> tuple[dict[Name, Source], dict[str, TemplateError]]:
     """Return the templates of these folders that are whole, and by file what others are not."""
+    found, faults = read_texts(*folders)
+    for name, source in list(found.items()):
+        try:
+            check(source)
+        except TemplateError as error:
+            faults[file_name(source)] = error
+            del found[name]
+    return found, faults
+
+
+def read_texts(*folders: Path) -> tuple[dict[Name, Source], dict[str, TemplateError]]:
+    """Return the same, but do not look into the texts: whether one is a template, `check` tells."""
     files: dict[str, Path] = {}
     found: dict[Name, Source] = {}
     faults: dict[str, TemplateError] = {}
@@ -51,12 +63,11 @@ def read_all(*folders: Path) -> tuple[dict[Name, Source], dict[str, TemplateErro
             continue
         name, channel = file.removesuffix(ending), ENDINGS[ending]
         try:
-            source = make_source(language, name, channel, _inlined(key, files))
-            _check(source)
+            text = _inlined(key, files)
         except TemplateError as error:
             faults[key] = error
         else:
-            found[language, name, channel] = source
+            found[language, name, channel] = make_source(language, name, channel, text)
     return found, faults
 
 
@@ -115,7 +126,8 @@ def _put_in(key: str, lines: Sequence[str], files: dict[str, Path]) -> Iterator[
         yield from (begin_part(include[1]), *inner, end_part(include[1]))
 
 
-def _check(source: Source) -> None:
+def check(source: Source) -> None:
+    """Raise TemplateError, with file and line, on a text that is not a template."""
     check_syntax(source)
     if source.channel is Channel.EMAIL and not source.text.startswith(SUBJECT):
         raise TemplateError(f"{file_name(source)}, line 1: an email begins with '{SUBJECT}'.")
