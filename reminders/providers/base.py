@@ -1,8 +1,9 @@
 """What a provider is: one small module that hands messages over and tells what became of them."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
@@ -114,12 +115,18 @@ class Provider(Protocol):
 
 def load_provider(name: str) -> type[Provider]:
     """Return the provider class called `name`. Raise ConfigError listing those there are."""
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found = _installed()
     if name not in found:
         known = ", ".join(sorted(found))
         raise ConfigError(f"There is no provider called {name!r}. There are: {known}.")
     provider: type[Provider] = found[name].load()
     return provider
+
+
+@functools.cache
+def _installed() -> dict[str, EntryPoint]:
+    """Return the providers there are. All that is installed is looked through for them, once."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 @runtime_checkable
