@@ -12,6 +12,8 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.engine import fresh
+
 settings.register_profile(
     "fast",
     max_examples=60,
@@ -74,6 +76,13 @@ def _postgres() -> Iterator[object]:
     else:
         os.environ["XDG_RUNTIME_DIR"] = before
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def ready_postgres_url(_postgres) -> Iterator[str]:
+    """Return the URL of a PostgreSQL database at the present version, without rows."""
+    with fresh.lent(_postgres) as url:
+        yield url
 
 
 _made = 0

@@ -13,10 +13,10 @@ START = "2026-11-30 12:00"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database."""
+    """Return the URL of a database without rows."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'reminders.db'}"
-    url: str = request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue("ready_postgres_url")
     return url
 
 

@@ -32,10 +32,10 @@ def _light_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database, of each kind."""
+    """Return the URL of a database without rows, of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'reminders.db'}"
-    url: str = request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue("ready_postgres_url")
     return url
 
 

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from reminders.store.schema import appointment, message, patient
 from reminders.web.app import create_app
+from tests.engine import fresh
 from tests.engine.clinic import at
 from tests.web.conftest import log_in
 from tests.web.desk import Desk
@@ -43,14 +44,9 @@ def desk(
 
 @pytest.fixture(scope="module")
 def module_postgres_url(_postgres: Any) -> Iterator[str]:
-    """Return the URL of an empty PostgreSQL database for all tests of this module."""
-    import psycopg
-
-    with psycopg.connect(_postgres.get_uri("postgres"), autocommit=True) as conn:
-        conn.execute("CREATE DATABASE plans")
-    yield _postgres.get_uri("plans").replace("postgresql://", "postgresql+psycopg://", 1)
-    with psycopg.connect(_postgres.get_uri("postgres"), autocommit=True) as conn:
-        conn.execute("DROP DATABASE plans WITH (FORCE)")
+    """Return the URL of a PostgreSQL database for all tests of this module."""
+    with fresh.copied(_postgres) as url:
+        yield url
 
 
 @pytest.mark.parametrize("path", PAGES)
