@@ -93,6 +93,7 @@ def parse(text: str) -> nodes.Template:
     return _PLAIN.parse(without_notes(text))
 
 
+@functools.lru_cache(maxsize=512)
 def uses(text: str, name: str) -> bool:
     """Tell whether a template's text depends on a value; one that cannot be read may."""
     if not re.search(rf"\b{re.escape(name)}\b", text):
