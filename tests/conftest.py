@@ -6,12 +6,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import URL, Dialect, Engine, create_engine
 
+from reminders.store import database
 from tests.engine import fresh
 
 settings.register_profile(
@@ -46,6 +49,25 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("REMINDERS_"):
             monkeypatch.delenv(name)
+
+
+_first: dict[tuple[type[Dialect], object], Engine] = {}
+
+
+def _create_engine(url: str | URL, **settings: Any) -> Engine:
+    """Make an engine that knows all statements which earlier ones of its kind have compiled."""
+    engine = create_engine(url, **settings)
+    first = _first.setdefault((type(engine.dialect), settings.get("module")), engine)
+    engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+    return engine
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _statements_are_compiled_once() -> Iterator[None]:
+    """Spare each test's database what a process does once: a quarter of the time of all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "create_engine", _create_engine)
+        yield
 
 
 @pytest.fixture
