@@ -3,7 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-JOBS   ?= 2
+# Tests that wait for others leave room for one more than there are cores.
+JOBS   ?= 3
 SEEDS  ?= 200
 FIRST  ?= 0
 

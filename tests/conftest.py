@@ -57,8 +57,12 @@ _first: dict[tuple[type[Dialect], object], Engine] = {}
 def _create_engine(url: str | URL, **settings: Any) -> Engine:
     """Make an engine that knows all statements which earlier ones of its kind have compiled."""
     engine = create_engine(url, **settings)
-    first = _first.setdefault((type(engine.dialect), settings.get("module")), engine)
-    engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+    kind = (type(engine.dialect), settings.get("module"))
+    first = _first.get(kind)
+    if first is None or first.dialect.server_version_info is None:  # it has not connected yet
+        _first[kind] = engine
+    else:
+        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
     return engine
 
 
