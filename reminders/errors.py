@@ -42,6 +42,10 @@ class NotFoundError(RemindersError):
     status = 4
 
 
+class ConflictError(RemindersError):
+    """What somebody was shown, and decided on, is no longer so: nothing was done."""
+
+
 class UsageError(RemindersError):
     """The command was understood, but cannot be done as it was asked."""
 

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Iterable
 
-from reminders.errors import RemindersError
+from reminders.errors import ConflictError
 from reminders.store import clinics, templates
 from reminders.store.database import Connection
 
 
-class DifferenceChangedError(RemindersError):
+class DifferenceChangedError(ConflictError):
     """What was shown of a file is no longer so: somebody changed something meanwhile."""
 
     def __init__(self) -> None:

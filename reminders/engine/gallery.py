@@ -12,7 +12,7 @@ from reminders.engine import approval
 from reminders.engine.approval import Waiting
 from reminders.engine.runtime import Runtime
 from reminders.engine.vetting import insist, vet
-from reminders.errors import NotFoundError, TemplateError
+from reminders.errors import ConflictError, NotFoundError, TemplateError
 from reminders.message.lint import NAMES, Code, Finding, lint
 from reminders.message.places import placed
 from reminders.message.render import Facts, Library, Rendered
@@ -218,7 +218,7 @@ def approve(
     """
     chosen = [item for item in approval.waiting(conn, runtime) if item.source.identity == identity]
     if not chosen:
-        raise NotFoundError("That text has been edited again, or approved. Look at it again.")
+        raise ConflictError("That text has been edited again, or approved. Look at it again.")
     insist(vet(runtime, chosen, templates.approved(conn), now))
     approvals = approval.approvals(chosen, changes_meaning=changes_meaning)
     approval.approve_these(conn, approvals, runtime.actor, now)

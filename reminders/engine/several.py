@@ -8,7 +8,7 @@ from datetime import datetime
 from reminders.domain.state import State
 from reminders.engine import desk
 from reminders.engine.runtime import Runtime
-from reminders.errors import RemindersError
+from reminders.errors import ConflictError
 from reminders.store import clinics, pages
 from reminders.store.database import Connection
 from reminders.store.pages import Person, Wanted
@@ -17,7 +17,7 @@ from reminders.store.views import Line, Visit
 MOST = 500
 
 
-class ChosenChangedError(RemindersError):
+class ChosenChangedError(ConflictError):
     """The visits that were shown are no longer those: somebody changed something meanwhile."""
 
     def __init__(self) -> None:

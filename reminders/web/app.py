@@ -11,15 +11,16 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from reminders.engine.runtime import Runtime
-from reminders.errors import NotFoundError, RemindersError
+from reminders.errors import ConflictError, NotFoundError, RemindersError
 from reminders.store.database import DatabaseFault
-from reminders.web import accounts, api, health, hooks, metrics
+from reminders.web import accounts, again, api, health, hooks, metrics
 from reminders.web.here import show
-from reminders.web.language import Speaking, known
+from reminders.web.language import N_, Speaking, known
 from reminders.web.security import User, csrf_field, protect, signed_in
 from reminders.web.site import STATIC, Site
 from reminders.web.views import (
@@ -37,6 +38,8 @@ from reminders.web.views import (
 
 log = structlog.get_logger()
 
+MISREAD = N_("The form could not be read. Nothing was changed: try once more.")
+STATUS: Mapping[type[RemindersError], int] = {NotFoundError: 404, ConflictError: 409}
 PAGES = (
     accounts.router,
     today.router,
@@ -122,11 +125,12 @@ def _tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def misread(request: Request, _error: RequestValidationError) -> Response:
-        return _page(request, 400)
+        return await _again(request, 400, RemindersError(MISREAD))
 
     @app.exception_handler(RemindersError)
     async def said_no(request: Request, error: RemindersError) -> Response:
-        return _page(request, 404 if isinstance(error, NotFoundError) else 400, error)
+        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+        return await _again(request, status, error)
 
     @app.exception_handler(DatabaseFault)
     async def away(request: Request, error: DatabaseFault) -> Response:
@@ -145,11 +149,20 @@ def _place(error: BaseException) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
-def _page(request: Request, status: int, error: RemindersError | None = None) -> Response:
-    """Return the page that says what went wrong. It asks the database nothing."""
+async def _again(request: Request, status: int, error: RemindersError) -> Response:
+    """Return the page that the form stands on, or, where there is none, one that says why."""
+    said = Speaking(_language(request)).error(error)
+    return await again.show_again(request, status, said) or _page(request, status, said)
+
+
+def _language(request: Request) -> str:
     user: User | None = getattr(request.state, "user", None)
-    language = known(user.language) if user else accounts.language_of(request)
-    said = Speaking(language).error(error) if error else None
+    return known(user.language) if user else accounts.language_of(request)
+
+
+def _page(request: Request, status: int, said: Markup | None = None) -> Response:
+    """Return the page that says what went wrong. It asks the database nothing."""
+    language = _language(request)
     return show(
         request.app.state.site, request, "error.html", language, status, code=status, said=said
     )

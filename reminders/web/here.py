@@ -27,7 +27,7 @@ from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
 from reminders.store.users import Account
 from reminders.store.views import Line
-from reminders.web import faults, wording
+from reminders.web import again, faults, wording
 from reminders.web.language import N_, Speaking, known
 from reminders.web.notes import NOTES
 from reminders.web.security import Role, User, csrf_field, signed_in
@@ -105,6 +105,9 @@ class Here:
             "here": self,
             "user": self.user,
             "clinics": [key for key in self.site.runtime.config.clinics if self.user.may(key)],
+            "again": again.shown(self.request),
+            "typed": self.typed,
+            "failed": self.failed,
             "note": self.speaking.text(note) if note else None,
             "csrf": partial(csrf_field, self.request),
             "clock": self.clock,
@@ -112,6 +115,18 @@ class Here:
             "moment": self.moment,
             **values,
         }
+
+    def failed(self, action: str, **which: object) -> bool:
+        """Tell whether it is this form that could not be done: the one with these hidden fields."""
+        found = again.shown(self.request)
+        return found is not None and found.of(self.url(action), which)
+
+    def typed(self, action: str, name: str, shown: str, **which: object) -> str:
+        """Return what was typed into a form that could not be done; of others, what is `shown`."""
+        found = again.shown(self.request)
+        if found is None or not found.of(self.url(action), which):
+            return shown
+        return found.typed.get(name, shown)
 
     def clock(self, at: datetime) -> str:
         """Return the time of day, the clinic's."""

@@ -30,7 +30,6 @@ NOTES: Mapping[str, str] = {
     "day_cancelled": N_("The visits are cancelled. Those who knew of them are told."),
     "paused": N_("Nothing more goes out until you let it."),
     "resumed": N_("Messages go out again."),
-    "not_found": N_("There is no such booking, and it is no phone number or email address."),
     "no_file": N_("Choose a file first."),
     "lost": N_(
         "That file does not wait any more. If it is not among the earlier imports, choose it again."

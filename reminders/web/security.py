@@ -26,6 +26,7 @@ from reminders.engine import accounts
 from reminders.engine.runtime import Runtime
 from reminders.store import users
 from reminders.store.database import DatabaseFault
+from reminders.web import again
 from reminders.web.shield import SAFE, BodyLimit, SameOrigin, SecureHeaders
 
 __all__ = [
@@ -149,10 +150,10 @@ def _token_for(runtime: Runtime, bound_to: str) -> str:
 
 
 def csrf_field(request: Request) -> Markup:
-    """Return the hidden input that every form carries; in templates it is `csrf()`."""
-    return Markup('<input type="hidden" name="{}" value="{}">').format(
-        CSRF_FIELD, csrf_token(request)
-    )
+    """Return the hidden fields that every form carries; in templates it is `csrf()`."""
+    fields = {CSRF_FIELD: csrf_token(request), again.FIELD: again.page_of(request)}
+    hidden = Markup('<input type="hidden" name="{}" value="{}">')
+    return Markup("").join(hidden.format(name, value) for name, value in fields.items() if value)
 
 
 async def check_form(request: Request) -> None:

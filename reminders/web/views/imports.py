@@ -10,11 +10,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from reminders.domain.contact import Role
 from reminders.engine import aside, contacts, proposal
 from reminders.engine.importing import Options
+from reminders.errors import NotFoundError
 from reminders.store import clinics, import_pages
 from reminders.store.database import Connection
 from reminders.store.import_pages import ImportLine
 from reminders.web.here import Acting, AtClinic, Here
 from reminders.web.jobs import Job, Step
+from reminders.web.notes import NOTES
 from reminders.web.security import page_router
 
 router = page_router()
@@ -92,7 +94,7 @@ async def look(here: AtClinic, job_id: str) -> Response:
 def _ready(here: Here, job_id: str) -> Job:
     job = here.site.jobs.find(here.clinic, job_id)
     if job is None or job.staged is None:
-        raise HTTPException(404)
+        raise NotFoundError(NOTES["lost"])
     return job
 
 

@@ -12,7 +12,7 @@ from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
 from reminders.engine import contacts, desk, search
 from reminders.engine.search import BY_STATE, WIDEST
-from reminders.errors import UsageError
+from reminders.errors import NotFoundError, UsageError
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.problems import Fault
 from reminders.store.database import Connection
@@ -20,6 +20,7 @@ from reminders.store.pages import Wanted
 from reminders.store.views import Line
 from reminders.web import story
 from reminders.web.here import Acting, AtClinic, Here
+from reminders.web.language import N_
 from reminders.web.security import page_router
 from reminders.web.times import read_day, read_moment, start_of
 
@@ -27,6 +28,7 @@ router = page_router(prefix="/c/{clinic}")
 
 Text = Annotated[str, Form(max_length=400)]
 Asked = Annotated[str, Query(max_length=200)]
+NOT_FOUND = N_("There is no such booking, and it is no phone number or email address.")
 LOOK_BACK = timedelta(hours=1)
 
 
@@ -81,7 +83,7 @@ async def look_up(here: AtClinic, text: Text = "") -> RedirectResponse:
     region = here.settings.imports.region
     address = email_address(wanted) if "@" in wanted else mobile_number(wanted, region)
     if isinstance(address, Fault):
-        return here.go("visits", "not_found")
+        raise NotFoundError(NOT_FOUND)
     return here.go(f"visits?who={here.site.remember(address)}")
 
 
