@@ -116,7 +116,7 @@ class ClinicConfig(Model):
     """One clinic: how patients reach it, how it is named, when it rests."""
 
     phone: str
-    phone_hours: str = ""
+    phone_hours: str | Mapping[str, str] = ""
     time_zone: Annotated[str, AfterValidator(_zone)] = "Europe/Stockholm"
     languages: tuple[str, ...] = Field(default=("sv", "en"), min_length=1)
     names: Mapping[Channel, str] = {}
@@ -160,6 +160,15 @@ class ClinicConfig(Model):
     def zone(self) -> ZoneInfo:
         """Return the clinic's time zone."""
         return ZoneInfo(self.time_zone)
+
+    def phone_hours_in(self, language: str) -> str:
+        """Return when the phone is answered, in words of a language; "" where nobody wrote them.
+
+        Words without a language are in the clinic's first.
+        """
+        hours = self.phone_hours
+        written = {self.languages[0]: hours} if isinstance(hours, str) else hours
+        return written.get(language, "")
 
     def channel(self, channel: Channel) -> ChannelConfig:
         """Return the settings of one channel."""

@@ -138,7 +138,7 @@ def make_context(code: str, channel: Channel, facts: Facts, clinic: ClinicConfig
         ref_tail=language.foreign(facts.ref_tail) if facts.ref_tail else None,
         clinic=ClinicWords(
             phone=language.foreign(clinic.phone),
-            phone_hours=clinic.phone_hours,
+            phone_hours=clinic.phone_hours_in(code),
             name=language.foreign(clinic.names.get(channel, "")),
             # A mark of direction would become a part of the address.
             faq_url=clinic.faq_url,

@@ -125,6 +125,31 @@ def test_who_writes_in_need_is_told_whom_to_call(language):
     assert re.search(r"\b112\b", LIBRARY.render(source, facts(8), TWO_WAY).body)
 
 
+def test_each_language_says_in_its_own_words_when_the_phone_is_answered():
+    """Where the Swedish text tells when the phone is answered, so does the English, in English."""
+    words = {language: CLINIC.phone_hours_in(language) for language in ("sv", "en")}
+    assert words["sv"] != words["en"]
+    saying: dict[str, set[tuple[str, Channel]]] = {language: set() for language in words}
+    for (language, name, channel), source in SOURCES.items():
+        body = LIBRARY.render(source, facts(8, 10), TWO_WAY).body
+        if language in words and words[language] in body:
+            saying[language].add((name, channel))
+        assert not any(said in body for other, said in words.items() if other != language)
+    assert saying["sv"] == saying["en"] != set()
+
+
+def test_phone_hours_without_a_language_are_in_the_clinics_first():
+    """Swedish words stand in no English text: it gives the number alone."""
+    plain = CLINIC.model_copy(update={"phone_hours": "vardagar 8-16"})
+    ends = [
+        LIBRARY.render(SOURCES[language, "confirmation", Channel.EMAIL], facts(8, 10), plain)
+        .body.strip()
+        .endswith(end)
+        for language, end in (("sv", "07 (vardagar 8-16)"), ("en", "us: 08-123 522 07"))
+    ]
+    assert ends == [True, True]
+
+
 def test_the_check_names_what_a_language_lacks():
     """A language that is not whole is a finding, with the names of the texts that it lacks."""
     texts = [s for key, s in SOURCES.items() if key[0] in {"sv", "fi"}]
