@@ -9,6 +9,7 @@ from datetime import datetime
 
 from reminders.domain.merge import Category, PatientChange
 from reminders.engine.difference import (
+    MOST_LISTED,
     Difference,
     Options,
     Staged,
@@ -18,8 +19,19 @@ from reminders.engine.difference import (
 )
 from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.runtime import Runtime
-from reminders.store import aside, clinics, consents, desk, imports, problems, staging, turns
+from reminders.store import (
+    aside,
+    clinics,
+    consents,
+    desk,
+    import_changes,
+    imports,
+    problems,
+    staging,
+    turns,
+)
 from reminders.store.database import Connection
+from reminders.store.import_changes import Change
 from reminders.store.ledger import Fact, write
 
 AT_ONCE = 4000
@@ -53,9 +65,11 @@ def apply_whole(
     if expected is not None:
         find_missing(conn, runtime, difference, clinic_id, options, now)
         _compare(Fingerprint.of(conn, clinic_id, changes), difference, expected)
+    begun = staging.no_progress(len(staged.problems))
     _write(conn, runtime, staged, clinic_id, changes, difference, now)
+    _keep_changes(conn, difference, begun)
     _finish(conn, runtime, clinic_id, difference, options, now)
-    _close(conn, difference, staging.no_progress(len(staged.problems)), now)
+    _close(conn, difference, begun, now)
     staging.clear(conn, staged.run_id)
     return difference
 
@@ -111,6 +125,7 @@ def apply_some(conn: Connection, runtime: Runtime, run_id: int, now: datetime) -
     if keys:
         changes = list(changes_for(conn, runtime, staged, clinic_id, keys, now))
         _write(conn, runtime, staged, clinic_id, changes, difference, now)
+        _keep_changes(conn, difference, progress)
         staging.save_progress(conn, run_id, {**_sums(progress, difference), "after": keys[-1]})
         return difference
     only = progress.get("cancel_only")
@@ -144,6 +159,13 @@ def _write(
     write(conn, now, runtime.actor, facts)
 
 
+def _keep_changes(conn: Connection, part: Difference, progress: staging.Progress) -> None:
+    """Keep what a part has changed for the import's page, as far as there is still room for it."""
+    rooms = {c: max(MOST_LISTED - int(progress.get(c.value, 0)), 0) for c in part.first}
+    found = ((category, changes[: rooms[category]]) for category, changes in part.first.items())
+    import_changes.add(conn, part.run_id, found)
+
+
 def _finish(
     conn: Connection,
     runtime: Runtime,
@@ -160,6 +182,8 @@ def _finish(
         desk.cancel_visits(conn, ids, now)
         facts = [Fact("missing_cancelled", i, None, {"import": run_id}) for i in ids]
         write(conn, now, runtime.actor, facts)
+        gone = [Change(v.ref, v.starts_at) for v in difference.cancelling[:MOST_LISTED]]
+        import_changes.add(conn, run_id, [(Category.CANCELLED, gone)])
     problems.settle(conn, clinic_id, run_id, now)
     aside.supersede(conn, clinic_id, imports.exported_at(conn, run_id), runtime.actor, now)
 

@@ -1,5 +1,6 @@
 """What a staged file would change: each patient of it against what is known."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from reminders.domain.merge import (
     KnownPatient,
     KnownVisit,
     PatientChange,
+    VisitChange,
     merge,
 )
 from reminders.engine import forecast
@@ -21,8 +23,12 @@ from reminders.intake.bookings import Problem
 from reminders.intake.columns import Field
 from reminders.store import imports, staging
 from reminders.store.database import Connection
+from reminders.store.import_changes import Change
 
 CHUNK = 500
+MOST_LISTED = 200
+"""So many visits are listed of each kind of change: a first file has all of a clinic's."""
+
 _DAY = timedelta(days=1)
 
 
@@ -64,6 +70,8 @@ class Difference:
     file_time: datetime | None = None
     """The file's own time on the disk, where that is yet to come: it is taken as exported now."""
     counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
+    first: dict[Category, list[Change]] = field(default_factory=lambda: defaultdict(list))
+    """Of each kind of change the first MOST_LISTED visits."""
     moved: list[tuple[int, Move]] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
     kept: list[tuple[int, str]] = field(default_factory=list)
@@ -96,6 +104,7 @@ class Difference:
         """Count what becomes of one patient's bookings."""
         for visit in change.visits:
             self.counts[visit.category] += 1
+            self._list(visit)
             new, known = visit.visit, visit.known
             if visit.category is Category.MOVED and known:
                 move = Move(new.ref, known.truth.starts_at, new.truth.starts_at)
@@ -104,6 +113,16 @@ class Difference:
                 self.cancelled.append((new.line, new.ref))
             elif visit.category is Category.KEPT:
                 self.kept.append((new.line, new.ref))
+
+    def _list(self, visit: VisitChange) -> None:
+        there = self.first[visit.category]
+        if visit.category is Category.UNCHANGED or len(there) >= MOST_LISTED:
+            return
+        now = visit.visit.truth.starts_at
+        before = visit.known.truth.starts_at if visit.known else None
+        moved = visit.category is Category.MOVED
+        at = before if visit.category is Category.CANCELLED and before else now
+        there.append(Change(visit.visit.ref, at, before if moved else None))
 
     def add(self, part: "Difference") -> None:
         """Add what a part of the file has changed."""

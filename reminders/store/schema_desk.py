@@ -1,4 +1,4 @@
-"""What the desk keeps of its own: whom staff have phoned, and files that wait for them."""
+"""What the desk keeps of its own: calls that staff made, what imports changed, files that wait."""
 
 from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
@@ -6,7 +6,7 @@ from reminders.store.schema import Id
 from reminders.store.schema_web import metadata
 from reminders.store.types import UtcDateTime
 
-__all__ = ["called", "metadata", "set_aside"]
+__all__ = ["called", "import_change", "metadata", "set_aside"]
 
 called = Table(
     "called",
@@ -21,6 +21,19 @@ called = Table(
     Index("ix_called_appointment_id", "appointment_id"),
     Index("ix_called_called_at", "called_at"),
 )
+
+import_change = Table(
+    "import_change",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("import_run_id", Id, ForeignKey("import_run.id"), nullable=False),
+    Column("category", String(16), nullable=False),
+    Column("ref", String(200), nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("before", UtcDateTime),  # of a visit that was moved
+    Index("ix_import_change_import_run_id", "import_run_id"),
+)
+"""What an import changed, visit by visit: of each kind of change only so many, for its page."""
 
 set_aside = Table(
     "set_aside",

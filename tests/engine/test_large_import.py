@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import func, select
 
 from reminders.domain.merge import Category
-from reminders.engine import applying, importing
-from reminders.store import schema
+from reminders.engine import applying, difference, importing
+from reminders.store import import_changes, schema
 from tests.engine.clinic import HEAD, Clinic, row
 
 ROWS = [
@@ -40,6 +40,21 @@ def test_a_large_file_is_applied_part_by_part(clinic: Clinic) -> None:
     assert [visit.ref for visit in again.missing] == ["B23"]
     moved = clinic.read(*ROWS[2:], row("B1", "2026-12-05 11:00", phone="070-174 06 11"))
     assert [move.ref for move in moved.moves] == ["B1"]
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_of_each_change_the_first_visits_are_kept(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import's page has so many visits of each kind of change, however large the file is."""
+    for module in (applying, difference):
+        monkeypatch.setattr(module, "MOST_LISTED", 8)
+    done = clinic.read(*ROWS)
+    with clinic.runtime.database.reading() as conn:
+        kept = import_changes.of_import(conn, done.run_id)
+    assert {category: len({one.ref for one in found}) for category, found in kept.items()} == {
+        Category.NEW: 8
+    }
 
 
 @pytest.mark.usefixtures("in_parts")

@@ -1,5 +1,6 @@
 """Import: choosing a file, seeing what it would change and send, saying yes or no."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,11 +9,13 @@ from fastapi import Form, HTTPException, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from reminders.domain.contact import Role
+from reminders.domain.merge import Category
 from reminders.engine import aside, contacts, proposal
 from reminders.engine.importing import Options
 from reminders.errors import NotFoundError
-from reminders.store import clinics, import_pages
+from reminders.store import clinics, import_changes, import_pages
 from reminders.store.database import Connection
+from reminders.store.import_changes import Change
 from reminders.store.import_pages import ImportLine
 from reminders.web.here import Acting, AtClinic, Here
 from reminders.web.jobs import Job, Step
@@ -154,18 +157,21 @@ async def solve(
 @router.get(PLACE + "/{run_id}")
 async def done(here: AtClinic, run_id: int) -> HTMLResponse:
     """Show what an import changed, and its problem rows."""
-    found, rows = await here.read(_done, here.clinic, run_id)
+    found, rows, changes = await here.read(_done, here.clinic, run_id)
     if found is None:
         raise HTTPException(404)
-    return here.page("import_done.html", found=found, rows=rows)
+    return here.page("import_done.html", found=found, rows=rows, changes=changes)
 
 
 def _done(
     conn: Connection, clinic: str, run_id: int
-) -> tuple[ImportLine | None, list[proposal.Row]]:
+) -> tuple[ImportLine | None, list[proposal.Row], Mapping[Category, Sequence[Change]]]:
     clinic_id = clinics.find_clinic_id(conn, clinic) or 0
     found = import_pages.find_import(conn, clinic_id, run_id)
-    return found, proposal.problem_rows(conn, clinic_id, run_id) if found else []
+    if found is None:
+        return None, [], {}
+    rows = proposal.problem_rows(conn, clinic_id, run_id)
+    return found, rows, import_changes.of_import(conn, run_id)
 
 
 @router.post(PLACE + "/{run_id}/settle")
