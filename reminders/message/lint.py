@@ -22,7 +22,7 @@ from reminders.message.marks import (
     used_values,
 )
 from reminders.message.render import FAULTS, Library, Rendered
-from reminders.message.samples import IN_GOOD_TIME, Sample, samples
+from reminders.message.samples import IN_GOOD_TIME, Sample, extremes, samples
 from reminders.message.sms import Charset, Measure, measure, outside_gsm, repair
 from reminders.message.syntax import file_name, locate
 
@@ -119,7 +119,8 @@ def lint(
     findings: list[Finding] = [*_sender(key, clinic), *_missing(known, clinic)]
     costs: list[Cost] = []
     library = Library(known.values())
-    people = _Readers(list(samples(clinic, now)), clinic)
+    ends = extremes(clinic, {language for language, _, _ in known})
+    people = _Readers(list(samples(clinic, now)), clinic, *ends)
     said: _Said = {}
     for name in sorted(known):
         source = known[name]
@@ -179,10 +180,12 @@ class _Readers:
 
     people: Sequence[Sample]
     clinic: ClinicConfig
-    _contexts: dict[tuple[str, Channel, str, bool], Context] = field(default_factory=dict)
+    bare: ClinicConfig
+    whole: ClinicConfig
+    _contexts: dict[tuple[str, Channel, str, int], Context] = field(default_factory=dict)
 
     def context(self, source: Source, sample: Sample, clinic: ClinicConfig) -> Context:
-        key = (source.language, source.channel, sample.name, clinic is self.clinic)
+        key = (source.language, source.channel, sample.name, id(clinic))
         if key not in self._contexts:
             made = make_context(source.language, source.channel, sample.facts, clinic)
             self._contexts[key] = made
@@ -210,28 +213,24 @@ def _look_into(source: Source, readers: _Readers) -> _Looked:
     taken: set[int] = set()
     said: dict[str, frozenset[str]] = {}
     ways: dict[object, Sample] = {}
-    answered = [_two_way(clinic)] if "can_reply" in source.text else []
+    others = (readers.bare, readers.whole)
     alike: dict[object, Marks] = {}
     for sample in readers.people:
-        for way in (*answered, clinic):
+        for way in (clinic, *others):
             context = readers.context(source, sample, way)
             same = used_values(source, context)
             if same not in alike:
                 alike[same] = marks.look(context)
                 taken |= alike[same].taken
-        seen = alike[same]
-        said[sample.name] = seen.said
-        ways.setdefault(seen.taken if source.channel is Channel.EMAIL else same, sample)
+            if way is clinic:
+                own = alike[same].taken if source.channel is Channel.EMAIL else same
+                ways.setdefault(own, sample)
+        # Where nothing is set, there is nothing to say: that is no fault of the text.
+        said[sample.name] = alike[same].said
     message = "nobody is ever shown this branch. Is its question right?"
     lines = dict.fromkeys(line for n, line in marks.branches.items() if n not in taken)
     missed = (Finding(*locate(source, line), Code.UNREACHABLE, message) for line in lines)
     return _Looked(tuple(missed), said, tuple(ways.values()))
-
-
-def _two_way(clinic: ClinicConfig) -> ClinicConfig:
-    """Return the clinic as if it could be answered: a text may be written for that as well."""
-    sms = clinic.sms.model_copy(update={"sender": "+46700000000", "two_way": True})
-    return clinic.model_copy(update={"sms": sms})
 
 
 def _not_said(

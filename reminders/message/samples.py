@@ -1,6 +1,6 @@
 """Sample people and situations: what `templates preview` shows and `templates check` judges."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -57,6 +57,24 @@ def samples(clinic: ClinicConfig, now: datetime) -> Iterator[Sample]:
         yield Sample(f"{reader}, sibling", replace(tomorrow, ref_tail=REF_TAIL))
         late = replace(tomorrow, starts_at=morning + _WHEN["later today"], short=True)
         yield Sample(f"{reader}, booked late", late)
+
+
+def extremes(clinic: ClinicConfig, languages: Iterable[str]) -> tuple[ClinicConfig, ClinicConfig]:
+    """Return the clinic without what it need not have, and with all of it: texts are for both."""
+    sender = {"sender": "+46700000000", "two_way": True}
+    bare = {
+        "sms": clinic.sms.model_copy(update={"two_way": False}),
+        "phone_hours": "",
+        "faq_url": "",
+        "eid": clinic.eid.model_copy(update={"refused": ()}),
+    }
+    whole = {
+        "sms": clinic.sms.model_copy(update=sender),
+        "phone_hours": dict.fromkeys(languages, "8-16"),
+        "faq_url": clinic.faq_url or "https://example.org",
+        "eid": clinic.eid.model_copy(update={"refused": clinic.eid.refused or ("-",)}),
+    }
+    return clinic.model_copy(update=bare), clinic.model_copy(update=whole)
 
 
 def _morning(clinic: ClinicConfig, now: datetime) -> datetime:

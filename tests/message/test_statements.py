@@ -169,6 +169,21 @@ def test_the_shipped_texts_have_no_finding():
 
 
 @pytest.mark.parametrize(
+    "setting",
+    [
+        {"phone_hours": ""},
+        {"phone_hours": "8-16"},
+        {"faq_url": ""},
+        {"eid": CLINIC.eid.model_copy(update={"refused": ()})},
+    ],
+)
+def test_what_a_clinic_need_not_have_is_no_fault_of_the_texts(setting):
+    """A clinic without phone hours, a page of answers or refused e-IDs has no finding to mend."""
+    some = [source for source in SOURCES.values() if source.language in {*COMPLETE, "ar"}]
+    assert lint(some, "internet", CLINIC.model_copy(update=setting), NOW).findings == ()
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         ("BUP: {{ visit.time }}", "private_word"),
@@ -179,6 +194,7 @@ def test_the_shipped_texts_have_no_finding():
         ("{{ no_such }}", "unknown_name"),
         ("{% if role == 'x' %}{{ visit.no_such }}{% endif %}", "unknown_name"),
         ("{{ visit.time }}{% if role == 'x' %}!{% endif %}", "unreachable"),
+        ("{{ clinic.phone }}{% if not clinic.phone %}!{% endif %}", "unreachable"),
         ("{{ visit.time / 2 }}", "broken"),
         ("{{ visit.time }}", "not_said"),
         ("x" * 161, "too_long"),
