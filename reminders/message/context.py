@@ -164,11 +164,12 @@ def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords
     start = facts.starts_at.astimezone(clinic.zone)
     today = facts.now.astimezone(clinic.zone).date()
     away = (start.date() - today).days
+    date = language.day(start, today)
     can_cancel, call_by = _calling(facts.starts_at, facts.now, clinic)
     return VisitWords(
-        day=language.near(away) or language.day(start),
+        day=language.near(away) or date,
         short_day=language.near(away) or language.short_day(start),
-        date=language.day(start),
+        date=date,
         time=language.time(start),
         days_away=away,
         soon=facts.starts_at - facts.now < SOON,

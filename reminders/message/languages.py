@@ -8,7 +8,7 @@ calendar than the app's may come on another day.
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 
 from babel import Locale, UnknownLocaleError
@@ -17,6 +17,9 @@ from babel.lists import format_list
 
 from reminders.errors import TemplateError
 from reminders.message.sms import outside_gsm
+
+FAR = timedelta(days=183)
+"""A date that is further ahead than this is said with its year: half a year passes between."""
 
 _DIGITS = {"arab": "٠١٢٣٤٥٦٧٨٩", "arabext": "۰۱۲۳۴۵۶۷۸۹"}
 _ISOLATE, _END_ISOLATE = "\N{LEFT-TO-RIGHT ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
@@ -64,9 +67,10 @@ class Language:
         """Tell whether its words fit the cheap alphabet of SMS: its days and months do."""
         return _plain(self.locale)
 
-    def day(self, day: date) -> str:
-        """Return the weekday and the date."""
-        return self._digits(_written(_day_of(day), self.habit.day, self.locale))
+    def day(self, day: date, today: date) -> str:
+        """Return the weekday and the date; with the year where `today` does not tell which."""
+        year = "" if _this_year(day, today) else " y"
+        return self._digits(_written(_day_of(day), self.habit.day + year, self.locale))
 
     def short_day(self, day: date) -> str:
         """Return the weekday and the date, in short."""
@@ -94,6 +98,11 @@ class Language:
     def _digits(self, text: str) -> str:
         digits = _DIGITS.get(self.locale.default_numbering_system)
         return text.translate(str.maketrans("0123456789", digits)) if digits else text
+
+
+def _this_year(day: date, today: date) -> bool:
+    """Tell whether somebody who reads a date on `today` takes it to be in the right year."""
+    return day.year == today.year and (_day_of(day) - _day_of(today)) <= FAR
 
 
 def _day_of(day: date) -> date:

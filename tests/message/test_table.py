@@ -25,7 +25,7 @@ from reminders.message.sms import Charset, measure
 from tests.message.people import CLINIC, COMPLETE, DRAFTS, NOW, SOURCES, TWO_WAY, facts
 
 LIBRARY = Library(SOURCES.values())
-HOURS = (552, 48, 27, 24, 3, 0.25, -0.3)
+HOURS = (24 * 250, 24 * 40, 552, 48, 27, 24, 3, 0.25, -0.3)
 """How many hours before the visit a text goes."""
 
 BEFORE_ONLY = frozenset({"confirmation", "two_days", "day_before", "fifteen_minutes", "moved"})
@@ -123,6 +123,18 @@ def test_who_writes_in_need_is_told_whom_to_call(language):
     """Nobody reads an answer at night: it says whom to call in an emergency."""
     source = SOURCES[language, "reply_other", Channel.SMS]
     assert re.search(r"\b112\b", LIBRARY.render(source, facts(8), TWO_WAY).body)
+
+
+@pytest.mark.parametrize(("language", "said"), [("sv", "januari 2027"), ("en", "January 2027")])
+def test_a_visit_of_next_year_is_told_with_the_year(language, said):
+    """A visit moved in December to January is not taken for one that has been, or for a later one."""
+    for name, channel in itertools.product(("confirmation", "moved", "cancelled"), Channel):
+        status = VisitStatus.CANCELLED if name == "cancelled" else VisitStatus.BOOKED
+        rendered = LIBRARY.render(
+            SOURCES[language, name, channel], facts(8, 40, status=status), CLINIC
+        )
+        assert said in rendered.body
+        assert channel is Channel.SMS or said in str(rendered.subject)
 
 
 def test_each_language_says_in_its_own_words_when_the_phone_is_answered():
