@@ -10,7 +10,7 @@ from reminders.engine.desk import require
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.addresses import email_address, mobile_number
-from reminders.intake.problems import Fault
+from reminders.intake.problems import OF_AN_ADDRESS, Fault
 from reminders.store import clinics, consents, contacts, ledger, pages, problems
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
@@ -124,7 +124,7 @@ def _consent_to_new(
 
 def _follow(conn: Connection, runtime: Runtime, visit: Visit, fact: Fact, now: datetime) -> None:
     ledger.write(conn, now, runtime.actor, [fact])
-    problems.solve(conn, visit.clinic_id, [visit.ref], now)
+    problems.solve(conn, visit.clinic_id, [visit.ref], now, OF_AN_ADDRESS)
     contacts.replan_patient(conn, visit.id, now)
     planning.plan_visits(conn, runtime, [visit.id], now)
 

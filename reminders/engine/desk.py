@@ -14,6 +14,7 @@ from reminders.engine import aside, attention, planning
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
+from reminders.intake.problems import OF_A_TIME
 from reminders.intake.visit import FARTHEST
 from reminders.store import called, cases, clinics, desk, ledger, people, problems, views
 from reminders.store.database import Connection
@@ -77,7 +78,7 @@ def move(
     desk.move_visit(conn, visit.id, to, now)
     detail = {"to": to.isoformat()}
     ledger.write(conn, now, runtime.actor, [Fact("moved_by_hand", visit.id, None, detail)])
-    problems.solve(conn, visit.clinic_id, [ref], now)
+    problems.solve(conn, visit.clinic_id, [ref], now, OF_A_TIME)
     return _plan(conn, runtime, [visit], now)
 
 

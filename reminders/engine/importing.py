@@ -5,7 +5,7 @@ The shortest path: rows → staging → `merge` for each patient → difference,
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
@@ -37,7 +37,9 @@ from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Columns, Format, Person, Problem, Row, read
 from reminders.interrupts import held
 from reminders.store import clinics, imports, staging
+from reminders.store import problems as store
 from reminders.store.database import Connection
+from reminders.store.problems import Mark, PutRight
 from reminders.store.wishes import wish_values
 
 __all__ = [
@@ -97,8 +99,9 @@ def stage(
         for chunk in _chunks(reader):
             with runtime.database.reading() as conn:
                 rows, faults = without_over(conn, clinic_id, *chunk, now)
-            problems += faults
-            runtime.in_step(add_rows, run_id, clinic_id, rows, faults, now)
+                again = store.put_right(conn, clinic_id, [mark_of(one) for one in faults])
+            problems += [one for one in faults if mark_of(one) not in again]
+            runtime.in_step(add_rows, run_id, clinic_id, rows, faults, now, again)
         runtime.in_transaction(staging.join_patients, run_id)
         if options.strict:
             _refuse_problems(path.name, problems)
@@ -165,6 +168,7 @@ def format_for(runtime: Runtime, clinic_key: str) -> Format:
         region=clinic.imports.region,
         own_from_age=clinic.eid.own_from_age,
         pseudonym=lambda number: runtime.digest(f"identity {clinic_key} {number}"),
+        seal=lambda row: runtime.digest(f"row {clinic_key} {row}"),
     )
 
 
@@ -189,8 +193,9 @@ def add_rows(
     rows: list[Row],
     problems: list[Problem],
     now: datetime,
+    again: Collection[Mark] = (),
 ) -> None:
-    """Stage a chunk of a file."""
+    """Stage a chunk of a file. `again`: problems that have been put right, in the same rows."""
     visits = [_visit_values(row) for row in rows]
     people = [_person_values(row, person) for row in rows if row.video for person in row.people]
     staging.add(conn, run_id, visits, people)
@@ -202,10 +207,18 @@ def add_rows(
             "message": problem.message,
             "ref": problem.ref,
             "created_at": now,
+            "row_key": problem.row_key or None,
+            "put_right": PutRight.BEFORE.value if mark_of(problem) in again else None,
+            "solved_at": now if mark_of(problem) in again else None,
         }
         for problem in problems
     ]
     staging.add_problems(conn, run_id, clinic_id, values)
+
+
+def mark_of(problem: Problem) -> Mark:
+    """Return what the problem is known by, if the same row comes again."""
+    return problem.ref or "", problem.code.value, problem.row_key
 
 
 def _patient_key(row: Row) -> str:

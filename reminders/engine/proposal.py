@@ -7,22 +7,13 @@ from reminders.domain.contact import Role
 from reminders.engine.contacts import Addresses
 from reminders.engine.importing import Staged
 from reminders.errors import NotFoundError, UsageError
-from reminders.intake.problems import ProblemCode
-from reminders.store import clinics, import_pages, staging
+from reminders.intake.problems import OF_AN_ADDRESS
+from reminders.store import clinics, import_pages, problems, staging
 from reminders.store.database import Connection
 from reminders.store.import_pages import ProblemLine
 
 MOST_PROBLEMS = 200
-ADDRESS_CODES = frozenset(
-    {
-        ProblemCode.BAD_PHONE.value,
-        ProblemCode.NOT_MOBILE.value,
-        ProblemCode.LOST_DIGITS.value,
-        ProblemCode.BAD_EMAIL.value,
-        ProblemCode.FORMULA.value,
-        ProblemCode.NO_CONTACT.value,
-    }
-)
+ADDRESS_CODES = frozenset(code.value for code in OF_AN_ADDRESS)
 """Problems that a right address solves, if the visit itself could be read."""
 
 
@@ -53,6 +44,7 @@ def solve(
     problem_id: int,
     role: Role,
     addresses: Addresses,
+    now: datetime,
 ) -> Staged:
     """Put a row right before the file is applied: its visit gets this person to tell."""
     clinic_id = clinics.find_clinic_id(conn, staged.clinic) or 0
@@ -70,7 +62,7 @@ def solve(
         addresses.phone,
         addresses.email,
     )
-    staging.drop_problems(conn, staged.run_id, problem.line, sorted(ADDRESS_CODES))
+    problems.solve_in_file(conn, staged.run_id, problem.line, ADDRESS_CODES, now)
     return replace(
         staged,
         problems=tuple(

@@ -58,12 +58,14 @@ class Format:
 
     `columns` is {their header: our field}; `cancelled_words` add to those known; `region` (ISO
     3166) is that of phone numbers without a country; `pseudonym` turns an identity number of
-    twelve digits into a key that does not tell it. A person whose role is not told is taken for
-    the patient, or for a guardian of a patient who is under `own_from_age` at the visit.
+    twelve digits into a key that does not tell it, and `seal` a whole row into one. A person whose
+    role is not told is taken for the patient, or for a guardian of a patient who is under
+    `own_from_age` at the visit.
     """
 
     zone: ZoneInfo
     pseudonym: Callable[[str], str] = field(repr=False)
+    seal: Callable[[str], str] = field(default=lambda _: "", repr=False)
     columns: Mapping[str, str] = field(default_factory=dict)
     video_kinds: Collection[str] = ()
     cancelled_words: Collection[str] = ()
@@ -253,7 +255,11 @@ class _Reader:
         """Do the same for any record, with what there is to note of it."""
         notes = Notes(record.line, record.cells)
         row = self._row(notes)
-        return [*notes.problems, row] if row else [*notes.problems]
+        problems = notes.problems
+        if problems:
+            key = self._form.seal("\x1f".join(record.cells))
+            problems = [replace(problem, row_key=key) for problem in problems]
+        return [*problems, row] if row else [*problems]
 
     def _row(self, notes: Notes) -> Row | None:
         if any(cell.strip() for cell in notes.cells[self._columns.width :]):

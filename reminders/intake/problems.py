@@ -1,7 +1,7 @@
 """What can be wrong with a file, in codes that scripts read and sentences that people read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reminders.errors import RefusedFileError
@@ -56,6 +56,30 @@ class ProblemCode(StrEnum):
     NO_CONTACT = "no_contact"
 
 
+OF_AN_ADDRESS = frozenset(
+    {
+        ProblemCode.BAD_PHONE,
+        ProblemCode.NOT_MOBILE,
+        ProblemCode.LOST_DIGITS,
+        ProblemCode.BAD_EMAIL,
+        ProblemCode.FORMULA,
+        ProblemCode.NO_CONTACT,
+    }
+)
+"""Problems that a right phone number or email address solves."""
+
+OF_A_TIME = frozenset(
+    {
+        ProblemCode.BAD_TIME,
+        ProblemCode.AMBIGUOUS_DATE,
+        ProblemCode.IMPOSSIBLE_TIME,
+        ProblemCode.DOUBLED_TIME,
+        ProblemCode.PAST_TIME,
+        ProblemCode.FAR_TIME,
+    }
+)
+"""Problems that a right time solves."""
+
 _WHOLE_FILE = frozenset(
     {
         ProblemCode.UNREADABLE_FILE,
@@ -71,13 +95,17 @@ _WHOLE_FILE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to correct. `column` is the header as the file has it; no personal data in any."""
+    """One thing to correct. `column` is the header as the file has it; no personal data in any.
+
+    `row_key` is a keyed digest of the whole row: by it the same row is known again.
+    """
 
     line: int
     column: str | None
     code: ProblemCode
     message: str
     ref: str | None = None
+    row_key: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

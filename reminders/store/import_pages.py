@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, select, update
 
+from reminders.store.problems import PutRight
 from reminders.store.schema import appointment, import_run, problem
 
 
@@ -115,7 +116,7 @@ def close_problem(conn: Connection, clinic_id: int, problem_id: int, now: dateti
             problem.c.clinic_id == clinic_id,
             problem.c.solved_at.is_(None),
         )
-        .values(solved_at=now)
+        .values(solved_at=now, put_right=PutRight.BY_HAND.value)
     )
 
 

@@ -1,13 +1,43 @@
 """Rows of files that could not be taken: until when staff see them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, select, update
 
-from reminders.store.schema import problem, staged_visit
+from reminders.store.schema import import_run, problem, staged_visit
 
 PAST_TIME = "past_time"
+
+Mark = tuple[str, str, str]
+"""What a problem is known by: the booking's reference, the code, the row's keyed digest."""
+
+
+class PutRight(StrEnum):
+    """How a problem was put right, so that the same row is none in the next file."""
+
+    HERE = "here"  # with a right address, in the file itself, before it was applied
+    BY_HAND = "hand"  # at the visit, or seen to elsewhere
+    BEFORE = "before"  # the same row was put right in an earlier file
+
+
+def put_right(conn: Connection, clinic_id: int, marks: Collection[Mark]) -> set[Mark]:
+    """Return which of these problems have been put right in an earlier file, in the same row."""
+    refs = {ref for ref, _, row_key in marks if ref and row_key}
+    if not refs:
+        return set()
+    rows = conn.execute(
+        select(problem.c.ref, problem.c.code, problem.c.row_key)
+        .join(import_run, import_run.c.id == problem.c.import_run_id)
+        .where(
+            problem.c.clinic_id == clinic_id,
+            problem.c.put_right.is_not(None),
+            problem.c.ref.in_(refs),
+            import_run.c.applied_at.is_not(None),
+        )
+    )
+    return {(row.ref, row.code, row.row_key) for row in rows} & set(marks)
 
 
 def settle(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None:
@@ -32,6 +62,17 @@ def settle(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None
         )
         .values(solved_at=now)
     )
+    # What the file says of a booking now is all that holds: a row that changes is a problem again.
+    conn.execute(
+        update(problem)
+        .where(
+            problem.c.clinic_id == clinic_id,
+            problem.c.import_run_id != run_id,
+            problem.c.put_right.is_not(None),
+            problem.c.ref.in_(spoken_of) | problem.c.ref.in_(repeated),
+        )
+        .values(put_right=None)
+    )
 
 
 def settle_past(conn: Connection, clinic_id: int, before: datetime, now: datetime) -> int:
@@ -48,8 +89,19 @@ def settle_past(conn: Connection, clinic_id: int, before: datetime, now: datetim
     ).rowcount
 
 
-def solve(conn: Connection, clinic_id: int, refs: Sequence[str], now: datetime) -> None:
-    """Close the problems of bookings that have been put right by hand, or by a program."""
+def solve(
+    conn: Connection,
+    clinic_id: int,
+    refs: Sequence[str],
+    now: datetime,
+    codes: Collection[str] | None = None,
+) -> None:
+    """Close the problems of bookings that have been put right by hand, or by a program.
+
+    Those with one of `codes` (None: all) are none in the next file either, if the row is the same.
+    """
+    right = PutRight.BY_HAND.value
+    held = right if codes is None else case((problem.c.code.in_(codes), right), else_=None)
     conn.execute(
         update(problem)
         .where(
@@ -57,5 +109,16 @@ def solve(conn: Connection, clinic_id: int, refs: Sequence[str], now: datetime) 
             problem.c.solved_at.is_(None),
             problem.c.ref.in_(refs),
         )
-        .values(solved_at=now)
+        .values(solved_at=now, put_right=held)
+    )
+
+
+def solve_in_file(
+    conn: Connection, run_id: int, line: int, codes: Collection[str], now: datetime
+) -> None:
+    """Close the problems of a line that has been put right before its file is applied."""
+    conn.execute(
+        update(problem)
+        .where(problem.c.import_run_id == run_id, problem.c.line == line, problem.c.code.in_(codes))
+        .values(solved_at=now, put_right=PutRight.HERE.value)
     )

@@ -134,7 +134,16 @@ problem = Table(
     Column("ref", String(200)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("solved_at", UtcDateTime),
+    Column("row_key", String(64)),
+    Column("put_right", String(8)),  # by a person, or the same row before: see store/problems.py
     Index("ix_problem_import_run_id", "import_run_id"),
+    Index(
+        "ix_problem_put_right",
+        "clinic_id",
+        "ref",
+        sqlite_where=text("put_right IS NOT NULL"),
+        postgresql_where=text("put_right IS NOT NULL"),
+    ),
     Index(
         "ix_problem_open",
         "clinic_id",

@@ -11,6 +11,7 @@ from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import NO_WISHES, Channel, Consent, Role
 from reminders.domain.merge import IncomingPatient, IncomingPerson, IncomingVisit
 from reminders.store.bulk import Values, insert_rows
+from reminders.store.problems import PutRight
 from reminders.store.schema import (
     appointment,
     clinic,
@@ -256,6 +257,7 @@ def load(conn: Connection, run_id: int, keys: Sequence[str]) -> list[IncomingPat
                 problem,
                 (problem.c.import_run_id == run_id) & (problem.c.ref == staged_visit.c.ref),
             )
+            .where(func.coalesce(problem.c.put_right, "") != PutRight.HERE.value)
             .where(staged_visit.c.import_run_id == run_id, staged_visit.c.patient_key.in_(keys))
         ).scalars()
     )
@@ -393,12 +395,3 @@ def put_person(
         person = {"line": line, "patient_key": key, "ref": ref, "role": role}
         person |= {"phone": phone, "email": email}
         conn.execute(insert(staged_contact).values(import_run_id=run_id, **person))
-
-
-def drop_problems(conn: Connection, run_id: int, line: int, codes: Sequence[str]) -> None:
-    """Forget the problems of a line that has been put right."""
-    conn.execute(
-        delete(problem).where(
-            problem.c.import_run_id == run_id, problem.c.line == line, problem.c.code.in_(codes)
-        )
-    )

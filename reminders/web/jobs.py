@@ -219,7 +219,8 @@ class Jobs:
             job.difference = importing.look(runtime, job.staged, job.options, now)
             with runtime.database.reading() as conn:
                 clinic_id = clinics.find_clinic_id(conn, job.clinic) or 0
-                job.rows = proposal.problem_rows(conn, clinic_id, job.staged.run_id)
+                rows = proposal.problem_rows(conn, clinic_id, job.staged.run_id)
+                job.rows = [row for row in rows if row.problem.solved_at is None]
             job.step = Step.READY
         except RemindersError as error:
             job.said, job.step = error, Step.REFUSED

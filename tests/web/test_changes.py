@@ -84,6 +84,25 @@ def test_what_staff_changed_is_listed_as_kept(clinic: Clinic, web: TestClient) -
     assert [line.split()[0] for line in kept] == ["B4"]
 
 
+def test_a_row_put_right_is_no_problem_of_the_next_import(clinic: Clinic, web: TestClient) -> None:
+    """Corrected at the visit, the same row is neither on Today nor open on the next import's page."""
+    wrong = row("B1", phone="070-174 06 11 (mamma)")
+    clinic.read(wrong)
+    assert (
+        "B1" in web.get(f"{HERE}/today").text.split("Rader i filer att rätta")[1].split("</ul>")[0]
+    )
+    page = web.get(f"{HERE}/visit/B1").text
+    form = next(part for part in page.split("<form")[1:] if "/act/contact/B1" in part)
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    answer = web.post(f"{HERE}/act/contact/B1", data={**hidden, "phone": "070-174 06 88"})
+    assert answer.status_code == 303
+    clinic.read(wrong)
+    assert "Rader i filer att rätta" not in web.get(f"{HERE}/today").text
+    page = web.get(f"{HERE}/import/3").text
+    assert "Rättad" in page
+    assert "/settle" not in page
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Return a desk with the first file's visits."""

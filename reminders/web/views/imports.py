@@ -149,7 +149,9 @@ async def solve(
     job = _ready(here, job_id)
     addresses = contacts.read_addresses(here.runtime, here.clinic, phone, email)
     if job.step is Step.READY:
-        job.staged = await here.write(proposal.solve, job.staged, problem, Role(role), addresses)
+        job.staged = await here.write(
+            proposal.solve, job.staged, problem, Role(role), addresses, here.now
+        )
         here.site.jobs.again(here.runtime, job)
     return here.go(f"import/waiting/{job_id}", "solved")
 
