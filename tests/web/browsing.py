@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=360, height=740)
 PASSWORD = "tre ord i rad"
+PATIENCE = 30_000
+"""Milliseconds: a busy machine may take so long; what is there is not waited for."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
@@ -35,7 +39,7 @@ def window(browser: Browser, *, complaints: int = 0, **settings: Any) -> Iterato
     """
     context = browser.new_context(**{"viewport": DESKTOP, "locale": "sv-SE", **settings})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if _bad(message.type) else None)
     page.on("pageerror", lambda error: said.append(str(error)))
