@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
+from reminders.clock import SystemClock
+from reminders.config import load_config
+from reminders.message.lint import Code, lint
+from reminders.message.places import placed
 from reminders.resources import templates
 from tests.cli.conftest import Installation, booking
 
@@ -98,10 +102,11 @@ def test_a_finding_about_a_setting_names_the_file_and_the_line(here: Installatio
     more = 'phone = "08-123 456"\nsms.sender = "BUP Videobesök"\n'
     other.write_text(f"{text}\n[clinics.north]\n{more}", "utf-8")
     line = len(other.read_text("utf-8").splitlines())
-    found = here.json("--config", other, "templates", "check", exits=1)["findings"]
-    [told] = [one for one in found if "sms.sender" in one["message"]]
-    assert (told["file"], told["line"], told["code"]) == (str(other), line, "sender")
-    assert "clinics.north.sms.sender" in told["message"]
+    config = load_config(other)
+    found = lint([], "north", config.clinics["north"], SystemClock().now()).findings
+    [told] = [one for one in placed(found, config) if "sms.sender" in one.message]
+    assert (told.file, told.line, told.code) == (str(other), line, Code.SENDER)
+    assert "clinics.north.sms.sender" in told.message
 
 
 def test_a_statement_that_is_gone_is_told_where_it_stood(here: Installation):
