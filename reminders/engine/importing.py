@@ -337,8 +337,8 @@ def resume(runtime: Runtime, now: datetime) -> None:
 
 
 def forget(runtime: Runtime, staged: Staged) -> None:
-    """Throw a staged file away, unless it is being applied."""
-    if staged.run_id not in runtime.in_transaction(staging.unfinished):
+    """Throw a staged file away, unless it is being applied, or has been."""
+    if how_far(runtime, staged) is HowFar.NOT_BEGUN:
         _throw_away(runtime, staged.run_id)
 
 
