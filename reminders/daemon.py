@@ -23,7 +23,7 @@ from reminders.engine.housekeeping import keep_house
 from reminders.engine.planning import check_rules
 from reminders.engine.reconcile import take_back_abandoned
 from reminders.engine.runtime import Runtime
-from reminders.engine.watch import Watcher
+from reminders.engine.watch import ACTOR, Watcher
 from reminders.errors import RemindersError
 from reminders.store import clinics, workers
 from reminders.store.database import Connection, DatabaseFault
@@ -185,7 +185,7 @@ class Daemon:
         """Look into the watched folders. A file that is being applied is applied to its end."""
         if not any(clinic.watch.folder for clinic in self._runtime.config.clinics.values()):
             return
-        watcher = Watcher(replace(self._runtime, executor=None, actor="watched folder"))
+        watcher = Watcher(replace(self._runtime, executor=None, actor=ACTOR))
         while not leave.is_set():
             now = self._runtime.clock.now()
             try:

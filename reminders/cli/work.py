@@ -16,10 +16,9 @@ from reminders.config import Config
 from reminders.engine.aside import End
 from reminders.engine.dispatch import Report
 from reminders.engine.runtime import Runtime
-from reminders.engine.watch import Watcher
+from reminders.engine.watch import ACTOR, Watcher
 
 WORKER = "system"
-WATCHER = "watched folder"
 CHANNEL_DOWN = 1
 NEEDS_A_PERSON = 1
 
@@ -115,7 +114,7 @@ def watch(ctx: typer.Context, as_json: AsJson = False) -> None:
     Waits as long as a file has to be unchanged before it is read. Ends with 1 if a file was refused
     or waits for a person: its report lies beside it.
     """
-    with opened(config_of(ctx), WATCHER) as runtime:
+    with opened(config_of(ctx), ACTOR) as runtime:
         watcher = Watcher(runtime)
         watcher.look(runtime.clock.now())
         until = runtime.clock.now() + timedelta(seconds=watcher.settle)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from reminders.domain.access import ALL_CLINICS
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, ledger, users
+from reminders.engine.watch import ACTOR
+from reminders.store import clinics, import_pages, ledger, users
 from reminders.store.database import Connection
 from reminders.store.ledger import Act
 from reminders.store.users import Account
 
 SHOWN = 100
+IMPORTED = "imported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,18 @@ def look(conn: Connection, runtime: Runtime, clinic: str) -> House:
     return House(
         tuple(listed[:SHOWN]),
         len(listed) > SHOWN,
-        tuple(ledger.latest_by_people(conn, clinic_id, SHOWN // 2)),
+        _acts(conn, clinic_id),
         tuple(one for one in users.accounts(conn) if {clinic, ALL_CLINICS} & set(one.roles)),
         rules,
     )
+
+
+def _acts(conn: Connection, clinic_id: int) -> tuple[Act, ...]:
+    """Return what people did last, the newest first: with visits, texts, sending, and files."""
+    most = SHOWN // 2
+    files = import_pages.imports_before(conn, clinic_id, None, most, but_by=ACTOR)
+    acts = [
+        *ledger.latest_by_people(conn, clinic_id, most),
+        *(Act(f.applied_at, f.actor, IMPORTED, None, 1, f.id, f.file_name) for f in files),
+    ]
+    return tuple(sorted(acts, key=lambda act: act.at, reverse=True)[:most])

@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 ENDINGS = frozenset({".csv", ".txt", ".xlsx", ".ods"})
 LOCK = ".reminders.lock"
+ACTOR = "watched folder"
+"""Who imports what is put there."""
 FEW = 5
 """So many moved or cancelled bookings are an ordinary day, whatever share of the file they are."""
 

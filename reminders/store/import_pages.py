@@ -23,9 +23,12 @@ class ImportLine:
 
 
 def imports_before(
-    conn: Connection, clinic_id: int, before: int | None, limit: int
+    conn: Connection, clinic_id: int, before: int | None, limit: int, but_by: str | None = None
 ) -> list[ImportLine]:
-    """Return applied imports, the newest first, from before the one named."""
+    """Return applied imports, the newest first, from before the one named.
+
+    `but_by`: those of this actor are left out.
+    """
     query = (
         select(import_run)
         .where(import_run.c.clinic_id == clinic_id, import_run.c.applied_at.is_not(None))
@@ -34,6 +37,8 @@ def imports_before(
     )
     if before is not None:
         query = query.where(import_run.c.id < before)
+    if but_by is not None:
+        query = query.where(import_run.c.actor != but_by)
     return [
         ImportLine(r.id, r.file_name, r.exported_at, r.applied_at, r.actor, r.counts or {})
         for r in conn.execute(query)

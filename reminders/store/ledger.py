@@ -73,13 +73,18 @@ LOOKED_BACK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody did, to a visit or to the installation, and how often in one go."""
+    """What somebody did, to a visit or to the installation, and how often in one go.
+
+    `run_id`, `file`: of an import.
+    """
 
     at: datetime
     actor: str
     event: str
     ref: str | None
     times: int = 1
+    run_id: int | None = None
+    file: str = ""
 
 
 def latest_by_people(conn: Connection, clinic_id: int, limit: int) -> list[Act]:

@@ -1,5 +1,6 @@
 """What people ask of the database: a visit, what goes out when, what needs a person."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -31,6 +32,9 @@ from reminders.store.schema import (
     patient,
     problem,
 )
+
+KEPT = 2
+"""So many characters of an email address are shown, where these tell people apart."""
 
 CALL_AHEAD = timedelta(days=14)
 OVERDUE_AFTER = timedelta(minutes=5)
@@ -153,7 +157,7 @@ def lines(conn: Connection, found: Sequence[Visit]) -> list[Line]:
     """Return the messages of these visits, by due time."""
     by_id = {visit.id: visit for visit in found}
     rows = conn.execute(_lines().where(message.c.appointment_id.in_(list(by_id))))
-    return [_line(row, by_id) for row in rows]
+    return _apart([_line(row, by_id) for row in rows])
 
 
 def lines_among(conn: Connection, among: ColumnElement[bool]) -> list[Line]:
@@ -161,7 +165,7 @@ def lines_among(conn: Connection, among: ColumnElement[bool]) -> list[Line]:
     rows = conn.execute(_lines().where(among)).all()
     theirs = appointment.c.id.in_({row.appointment_id for row in rows})
     by_id = {visit.id: visit for visit in visits(conn, among=theirs)}
-    return [_line(row, by_id) for row in rows]
+    return _apart([_line(row, by_id) for row in rows])
 
 
 def _lines() -> Select[tuple[object, ...]]:
@@ -185,11 +189,35 @@ def _line(row: Row[tuple[object, ...]], by_id: Mapping[int, Visit]) -> Line:
     )
 
 
-def masked(role: str, address: str | None) -> str:
-    """Return a contact as staff tell them apart: the role, and the end or start of the address."""
+def masked(role: str, address: str | None, keep: int = KEPT) -> str:
+    """Return a contact as staff tell them apart: the role, and the end or start of the address.
+
+    `keep`: so many characters of an email address; of a number, one more.
+    """
     if not address:
         return role
-    return f"{role} {address[:2]}…" if "@" in address else f"{role} …{address[-3:]}"
+    return f"{role} {address[:keep]}…" if "@" in address else f"{role} …{address[-keep - 1 :]}"
+
+
+def _apart(found: list[Line]) -> list[Line]:
+    """Return the lines, where two people of one visit are masked alike with as much more as tells.
+
+    Guardians have a family name, and so a beginning of their email addresses, in common.
+    """
+    alike: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for line in found:
+        if line.address:
+            alike[line.visit.id, line.contact].add(line.address)
+    clashes = {key: addresses for key, addresses in alike.items() if len(addresses) > 1}
+    return [_longer(line, clashes.get((line.visit.id, line.contact))) for line in found]
+
+
+def _longer(line: Line, alike: set[str] | None) -> Line:
+    if not alike:
+        return line
+    more = range(KEPT, max(map(len, alike)) + 1)
+    keep = next(k for k in more if len({masked("", one, k) for one in alike}) == len(alike))
+    return replace(line, contact=masked(line.contact.partition(" ")[0], line.address, keep))
 
 
 def timeline(

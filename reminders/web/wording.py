@@ -201,6 +201,7 @@ READERS = (
     N_("booked late"),
 )
 ACTS: Mapping[str, str] = {
+    "imported": N_("Imported a file"),
     "contact_changed": N_("Recorded what a contact wishes"),
     "own_login": N_("Recorded whether there is a login"),
     "called": N_("Ticked somebody off on the call list"),

@@ -88,6 +88,15 @@ def test_a_corrected_number_gets_what_went_to_the_wrong_one(clinic: Clinic) -> N
     assert [line.contact for line in lines] == ["guardian (an earlier number)", "guardian …606"]
 
 
+def test_two_who_would_be_masked_alike_are_told_apart(clinic: Clinic) -> None:
+    """Of two guardians' addresses as much is shown as tells them apart; of others, as little."""
+    alike = ("anna.berg@example.org", "anders.berg@example.org", "ida@example.org")
+    clinic.read(*[row(phone="", email=email) for email in alike], confirmations=True)
+    clinic.plan()
+    shown = {line.contact for line in clinic.show("B1").lines}
+    assert shown == {"guardian ann…", "guardian and…", "guardian id…"}
+
+
 def test_a_text_on_request_does_not_stand_for_the_news(clinic: Clinic) -> None:
     """A text that staff ask for names the time, and not that it is new: that is told as well."""
     clinic.read(row(start="2026-12-01 14:00"), confirmations=True)

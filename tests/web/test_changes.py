@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
+from reminders.engine.watch import ACTOR
 from reminders.web.app import create_app
 from tests.engine.clinic import HEAD, Clinic, at, row
 from tests.web.browsing import PHONE, chromium, sign_in, window
@@ -101,6 +103,20 @@ def test_a_row_put_right_is_no_problem_of_the_next_import(clinic: Clinic, web: T
     page = web.get(f"{HERE}/import/3").text
     assert "Rättad" in page
     assert "/settle" not in page
+
+
+def test_who_imported_what_stands_among_what_people_did(clinic: Clinic, web: TestClient) -> None:
+    """The settings list a person's import, with its file; not what the watched folder did."""
+    system = clinic.runtime
+    for actor in ("eva", ACTOR):
+        clinic.runtime = replace(system, actor=actor)
+        clinic.read(*AFTER)
+    clinic.runtime = system
+    acts = web.get(f"{HERE}/settings").text.split('id="acts"')[1]
+    assert "Läste in en fil" in acts
+    assert f'<a href="{HERE}/import/2">bokningar.csv</a>' in acts
+    assert "eva, i dag 12:00" in acts
+    assert "import/3" not in acts
 
 
 @pytest.fixture
