@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -26,7 +27,7 @@ from reminders.store.rows import choice, chosen
 from reminders.store.schema import PENDING, appointment, contact, message
 
 SIBLING_SPAN = timedelta(days=30)
-"""Visits of two patients on one phone this near to each other are told apart in the text."""
+"""Visits of two patients at one address this near to each other are told apart in the text."""
 
 
 def _in(state: State) -> ColumnElement[bool]:
@@ -46,7 +47,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a contact is reached; `siblings` are other patients' bookings on the same phone."""
+    """Where a contact is reached; `siblings` are other patients' bookings told to the same reader.
+
+    One phone or one mailbox is one reader, on whichever channel a text goes.
+    """
 
     phone: str | None
     email: str | None
@@ -85,12 +89,12 @@ def _siblings(dialect: str) -> Select[Any]:
 
 
 def _of_siblings(other: Any, visit: Any) -> Select[Any]:
-    """Return the coming visits of other patients that a contact's phone is also for."""
+    """Return the coming visits of other patients that a contact's phone or mailbox is also for."""
     return (
         select(other.c.id)
         .join(visit, visit.c.patient_id == other.c.patient_id)
         .where(
-            other.c.phone == contact.c.phone,
+            or_(other.c.phone == contact.c.phone, other.c.email == contact.c.email),
             other.c.patient_id != contact.c.patient_id,
             other.c.removed_at.is_(None),
             visit.c.status == "booked",

@@ -392,6 +392,23 @@ def test_siblings_on_one_phone_are_told_apart(clinic: Clinic) -> None:
     assert "1002" in bodies[1]
 
 
+def test_siblings_on_one_mailbox_are_told_apart(clinic: Clinic) -> None:
+    """Two siblings with phones of their own and one mailbox are told apart on each channel."""
+    mail = "anhorig@example.org"
+    clinic.read(
+        row("VB-1001", phone="", email=mail),
+        row("VB-1002", phone="070-174 06 06", email=mail, born="2015-01-01"),
+        row("VB-1003", phone="070-174 06 07", email="annan@example.org"),
+    )
+    clinic.until("2026-12-02 09:50")
+    tail = re.compile(r"(?:siffror: |\(\.\.\.)(\d+)")
+    told = [(text.channel, "".join(tail.findall(text.body))) for text in clinic.texts()]
+    assert sorted(told) == [
+        *[("email", ""), ("email", "1001"), ("email", "1001"), ("email", "1002")],
+        *[("sms", ""), ("sms", ""), ("sms", "1002"), ("sms", "1002")],
+    ]
+
+
 def test_letters_of_a_reference_are_not_told(clinic: Clinic) -> None:
     """What a reference ends in may say what the visit is about: its last digits are told alone."""
     clinic.read(row("1001-BUP"), row("1002-BUP", "2026-12-02 11:00", born="2015-01-01"))
