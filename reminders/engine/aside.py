@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+import structlog
+
 from reminders.engine.exported import OlderFileError
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
@@ -14,6 +16,8 @@ from reminders.intake.problems import Problem
 from reminders.store import aside, clinics
 from reminders.store.aside import Aside, BadLine, NewAside
 from reminders.store.database import Connection
+
+log = structlog.get_logger()
 
 MOST_LINES = 200
 """So many lines with problems are kept of a file; its report has them all."""
@@ -127,15 +131,21 @@ def _lies(runtime: Runtime, entry: Aside) -> bool:
 
 
 def put_away(runtime: Runtime, entry: Aside) -> None:
-    """Move a file that a person has imported to the others that are done, with its report."""
+    """Move a file that a person has imported to the others that are done, with its report.
+
+    One that cannot be moved stays where it lies: what it says is imported all the same.
+    """
     path = place(runtime, entry)
     if path is None:
         return
     done = path.parent.parent / End.DONE.value
-    done.mkdir(exist_ok=True)
-    for one in (path, report_of(path)):
-        if one.is_file():
-            one.replace(done / one.name)
+    try:
+        done.mkdir(exist_ok=True)
+        for one in (path, report_of(path)):
+            if one.is_file():
+                one.replace(done / one.name)
+    except OSError as error:
+        log.warning("file_not_put_away", error=error.strerror)
 
 
 def report_of(path: Path) -> Path:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from reminders.domain.access import Scope
-from reminders.engine import accounts
+from reminders.engine import accounts, aside
 from reminders.web.api import BASE, attach
 from reminders.web.security import protect
 from tests.engine.clinic import Clinic, at
@@ -202,6 +202,19 @@ def test_no_number_is_told(clinic: Clinic, api: TestClient):
         text = api.get(path).text
         assert "0605" not in text.replace(" ", "").replace("-", "")
         assert "a@example.org" not in text
+
+
+def test_a_file_that_waits_stands_on_the_worklist(clinic: Clinic, api: TestClient):
+    """A file of the watched folder that waits for a person is an item of its own kind."""
+    path, now = clinic.folder / "bokningar.csv", clinic.clock.now()
+    path.write_text("", "utf-8")
+    why = aside.Why(aside.Code.STRICT, "The file has problems.")
+    clinic.runtime.in_transaction(
+        aside.keep, "internet", path, path.name, aside.End.WAITING, why, [], now
+    )
+    (item,) = api.get("/worklist").json()["items"]
+    assert (item["kind"], item["reason"], item["ref"]) == ("file", "strict", None)
+    assert item["detail"] == "bokningar.csv: The file has problems."
 
 
 def test_errors_have_one_form(clinic: Clinic, api: TestClient):

@@ -128,6 +128,18 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made.end()
 
 
+def test_a_file_that_cannot_be_moved_is_imported_all_the_same(desk: Desk, browser: Browser) -> None:
+    """If the done ones' folder cannot be made, the yes still holds, and nothing is waited for."""
+    (desk.folder / "exports" / "done").write_text("in the way", "utf-8")
+    with window(browser) as page:
+        look(page, desk)
+        page.get_by_role("button", name="Ja, läs in").click()
+        page.wait_for_url("**/import/*note=imported")
+        page.goto(f"{desk.url}c/internet/import")
+        expect(page.locator("#folder")).to_have_count(0)
+    assert there(desk.folder, "waiting") == ["avbokat.csv", "avbokat.csv.report.json"]
+
+
 def look(page: Page, desk: Desk) -> None:
     """Go from *Today* to the file, and look at it."""
     sign_in(page, desk.url)

@@ -83,6 +83,7 @@ def test_a_no_to_a_channel_is_heeded(clinic: Clinic, web: TestClient) -> None:
     "wrong",
     [
         {"begins": "08:00"},
+        {"begins": "08:00", "ends": "08:00"},
         {"begins": "x", "ends": "y"},
         {"prefers": "pigeon"},
         {"sms": "perhaps"},

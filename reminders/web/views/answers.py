@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from reminders.config_rules import parse_quiet
 from reminders.domain.appointment import OwnLogin
 from reminders.domain.contact import Channel, Consent
+from reminders.domain.quiet import QuietHours
 from reminders.engine import attention, people
 from reminders.engine.people import Changes
 from reminders.errors import UsageError
@@ -89,12 +90,10 @@ def _changes(said: Wished) -> Changes:
         wishes["prefers"] = _chosen(PREFERS, said.prefers)
     if said.from_13:
         wishes["from_13"] = _chosen(FROM_13, said.from_13)
-    hours = "-".join(part for part in (said.begins.strip(), said.ends.strip()) if part)
+    begins, ends = said.begins.strip(), said.ends.strip()
+    hours = f"{begins}-{ends}" if begins or ends else ""
     if hours != said.no_sms:
-        try:
-            wishes["no_sms"] = parse_quiet(hours)
-        except ValueError:
-            raise UsageError(NOT_HOURS) from None
+        wishes["no_sms"] = _hours(hours)
     consent = {
         channel: _chosen(CONSENTS, answer)
         for channel, answer in ((Channel.SMS, said.sms), (Channel.EMAIL, said.email))
@@ -102,6 +101,16 @@ def _changes(said: Wished) -> Changes:
     }
     language = "" if said.language == "none" else said.language or None
     return Changes(wishes, consent, language=language)
+
+
+def _hours(text: str) -> QuietHours | None:
+    try:
+        hours = parse_quiet(text)
+    except ValueError:
+        raise UsageError(NOT_HOURS) from None
+    if hours is not None and hours.start == hours.end:
+        raise UsageError(NOT_HOURS)
+    return hours
 
 
 def _chosen(answers: Mapping[str, T], answer: str) -> T:
