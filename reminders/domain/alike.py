@@ -164,6 +164,7 @@ def _row(message: Message, place_of: dict[int, int], address_of: dict[str, int])
         message.retryable,
         message.sent_at,
         message.request_id,
+        message.calendar,
     )
 
 

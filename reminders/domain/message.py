@@ -32,7 +32,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One row of the outbox. `truth` is what it tells; `attempts` counts tries to hand it over."""
+    """One row of the outbox. `truth` is what it tells; `attempts` counts tries to hand it over.
+
+    `calendar`: the email that went brought an entry for the calendar.
+    """
 
     id: int
     key: Key
@@ -47,6 +50,7 @@ class Message:
     retryable: bool = False
     sent_at: datetime | None = None
     request_id: int | None = None
+    calendar: bool = False
 
     @property
     def went_at(self) -> datetime:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from reminders.domain.appointment import Truth
-from reminders.domain.contact import Channel, Contact
+from reminders.domain.contact import Contact
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
@@ -28,10 +28,9 @@ def told(history: Iterable[Message], contact: Contact) -> Truth | None:
 def in_calendar(history: Iterable[Message], contact: Contact) -> Truth | None:
     """Return what an entry in the calendar of `contact` says, if an email has put one there.
 
-    The last email that told of the visit counts: those that tell of its time well ahead have the
-    file with them, and a file that came with one is put right only by a later one.
+    The last one that brought an entry counts: it is put right only by a later one that does.
     """
-    return told((m for m in history if m.key.channel is Channel.EMAIL), contact)
+    return told((m for m in history if m.calendar), contact)
 
 
 def told_elsewhere(history: Iterable[Message], contact: Contact) -> Truth | None:

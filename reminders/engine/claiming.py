@@ -263,6 +263,7 @@ class _Claiming:
             one.text.rendered.version,
             one.text.digest,
             self.runtime.session,
+            one.text.rendered.calendar,
         )
 
     def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float) -> Claimed:

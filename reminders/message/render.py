@@ -53,6 +53,11 @@ class Rendered:
     attachments: tuple[Attachment, ...] = ()
     instead_of: str | None = None
 
+    @property
+    def calendar(self) -> bool:
+        """Tell whether an entry for the calendar comes with it."""
+        return any(not file.inline for file in self.attachments)
+
 
 _Entry = tuple[str, str]
 """The title and the note that an email puts into a calendar."""

@@ -219,6 +219,7 @@ def to_message(row: Row[tuple[object, ...]]) -> Message:
         retryable=reason in RETRYABLE,
         sent_at=row.sent_at,
         request_id=row.request_id,
+        calendar=row.calendar,
     )
 
 

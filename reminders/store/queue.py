@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, text
 
 from reminders.domain.contact import Channel
 from reminders.domain.fair import Front
-from reminders.store.rows import INTEGER, TEXT, Rows, timed
+from reminders.store.rows import BOOLEAN, INTEGER, TEXT, Rows, timed
 from reminders.store.schema import PENDING
 from reminders.store.types import UtcDateTime
 
@@ -100,7 +100,10 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
 
 
 class NewAttempt(NamedTuple):
-    """An attempt as it begins. `body_digest` is keyed; the text itself is never kept."""
+    """An attempt as it begins. `body_digest` is keyed; the text itself is never kept.
+
+    `calendar`: an entry for the calendar goes with it.
+    """
 
     message_id: int
     number: int
@@ -110,6 +113,7 @@ class NewAttempt(NamedTuple):
     template_version: str
     body_digest: str
     session: int
+    calendar: bool
 
 
 _ATTEMPTS = Rows(
@@ -122,12 +126,13 @@ _ATTEMPTS = Rows(
         ("template_version", TEXT),
         ("body_digest", TEXT),
         ("session", INTEGER),
+        ("calendar", BOOLEAN),
     )
 )
 _LEASE = """
     UPDATE message SET state = 'sending', lease_token = r.token, lease_until = :until,
       attempts = r.number, sent_at = :now, provider = r.provider, next_at = NULL, reason = NULL,
-      changed_at = :now
+      calendar = r.calendar, changed_at = :now
     FROM {rows} WHERE message.id = r.message_id
 """
 _BEGIN = """

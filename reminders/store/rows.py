@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from reminders.store.types import UtcDateTime
 
-INTEGER, TEXT, INSTANT = "BIGINT", "TEXT", "TIMESTAMPTZ"
+INTEGER, TEXT, BOOLEAN, INSTANT = "BIGINT", "TEXT", "BOOLEAN", "TIMESTAMPTZ"
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,8 @@ message = Table(
     Column("truth_status", String(16), nullable=False),
     Column("address_key", String(64), nullable=False, server_default=""),
     Column("short", Boolean, nullable=False, server_default=false()),
+    # Its email brought an entry for the calendar: only a later one that does puts it right.
+    Column("calendar", Boolean, nullable=False, server_default=false()),
     Column("reason", String(64)),
     Column("covered_by", String(64)),
     Column("attempts", Integer, nullable=False, server_default="0"),

@@ -253,6 +253,17 @@ def test_a_cancellation_told_by_text_takes_the_entry_away_too():
     ]
 
 
+def test_an_email_without_an_entry_leaves_nothing_to_put_right():
+    """Whose only email was that of the connection tips, which brings no entry, gets a change once."""
+    world = World().person("mother", phone="phone-1", email="mail-1").book(VISIT)
+    world.run(until="2026-05-12 13:50").move(LATER).run(until="2026-05-12 14:00")
+    assert world.sent[2:] == [
+        "05-12 13:45 fifteen_minutes mother sms",
+        "05-12 13:45 fifteen_minutes mother email",
+        "05-12 13:50 moved mother sms",
+    ]
+
+
 def test_the_email_for_the_calendar_is_not_taken_back_by_the_text():
     """The email that puts an entry right still goes when a plan is made after the text has gone."""
     world = entry_by_email()

@@ -251,7 +251,7 @@ def the_gate_agrees_with_the_planner(world: World) -> None:
 def nobody_gets_it_twice(world: World) -> None:
     """One live message a rule and person (and channel, where each is used), and a rule and address.
 
-    A change goes to who had an email of the visit by email too: it puts their calendar right.
+    A change goes to who had the visit in a calendar by email too: it puts the entry right.
     """
     by_person: Counter[tuple[object, ...]] = Counter()
     by_address: Counter[tuple[object, ...]] = Counter()
@@ -268,11 +268,11 @@ def nobody_gets_it_twice(world: World) -> None:
 
 
 def _had_email(world: World, row: Message) -> bool:
-    """Tell whether an email of another time or status came before this change."""
+    """Tell whether an entry of another time or status came by email before this change."""
     return row.key.rule in {"moved", "cancelled"} and any(
         m.state in LIVE
         and m.state is not State.PLANNED
-        and m.key.channel is Channel.EMAIL
+        and m.calendar
         and m.truth != row.truth
         and m.key.version < row.key.version
         for m in world.rows

@@ -25,13 +25,18 @@ from reminders.domain.plan import Case, Plan, plan
 from reminders.domain.reasons import RETRYABLE, Reason
 from reminders.domain.rules import Practice, Rule
 from reminders.domain.state import State
-from reminders.resources import example_config
+from reminders.message.sources import read_sources
+from reminders.resources import example_config, templates
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 ACCEPTED = Accepted("ref")
 BAD_NUMBER = Rejected("21211", Refusal.ADDRESS)
 BUSY = Rejected("20429", Refusal.THROTTLED)
 MOST_ROUNDS = 500
+WITH_ENTRY = {
+    source.name for source in read_sources(templates()).values() if "Calendar: " in source.text
+}
+"""The templates whose emails bring an entry for the calendar."""
 
 
 def local(text: str, zone: ZoneInfo = STOCKHOLM) -> datetime:
@@ -285,8 +290,14 @@ class World:
             case Go():
                 assert row.truth == self.booked.truth, "only what is true is told"
                 assert self.now <= row.not_after, "only what helps is sent"
+                entry = self.practice.rule[row.key.rule].template in WITH_ENTRY
                 taken = replace(
-                    row, attempts=row.attempts + 1, sent_at=self.now, reason=None, retryable=False
+                    row,
+                    attempts=row.attempts + 1,
+                    sent_at=self.now,
+                    reason=None,
+                    retryable=False,
+                    calendar=entry and row.key.channel is Channel.EMAIL,
                 )
                 self._settle(taken, Step(State.SENDING))
                 return True

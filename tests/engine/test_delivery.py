@@ -409,6 +409,17 @@ def test_siblings_on_one_mailbox_are_told_apart(clinic: Clinic) -> None:
     ]
 
 
+def test_only_an_email_with_an_entry_has_to_be_followed(clinic: Clinic) -> None:
+    """It is kept of which emails an entry for the calendar went along."""
+    clinic.read(row(phone="", email="anhorig@example.org"))
+    clinic.until("2026-12-02 09:50")
+    went = [line.message for line in clinic.show("B1").lines if line.message.attempts]
+    assert {(message.key.rule, message.calendar) for message in went} == {
+        ("day_before", True),
+        ("fifteen_minutes", False),
+    }
+
+
 def test_letters_of_a_reference_are_not_told(clinic: Clinic) -> None:
     """What a reference ends in may say what the visit is about: its last digits are told alone."""
     clinic.read(row("1001-BUP"), row("1002-BUP", "2026-12-02 11:00", born="2015-01-01"))

@@ -106,3 +106,24 @@ def test_keys_that_may_tell_a_name_are_taken_away(empty: Database):
         kept = conn.execute(select(patient).order_by(patient.c.id)).all()
     assert [row.external_key for row in kept] == [keys[0], keys[1], "visit:#3", keys[3]]
     assert all(row.protected for row in kept)
+
+
+def test_entries_that_went_before_are_put_right_too(empty: Database):
+    """Of the emails that have gone, those whose template has an entry are known to have brought it."""
+    sources = {"entry": "Subject: A\nCalendar: B\n\nC", "none": "Subject: A\n\nC"}
+    upgrade.upgrade(empty, "0019")
+    with empty.transaction() as conn:
+        fill(conn)
+        for number, (version, source) in enumerate(sources.items(), start=11):
+            row = ROWS["template_version"] | {"channel": "email", "version": version}
+            conn.execute(insert(table(conn, "template_version")).values(**row | {"source": source}))
+            row = ROWS["message"] | {"id": number, "channel": "email", "occasion": number}
+            conn.execute(insert(table(conn, "message")).values(**row))
+            row = ROWS["attempt"] | {"id": number, "message_id": number, "callback_token": version}
+            row["template_version"] = version
+            conn.execute(insert(table(conn, "attempt")).values(**row))
+    upgrade.upgrade(empty)
+    with empty.reading() as conn:
+        message = metadata.tables["message"]
+        kept = conn.execute(select(message.c.calendar).order_by(message.c.id)).scalars()
+    assert list(kept) == [False, True, False]

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
-from reminders.domain.contact import Channel
 from reminders.domain.state import State
 from reminders.engine import desk
 from tests.simulation import almanac
@@ -171,7 +170,7 @@ class _Together:
                     yield f"{second}: told on two channels, first as {first.taken.ref}"
 
     def _has_entry(self, change: Text) -> bool:
-        """Tell whether an email of something else may have come before: its entry is put right.
+        """Tell whether an entry of something else may have come before: it is put right by email.
 
         Whether one was begun whose answer was lost, only the program itself can say.
         """
@@ -182,7 +181,7 @@ class _Together:
         tried = {
             (line.message.truth.starts_at, line.message.truth.status.value)
             for line in shown.lines
-            if line.message.key.channel is Channel.EMAIL and line.message.attempts
+            if line.message.calendar and line.message.attempts
         }
         return bool(tried - {(change.truth.starts_at, change.truth.status)})
 
