@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
@@ -15,7 +16,7 @@ from reminders.domain.access import Role
 from reminders.engine.watch import Watcher
 from reminders.web.app import create_app
 from tests.engine.clinic import HEAD, Clinic, at, row
-from tests.web.browsing import chromium, sign_in, window
+from tests.web.browsing import PHONE, chromium, sign_in, window
 from tests.web.conftest import add_user, log_in
 from tests.web.desk import Desk, new_desk, served
 
@@ -138,6 +139,28 @@ def test_a_file_that_cannot_be_moved_is_imported_all_the_same(desk: Desk, browse
         page.goto(f"{desk.url}c/internet/import")
         expect(page.locator("#folder")).to_have_count(0)
     assert there(desk.folder, "waiting") == ["avbokat.csv", "avbokat.csv.report.json"]
+
+
+def test_the_pages_with_a_waiting_file_are_for_everybody(desk: Desk, browser: Browser) -> None:
+    """On a phone axe finds nothing where a file waits, one is refused, and after the yes."""
+    put(desk, "trasig.csv", row("B1"), row("B1", start="2026-12-03 10:00"))
+    with window(browser, viewport=PHONE) as page:
+        sign_in(page, desk.url)
+        for path in ("today", "import"):
+            page.goto(f"{desk.url}c/internet/{path}")
+            expect(page.locator("main")).to_contain_text("trasig.csv")
+            _fits(page)
+        page.get_by_role("button", name="Granska").click()
+        page.get_by_role("button", name="Ja, läs in").click()
+        page.wait_for_url("**/import/*note=imported")
+        _fits(page)
+
+
+def _fits(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def look(page: Page, desk: Desk) -> None:
