@@ -39,7 +39,10 @@ class IncomingVisit:
 
 @dataclass(frozen=True, slots=True)
 class IncomingPerson:
-    """A contact as the file has it. A channel without consent said gets the clinic's default."""
+    """A contact as the file has it. A channel without consent said gets the clinic's default.
+
+    An address is "" where the file says that there is none, and None where it does not tell.
+    """
 
     role: Role
     phone: str | None
@@ -134,6 +137,8 @@ class PatientChange:
     visits: tuple[VisitChange, ...]
     contacts: tuple[ContactChange, ...]
     removed: tuple[int, ...] = field(default=())
+    stay: tuple[ContactChange, ...] = field(default=())
+    """Known contacts of whom the file tells nothing that could be read: as they are."""
 
 
 def merge(
@@ -185,7 +190,16 @@ def merge(
         ),
         contacts=tuple(contacts),
         removed=tuple(gone),
+        stay=tuple(
+            _contact_change(_AS_KNOWN[c.role], c, default_consent)
+            for c in (known.contacts if known else ())
+            if c.id not in kept and c.id not in gone
+        ),
     )
+
+
+_AS_KNOWN = {role: IncomingPerson(role, None, None, None, {}) for role in Role}
+"""Somebody of whom nothing is told."""
 
 
 def _categorise(
@@ -273,8 +287,8 @@ _SIGNS = ((2, True), (1, True), (2, False), (1, False), (0, True))
 
 
 def _addresses_alike(person: IncomingPerson, known: KnownContact) -> int:
-    same_phone = person.phone is not None and person.phone == known.phone
-    same_email = person.email is not None and person.email == known.email
+    same_phone = bool(person.phone) and person.phone == known.phone
+    same_email = bool(person.email) and person.email == known.email
     return same_phone + same_email
 
 
@@ -306,7 +320,9 @@ def _contact_change(
     wishes = person.wishes
     for one in records:
         wishes = wishes.over(one.wishes)
-    final = IncomingPerson(person.role, person.phone, person.email, language, consents, wishes)
+    phone = person.phone if person.phone is not None or known is None else known.phone
+    email = person.email if person.email is not None or known is None else known.email
+    final = IncomingPerson(person.role, phone or None, email or None, language, consents, wishes)
     same = known is not None and (
         (final.role, final.phone, final.email, final.language, final.wishes)
         == (known.role, known.phone, known.email, known.language, known.wishes)

@@ -71,7 +71,7 @@ class Forecaster:
         visits = [visit for visit in change.visits if visit.category in WRITTEN]
         if not visits:
             return
-        contacts = tuple(self._contact(contact) for contact in change.contacts)
+        contacts = tuple(map(self._contact, (*change.contacts, *change.stay)))
         known = self._cases([visit.known.id for visit in visits if visit.known])
         for visit in visits:
             case = known.get(visit.known.id) if visit.known else None

@@ -206,6 +206,7 @@ def add_rows(
             "code": problem.code.value,
             "message": problem.message,
             "ref": problem.ref,
+            "starts_at": problem.starts_at,
             "created_at": now,
             "row_key": problem.row_key or None,
             "put_right": PutRight.BEFORE.value if mark_of(problem) in again else None,

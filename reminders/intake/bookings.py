@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from reminders.domain.appointment import OwnLogin, VisitStatus, age_at
 from reminders.domain.contact import Role
 from reminders.intake.columns import (
+    MOMENTS,
     Columns,
     Field,
+    Meaning,
     find_meaning,
     is_vital,
     own_headers,
@@ -23,7 +25,7 @@ from reminders.intake.plain import PlainPatients, PlainPeople, PlainVisits
 from reminders.intake.problems import Fault, Problem, ProblemCode, refusal, refuse
 from reminders.intake.record import Notes
 from reminders.intake.sheet import is_sheet, read_sheet
-from reminders.intake.table import Record, read_table
+from reminders.intake.table import Last, Record, read_table
 from reminders.intake.visit import VisitReader, comparable_kind
 from reminders.intake.words import plain_word
 
@@ -118,7 +120,7 @@ def read(
             source,
             lambda header: find_meaning(header, own) is not None,
             progress,
-            lambda header: is_vital(find_meaning(header, own)),
+            lambda header: _last_of(find_meaning(header, own)),
         )
     header = next(records, None)
     if header is None:
@@ -130,6 +132,13 @@ def read(
     yield from _mended(records, reader, columns.width)
     if reader.contradictions:
         raise refusal(reader.contradictions)
+
+
+def _last_of(meaning: Meaning | None) -> Last:
+    """Return what the last column has, by which the file's end is judged."""
+    if is_vital(meaning):
+        return Last.VITAL
+    return Last.MOMENT if meaning is not None and meaning.field in MOMENTS else Last.ANY
 
 
 def _mended(records: Iterator[Record], reader: "_Reader", width: int) -> Iterator[Row | Problem]:
@@ -157,12 +166,13 @@ _KEY_MASK = (1 << _KEY_BITS) - 1
 class _Said(NamedTuple):
     """What a booking's rows must agree on, and the first line that said it.
 
-    `key` is a hash of the patient's key; 0 where the row has none. Of a million rows each is kept,
-    so it is kept as one number.
+    `key` is a hash of the patient's key; 0 where the row has none. Of a row that is not a video
+    visit's only the time is told. Of a million rows each is kept, so it is kept as one number.
     """
 
     line: int
     starts_at: int
+    video: bool
     status: bool
     key: int
 
@@ -171,25 +181,25 @@ class _Said(NamedTuple):
         """Return what a row says."""
         key = hash(row.patient_key) & _KEY_MASK if row.patient_key is not None else 0
         seconds = int(row.starts_at.timestamp()) + _SECONDS_BEFORE_1970
-        return cls(row.line, seconds, row.status is _BOOKED, key)
+        return cls(row.line, seconds, row.video, row.status is _BOOKED, key)
 
     @classmethod
     def unpacked(cls, number: int) -> "_Said":
         """Return what was packed."""
         rest, key = number >> _KEY_BITS, number & _KEY_MASK
-        line, starts_at = rest >> (_TIME_BITS + 1), rest & ((1 << _TIME_BITS) - 1)
-        return cls(line, starts_at, bool(rest >> _TIME_BITS & 1), key)
+        rest, starts_at = rest >> _TIME_BITS, rest & ((1 << _TIME_BITS) - 1)
+        return cls(rest >> 2, starts_at, bool(rest >> 1 & 1), bool(rest & 1), key)
 
     def packed(self) -> int:
         """Return it as a number."""
-        rest = (self.line << 1 | self.status) << _TIME_BITS | self.starts_at
+        rest = (self.line << 2 | self.video << 1 | self.status) << _TIME_BITS | self.starts_at
         return rest << _KEY_BITS | self.key
 
     def differs_in(self, other: "_Said") -> str | None:
         """Return what the other says otherwise, in words, or None."""
         if other.starts_at != self.starts_at:
             return "another time"
-        if other.status is not self.status:
+        if self.video and other.video and other.status is not self.status:
             return "another status"
         if self.key and other.key and other.key != self.key:
             return "another patient"
@@ -258,7 +268,8 @@ class _Reader:
         problems = notes.problems
         if problems:
             key = self._form.seal("\x1f".join(record.cells))
-            problems = [replace(problem, row_key=key) for problem in problems]
+            at = self._visits.starts_at(notes.aside()) if notes.ref is None else None
+            problems = [replace(problem, row_key=key, starts_at=at) for problem in problems]
         return [*problems, row] if row else [*problems]
 
     def _row(self, notes: Notes) -> Row | None:
@@ -296,11 +307,11 @@ class _Reader:
             people=(),
             clinician=self._visits.clinician(notes) if video else None,
         )
+        self._compare(row)
         return self._with_people(notes, row) if video else row
 
     def _with_people(self, notes: Notes, row: Row) -> Row | None:
-        """Return a video visit's row with its people, if it agrees with others and is to come."""
-        self._compare(row)
+        """Return a video visit's row with its people, if it is to come."""
         booked = row.status is VisitStatus.BOOKED
         if booked and not self._visits.in_time(notes, row.starts_at):
             return replace(row, past=True) if self._visits.is_past(row.starts_at) else None
@@ -334,7 +345,9 @@ class _Reader:
         if known is number:
             return
         first = _Said.unpacked(known)
-        if not first.key and said.key:
+        if said.video and not first.video:
+            self._said[row.ref] = number
+        elif not first.key and said.key:
             self._said[row.ref] = first._replace(key=said.key).packed()
         differing = first.differs_in(said)
         if differing:

@@ -43,6 +43,9 @@ class Field(StrEnum):
     IGNORE = "ignore"
 
 
+MOMENTS = frozenset({Field.STARTS_AT, Field.DATE, Field.TIME})
+"""Fields that tell when a visit is."""
+
 VITAL = frozenset(
     {
         Field.STATUS,

@@ -53,6 +53,8 @@ WISH_FIELDS = (Field.PREFERS, Field.NO_SMS, Field.FROM_13)
 class Person:
     """One person to contact, with a mobile number (E.164), an email address, or both.
 
+    An address is "" where the cell is empty, and None where it is not told: there is no such
+    column, or the cell cannot be read.
     `language` is an ISO 639 code; `consents` has only what the file says.
     """
 
@@ -74,7 +76,7 @@ def read_person(
     """
     phone = _phone(notes, columns.fields, region)
     email = _email(notes, columns.fields.get(Field.EMAIL))
-    if phone is None and email is None:
+    if not phone and not email:
         return None
     role = read_role(notes, columns, default_role)
     if role is None:
@@ -89,9 +91,10 @@ def _phone(notes: Notes, fields: Mapping[Field, Column], region: str) -> str | N
     """Return the first usable number. A landline beside a mobile is nothing to tell of."""
     faults: list[tuple[Fault, Column]] = []
     found: str | None = None
-    for column in (fields.get(Field.MOBILE), fields.get(Field.PHONE)):
+    columns = [fields[field] for field in (Field.MOBILE, Field.PHONE) if field in fields]
+    for column in columns:
         text = notes.cell(column)
-        if column is None or not text:
+        if not text:
             continue
         number = mobile_number(text, region)
         if isinstance(number, Fault):
@@ -101,13 +104,13 @@ def _phone(notes: Notes, fields: Mapping[Field, Column], region: str) -> str | N
     for fault, column in faults:
         if found is None or fault.code is not ProblemCode.NOT_MOBILE:
             notes.note(fault, column)
-    return found
+    return "" if columns and not faults and found is None else found
 
 
 def _email(notes: Notes, column: Column | None) -> str | None:
     text = notes.cell(column)
     if not text:
-        return None
+        return "" if column else None
     email = email_address(text)
     if isinstance(email, Fault):
         notes.note(email, column)

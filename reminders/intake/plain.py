@@ -124,7 +124,7 @@ class PlainPeople:
             person = reader.read(cells, default)
             if person is None:
                 return None
-            if person.phone is not None or person.email is not None:
+            if person.phone or person.email:
                 found.append(person)
         return tuple(found)
 
@@ -153,7 +153,8 @@ class _PlainPerson:
         }
 
     def read(self, cells: Sequence[str], default: Role) -> Person | None:
-        phone = email = None
+        phone = "" if self._phones else None
+        email = "" if self._email is not None else None
         for place in self._phones:
             if cells[place]:
                 number = plain_mobile(cells[place], self._region)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from reminders.errors import RefusedFileError
@@ -97,7 +98,8 @@ _WHOLE_FILE = frozenset(
 class Problem:
     """One thing to correct. `column` is the header as the file has it; no personal data in any.
 
-    `row_key` is a keyed digest of the whole row: by it the same row is known again.
+    `row_key` is a keyed digest of the whole row: by it the same row is known again. `starts_at`
+    (UTC) is told of a row without a reference, where its time can be read.
     """
 
     line: int
@@ -106,6 +108,7 @@ class Problem:
     message: str
     ref: str | None = None
     row_key: str = field(default="", compare=False, repr=False)
+    starts_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -23,8 +24,20 @@ _TELL_EVERY = 1000
 _ENOUGH = 3
 """So many columns make a row that cannot stand in a text by accident."""
 
+_MOST_SHAPES = 50
+_MOMENT_ENDS = re.compile(r"([:.]00([.,]0+)?|0000|-00-00|/00)([+-]00:?00|[^0]*)$")
+"""What the only row's date or time ends with, if it is whole: minutes, a year, or a day's date."""
+
 _ENOUGH_FILLED = 2
 """In so many rows a filled last cell is the rule."""
+
+
+class Last(Enum):
+    """What the last column of a file has: where a file is cut off, its cell may seem whole."""
+
+    ANY = auto()
+    VITAL = auto()  # it may forbid a text: an empty one is not believed
+    MOMENT = auto()  # a date or a time: the beginning of one may be another one
 
 
 class Record(NamedTuple):
@@ -38,19 +51,19 @@ def read_table(
     source: bytes | Path,
     is_header: Callable[[str], bool],
     progress: Callable[[float], None] | None = None,
-    is_vital: Callable[[str], bool] = lambda _: False,
+    last_of: Callable[[str], Last] = lambda _: Last.ANY,
 ) -> Iterator[Record]:
     """Yield the header, then each record that is not blank; blank records at any place are skipped.
 
-    `is_header` tells a known header, by which the delimiter is found, and `is_vital` one whose cell
-    may forbid a text: empty where a file ends, it is not believed. `progress` is told the share of
-    the file that is read, 0 to 1. Raise RefusedFileError naming the line, possibly midway.
+    `is_header` tells a known header, by which the delimiter is found, and `last_of` what the column
+    of the last one has. `progress` is told the share of the file that is read, 0 to 1. Raise
+    RefusedFileError naming the line, possibly midway.
     """
     with _opened(source) as stream:
         size = max(stream.seek(0, io.SEEK_END), 1)
         encoding = detect_encoding(stream)
         with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
-            for count, record in enumerate(_records(_Lines(text), is_header, is_vital)):
+            for count, record in enumerate(_records(_Lines(text), is_header, last_of)):
                 if progress is not None and count % _TELL_EVERY == 0:
                     progress(min(stream.tell() / size, 1.0))
                 yield record
@@ -111,24 +124,38 @@ class _LastColumn:
     """The form that all cells of the last column have, by which a cut one shows.
 
     Only times, dates and numbers with signs in them have a form: a shorter word or number may be
-    whole. An empty one is cut where all others are filled, and wherever it is `vital`.
+    whole. An empty one is cut where all others are filled, and wherever the column is vital.
     """
 
-    vital: bool
+    of: Last
     shape: str | None = None
     filled: int = 0
     empty: bool = False
+    moments: set[str] = field(default_factory=set)
 
     def cut(self, cell: str) -> bool:
         """Tell whether the last cell of an unended file is the beginning of one, or nothing yet."""
         if not cell.strip():
-            return self.vital or (self.filled >= _ENOUGH_FILLED and not self.empty)
+            vital = self.of is Last.VITAL
+            return vital or (self.filled >= _ENOUGH_FILLED and not self.empty)
+        if self.of is Last.MOMENT:
+            return not self._whole_moment(_shape(cell))
         form, shape = self.shape or "", _shape(cell)
         has_signs = "0" in form and form.strip("0") != ""
         return has_signs and bool(shape) and form != shape and form.startswith(shape)
 
+    def _whole_moment(self, shape: str) -> bool:
+        """Tell whether a date or a time ends as those before it do: 13 may be of 13:30."""
+        if not self.moments:
+            return _MOMENT_ENDS.search(shape) is not None
+        if any(other != shape and other.startswith(shape) for other in self.moments):
+            return False
+        return _by_groups(shape) in map(_by_groups, self.moments)
+
     def add(self, cell: str) -> None:
         """Take note of a whole cell."""
+        if self.of is Last.MOMENT and len(self.moments) < _MOST_SHAPES:
+            self.moments.add(_shape(cell))
         if cell.strip():
             self.filled += 1
         else:
@@ -143,6 +170,11 @@ def _shape(cell: str) -> str:
     return re.sub(r"\d", "0", cell.strip())
 
 
+def _by_groups(shape: str) -> str:
+    """Return a shape with all groups of digits but the last of one length: 9:30 is as 10:30."""
+    return re.sub(r"0+(?=[^0]+0)", lambda found: found[0][:1], shape)
+
+
 def _swallowed(cells: list[str], width: int, delimiter: str) -> bool:
     """Tell whether a quoted cell holds a whole row: then its quotation mark was never meant."""
     return width >= _ENOUGH and any(
@@ -151,7 +183,7 @@ def _swallowed(cells: list[str], width: int, delimiter: str) -> bool:
 
 
 def _records(
-    lines: _Lines, is_header: Callable[[str], bool], is_vital: Callable[[str], bool]
+    lines: _Lines, is_header: Callable[[str], bool], last_of: Callable[[str], Last]
 ) -> Iterator[Record]:
     """Yield the header and the records below it."""
     first, delimiter = _first_line(lines, is_header)
@@ -159,7 +191,7 @@ def _records(
     reader = csv.reader(
         _chained(first, lines), delimiter=delimiter, strict=True, skipinitialspace=True
     )
-    width, last = 0, _LastColumn(vital=False)
+    width, last = 0, _LastColumn(Last.ANY)
     while True:
         line = lines.record = start + reader.line_num + 1
         cells = _next_cells(reader, lines)
@@ -170,7 +202,7 @@ def _records(
         header = not width
         if header:
             width = len(_without_blank_end(cells))
-            last = _LastColumn(vital=is_vital(cells[width - 1]))
+            last = _LastColumn(last_of(cells[width - 1]))
         if lines.number > line and _swallowed(cells, width, delimiter):
             raise _open_quote(line, lines.number)
         if not header:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from reminders.store.schema import import_run, problem, staged_visit
 
@@ -43,12 +43,22 @@ def put_right(conn: Connection, clinic_id: int, marks: Collection[Mark]) -> set[
 def settle(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None:
     """Close earlier problems: those the file solves, and those it repeats (as new ones).
 
-    A visit in the past that the file no longer has is nothing to put right either.
+    A visit in the past that the file no longer has is nothing to put right either. A row without a
+    reference is put right by a file of its days, or without a time by any.
     """
     spoken_of = select(staged_visit.c.ref).where(staged_visit.c.import_run_id == run_id)
     repeated = select(problem.c.ref).where(
         problem.c.import_run_id == run_id, problem.c.ref.is_not(None)
     )
+    same_row = select(problem.c.row_key).where(
+        problem.c.import_run_id == run_id, problem.c.row_key.is_not(None)
+    )
+    starts = staged_visit.c.starts_at
+    first, last = (
+        select(end(starts)).where(staged_visit.c.import_run_id == run_id).scalar_subquery()
+        for end in (func.min, func.max)
+    )
+    of_its_days = problem.c.starts_at.is_(None) | problem.c.starts_at.between(first, last)
     conn.execute(
         update(problem)
         .where(
@@ -57,7 +67,7 @@ def settle(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None
             problem.c.solved_at.is_(None),
             problem.c.ref.in_(spoken_of)
             | problem.c.ref.in_(repeated)
-            | problem.c.ref.is_(None)
+            | (problem.c.ref.is_(None) & (of_its_days | problem.c.row_key.in_(same_row)))
             | (problem.c.code == PAST_TIME),
         )
         .values(solved_at=now)
@@ -76,14 +86,17 @@ def settle(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None
 
 
 def settle_past(conn: Connection, clinic_id: int, before: datetime, now: datetime) -> int:
-    """Close the problems of visits in the past that have stood since before `before`."""
+    """Close the problems of visits in the past that have stood since before `before`.
+
+    Of a row without a reference, it is the visit that was before then.
+    """
     return conn.execute(
         update(problem)
         .where(
             problem.c.clinic_id == clinic_id,
-            problem.c.code == PAST_TIME,
             problem.c.solved_at.is_(None),
-            problem.c.created_at < before,
+            ((problem.c.code == PAST_TIME) & (problem.c.created_at < before))
+            | (problem.c.ref.is_(None) & (problem.c.starts_at < before)),
         )
         .values(solved_at=now)
     ).rowcount

@@ -149,8 +149,18 @@ def size(conn: Connection, run_id: int) -> int:
 
 
 def join_patients(conn: Connection, run_id: int) -> None:
-    """Let a booking with a patient's key on one row only have it on all."""
+    """Let a booking with a patient's key on one row only have it on all.
+
+    One that is a video visit on one row is one, whatever else its other rows say that it is.
+    """
     other = staged_visit.alias()
+    by_video = (
+        select(other.c.id)
+        .where(other.c.import_run_id == run_id, other.c.ref == staged_visit.c.ref, other.c.video)
+        .exists()
+    )
+    ours = staged_visit.c.import_run_id == run_id
+    conn.execute(delete(staged_visit).where(ours, ~staged_visit.c.video, by_video))
     for table in _RUN_TABLES:
         named = (
             select(func.min(other.c.patient_key))
@@ -236,13 +246,13 @@ def unfinished(conn: Connection) -> list[int]:
 
 def load(conn: Connection, run_id: int, keys: Sequence[str]) -> list[IncomingPatient]:
     """Return all that the file says of these patients, in the order of `keys`."""
-    visits: dict[str, dict[str, Row[tuple[object, ...]]]] = defaultdict(dict)
+    visits: dict[str, list[Row[tuple[object, ...]]]] = defaultdict(list)
     for row in conn.execute(
         select(staged_visit)
         .where(staged_visit.c.import_run_id == run_id, staged_visit.c.patient_key.in_(keys))
         .order_by(staged_visit.c.line)
     ):
-        visits[row.patient_key].setdefault(row.ref, row)
+        visits[row.patient_key].append(row)
     people: dict[str, list[Row[tuple[object, ...]]]] = defaultdict(list)
     for row in conn.execute(
         select(staged_contact)
@@ -262,7 +272,7 @@ def load(conn: Connection, run_id: int, keys: Sequence[str]) -> list[IncomingPat
         ).scalars()
     )
     return [
-        _patient(key, list(visits[key].values()), people[key], doubtful=key in doubtful)
+        _patient(key, visits[key], people[key], doubtful=key in doubtful)
         for key in keys
         if key in visits
     ]
@@ -270,16 +280,20 @@ def load(conn: Connection, run_id: int, keys: Sequence[str]) -> list[IncomingPat
 
 def _patient(
     key: str,
-    visits: Sequence[Row[tuple[object, ...]]],
+    rows: Sequence[Row[tuple[object, ...]]],
     people: Sequence[Row[tuple[object, ...]]],
     *,
     doubtful: bool,
 ) -> IncomingPatient:
-    said = [row.protected for row in visits if row.protected is not None]
-    logins = [OwnLogin(row.own_login) for row in visits]
+    """Return what all rows of a patient say together: each contact's row may tell something."""
+    said = [row.protected for row in rows if row.protected is not None]
+    logins = [OwnLogin(row.own_login) for row in rows]
+    visits: dict[str, Row[tuple[object, ...]]] = {}
+    for row in rows:
+        visits.setdefault(row.ref, row)
     return IncomingPatient(
         key=key,
-        birth_date=next((row.birth_date for row in visits if row.birth_date), None),
+        birth_date=next((row.birth_date for row in rows if row.birth_date), None),
         protected=any(said) if said else None,
         own_login=next((x for x in logins if x is not OwnLogin.UNKNOWN), OwnLogin.UNKNOWN),
         visits=tuple(
@@ -291,7 +305,7 @@ def _patient(
                 Truth(row.starts_at, VisitStatus(row.status)),
                 row.clinician,
             )
-            for row in visits
+            for row in visits.values()
         ),
         people=_people(people),
         doubtful=doubtful,
@@ -302,7 +316,7 @@ def _people(rows: Sequence[Row[tuple[object, ...]]]) -> tuple[IncomingPerson, ..
     """Return each person once; a consent refused on any line is refused."""
     merged: dict[tuple[object, ...], IncomingPerson] = {}
     for row in rows:
-        place = (row.role, row.phone, row.email)
+        place = (row.role, row.phone or None, row.email or None)
         consents = {
             channel: Consent(value)
             for channel, value in (
@@ -322,8 +336,8 @@ def _people(rows: Sequence[Row[tuple[object, ...]]]) -> tuple[IncomingPerson, ..
             consents = {**before.consents, **consents, **refused}
         merged[place] = IncomingPerson(
             Role(row.role),
-            row.phone,
-            row.email,
+            before.phone if before and row.phone is None else row.phone,
+            before.email if before and row.email is None else row.email,
             row.language or (before.language if before else None),
             consents,
             wishes_of(row).over(before.wishes if before else NO_WISHES),

@@ -311,6 +311,62 @@ def test_a_time_that_is_cut_off_refuses_the_file(cut: str):
     assert len(rows(f"{text}\n")) == (3 if cut in {"1", "11"} else 2)
 
 
+@pytest.mark.parametrize(
+    ("whole", "cut"),
+    [
+        (["0930", "1030"], "133"),
+        (["900", "1330"], "133"),
+        (["9.30", "10.30"], "13"),
+        (["9:00", "10:00:00"], "13:30"),
+        ([], "13"),
+        ([], "133"),
+    ],
+)
+def test_the_beginning_of_a_time_is_not_taken_for_another(whole: list[str], cut: str):
+    """A time without signs, or in several forms, is cut off too where none before ends like it."""
+    head, phone = "ref;mobil;datum;tid", "070-174 06 05;2026-12-01"
+    before = "".join(f"A{n};{phone};{time}\n" for n, time in enumerate(whole))
+    text = f"{head}\n{before}B1;{phone};{cut}"
+    assert refused(text) == [(ProblemCode.CUT_OFF, len(whole) + 2)]
+    assert len(rows(f"{text}\n")) == len(whole) + 1
+
+
+@pytest.mark.parametrize(
+    ("whole", "last"),
+    [
+        (["10.30", "11.30"], "9.30"),
+        (["9.30"], "10.30"),
+        (["0930"], "1330"),
+        ([], "13:30"),
+        ([], "1330"),
+        ([], "13.30"),
+    ],
+)
+def test_a_whole_time_at_the_end_is_taken(whole: list[str], last: str):
+    """A file need not end with a line end."""
+    head, phone = "ref;mobil;datum;tid", "070-174 06 05;2026-12-01"
+    before = "".join(f"A{n};{phone};{time}\n" for n, time in enumerate(whole))
+    assert len(rows(f"{head}\n{before}B1;{phone};{last}")) == len(whole) + 1
+
+
+@pytest.mark.parametrize(
+    ("start", "taken"),
+    [
+        ("2026-12-02 1", 0),
+        ("2026-12-02 13:3", 0),
+        ("2026-12-02 13:30", 1),
+        ("2026-12-02T13:30Z", 1),
+    ],
+)
+def test_a_start_alone_in_its_file(start: str, taken: int):
+    """With nothing to compare it with, a start is whole if it has its minutes."""
+    text = f"ref;mobil;starttid\nB1;070-174 06 05;{start}"
+    if taken:
+        assert len(rows(text)) == 1
+    else:
+        assert refused(text) == [(ProblemCode.CUT_OFF, 2)]
+
+
 @pytest.mark.parametrize("end", ["", " "])
 @pytest.mark.parametrize("vital", ["status", "Skyddad", "Samtycke SMS", "avbokad"])
 def test_a_file_cut_off_before_a_cell_that_may_forbid_a_text(vital: str, end: str):
