@@ -163,20 +163,18 @@ def _app(app: AppConfig, language: Language) -> AppWords:
 def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords:
     start = facts.starts_at.astimezone(clinic.zone)
     today = facts.now.astimezone(clinic.zone).date()
-    away = (start.date() - today).days
-    date = language.day(start, today)
     can_cancel, call_by = _calling(facts.starts_at, facts.now, clinic)
     return VisitWords(
-        day=language.near(away) or date,
-        short_day=language.near(away) or language.short_day(start),
-        date=date,
+        day=language.said(start, today),
+        short_day=language.said(start, today, short=True),
+        date=language.day(start, today),
         time=language.time(start),
-        days_away=away,
+        days_away=(start.date() - today).days,
         soon=facts.starts_at - facts.now < SOON,
         near=facts.starts_at - facts.now < NEAR,
         started=facts.starts_at <= facts.now,
         can_cancel=can_cancel and facts.status is VisitStatus.BOOKED,
-        cancel_day=language.near((call_by.date() - today).days) or language.short_day(call_by),
+        cancel_day=language.said(call_by, today, short=True),
         cancel_time=language.time(call_by),
         cancelled=facts.status is VisitStatus.CANCELLED,
     )

@@ -76,9 +76,17 @@ class Language:
         """Return the weekday and the date, in short."""
         return self._digits(_written(_day_of(day), self.habit.short_day, self.locale))
 
-    def near(self, days_away: int) -> str | None:
-        """Return yesterday, today or tomorrow; None for a day that has no such word."""
-        return dict(enumerate(self.habit.near, start=-1)).get(days_away)
+    def said(self, day: date, today: date, *, short: bool = False) -> str:
+        """Return a day as it is said on `today`: yesterday, today, tomorrow, or the date.
+
+        A text that says "tomorrow" may be read when that day has come: its weekday is said too.
+        """
+        away = (_day_of(day) - _day_of(today)).days
+        near = dict(enumerate(self.habit.near, start=-1)).get(away)
+        if near is None:
+            return self.short_day(day) if short else self.day(day, today)
+        weekday = _written(_day_of(day), "EEE" if short else "EEEE", self.locale)
+        return f"{near} {weekday}" if away > 0 else near
 
     def time(self, at: datetime) -> str:
         """Return the time of day, by the 12 or 24 hours that the language counts."""

@@ -36,8 +36,8 @@ class Sample:
 def samples(clinic: ClinicConfig, now: datetime) -> Iterator[Sample]:
     """Yield readers of each kind: under and from the age of an own login, and of unknown age.
 
-    The texts are sent on the Tuesday of the week of `now` (UTC), in the morning: the clinic's phone
-    is answered, so that what may be said about cancelling is.
+    The texts are sent on the Wednesday of the week of `now` (UTC), in the morning: the clinic's
+    phone is answered, so that what may be said about cancelling is. Thursday is the longest day.
     """
     limit = clinic.eid.own_from_age
     readers = {
@@ -79,5 +79,5 @@ def extremes(clinic: ClinicConfig, languages: Iterable[str]) -> tuple[ClinicConf
 
 def _morning(clinic: ClinicConfig, now: datetime) -> datetime:
     local = now.astimezone(clinic.zone).replace(hour=10, minute=0, second=0, microsecond=0)
-    tuesday = local + timedelta(days=1 - local.weekday())
-    return tuesday.astimezone(UTC)
+    wednesday = local + timedelta(days=2 - local.weekday())
+    return wednesday.astimezone(UTC)

@@ -43,7 +43,7 @@ def test_an_edit_waits_for_a_person(edited: Installation, clock: FrozenDateTimeF
     assert edited.json("templates", "approve", "--yes")["approved"][0]["name"] == "day_before"
     clock.move_to("2026-11-30 13:10:30")
     edited.json("tick")
-    assert "Sent from an edited text. i morgon 14:10" in sent(edited)
+    assert "Sent from an edited text. i morgon tisdag 14:10" in sent(edited)
 
 
 def test_approve_shows_the_difference_and_asks(edited: Installation):
@@ -146,7 +146,7 @@ def test_check_tells_all_it_finds(edited: Installation):
     }
     text = edited.run("templates", "check").stdout
     assert "sv/help.sms.txt, line 2" in text
-    assert "+ Sent from an edited text. i morgon 13:00" in text
+    assert "+ Sent from an edited text. i morgon torsdag 13:00" in text
     assert "upcoming messages." in text
 
 
@@ -155,7 +155,7 @@ def test_preview_is_as_on_a_phone_and_as_an_email(here: Installation):
     choice = ["templates", "preview", "--language", "sv", "--name", "day_before", "--channel"]
     sms = here.ok(*choice, "sms")
     assert "guardian of a child of 8, tomorrow" in sms
-    assert "\n  Videobesok\n  | Videobesök i morgon 13:00 i Alltid\n" in sms
+    assert "\n  Videobesok\n  | Videobesök i morgon tors 13:00 i\n  | Alltid Öppet." in sms
     assert max(len(line) for line in sms.splitlines() if line.startswith("  |")) <= 42
     email = here.ok(*choice, "email")
     assert "\nSubject: Påminnelse: videobesök" in email

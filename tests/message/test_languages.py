@@ -44,3 +44,18 @@ def test_a_date_of_another_year_is_said_with_it(today, swedish, english) -> None
 def test_a_date_more_than_half_a_year_ahead_is_said_with_its_year(day, said) -> None:
     """Half a year is a long time: the year is said within it too."""
     assert language_of("sv").day(day, date(2027, 1, 5)) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "days"),
+    [
+        ("sv", ["i dag", "i morgon ons", "tors 3 dec.", "i dag", "i morgon onsdag"]),
+        ("en", ["today", "tomorrow Wed", "Thu 3 Dec", "today", "tomorrow Wednesday"]),
+    ],
+)
+def test_tomorrow_is_said_with_its_weekday(language, days) -> None:
+    """Who reads in the morning what was sent in the evening sees that the visit is today."""
+    of, today = language_of(language), date(2026, 12, 1)
+    week = [today, date(2026, 12, 2), date(2026, 12, 3)]
+    short = [of.said(day, today, short=True) for day in week]
+    assert [*short, *(of.said(day, today) for day in week[:2])] == days

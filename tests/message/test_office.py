@@ -35,7 +35,7 @@ def words(sent: str, visit: str, clinic: ClinicConfig = CLINIC) -> VisitWords:
         ("2026-12-01 10:00", "2026-12-10 19:00", "ons 9 dec. 16:00"),  # in the evening
         ("2026-12-01 10:00", "2026-12-10 08:00", "tis 8 dec. 16:00"),  # before it opens
         ("2026-12-01 10:00", "2026-12-14 10:00", "fre 11 dec. 16:00"),  # on a Sunday
-        ("2026-12-10 10:00", "2026-12-14 10:00", "i morgon 16:00"),
+        ("2026-12-10 10:00", "2026-12-14 10:00", "i morgon fre 16:00"),
         ("2026-12-15 10:00", "2026-12-28 10:00", "ons 23 dec. 16:00"),  # Christmas and its eve
         ("2027-03-15 10:00", "2027-03-30 10:00", "tors 25 mars 16:00"),  # Easter, four days
         ("2027-04-20 10:00", "2027-05-07 10:00", "ons 5 maj 16:00"),  # Ascension Day
