@@ -290,8 +290,8 @@ def _sends(difference: Difference, zone: ZoneInfo) -> list[str]:
         lines.append("New bookings are confirmed. (--no-confirmations: they are not.)")
     elif difference.first_import:
         lines.append(
-            "The clinic has no bookings here yet: new ones are not confirmed, as patients have"
-            "\nknown them for long. (--confirmations: they are.)"
+            "The clinic has no bookings here yet: new ones are not confirmed, as patients"
+            "\nhave known them for long. (--confirmations: they are.)"
         )
     else:
         lines.append("New bookings are not confirmed.")

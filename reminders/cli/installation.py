@@ -16,7 +16,7 @@ from reminders import wiring
 from reminders.cli import zones
 from reminders.cli.database import bring_up
 from reminders.cli.demo import play as play_demo
-from reminders.cli.screen import plural, print_json, say, tell
+from reminders.cli.screen import indented, plural, print_json, say, tell
 from reminders.cli.session import AsJson, Session, config_of, examples, family, login
 from reminders.cli.status import WHY_HELD
 from reminders.clock import SystemClock
@@ -127,7 +127,7 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     else:
         for check in checks:
             mark = "ok   " if check.ok else "WRONG"
-            say(f"{mark}  {check.name}: {check.message}")
+            say(indented(f"{mark}  {check.name}: {check.message}", 0, 7, cut=False))
     if not ok:
         tell("\nPut right what is marked WRONG, then run 'reminders doctor' again.")
         raise typer.Exit(FINDING)

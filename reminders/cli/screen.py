@@ -62,14 +62,18 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
-def indented(text: str, indent: int, hang: int | None = None) -> str:
-    """Return a text wrapped to the page, `indent` in; its further lines `hang` in."""
+def indented(text: str, indent: int, hang: int | None = None, *, cut: bool = True) -> str:
+    """Return a text wrapped to the page, `indent` in; its further lines `hang` in.
+
+    `cut`: a word that is longer than the page is cut; else it is left whole, to be copied.
+    """
     return textwrap.fill(
         printable(text),
         width(),
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent if hang is None else hang),
         break_on_hyphens=False,
+        break_long_words=cut,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from reminders.cli.screen import local, plural, print_json, say
+from reminders.cli.screen import indented, local, plural, print_json, say
 from reminders.cli.session import AsJson, config_of, examples, family, opened, zone_of
 from reminders.engine import approval, desk
 from reminders.engine.runtime import Runtime
@@ -80,7 +80,7 @@ def _as_text(found: dict[str, Any], to_do: int) -> str:
     lines = ["All is well." if found["ok"] else "Something needs a person:"]
     if found["ok"] and to_do:
         lines = ["Sending works, and there is something for a person to do:"]
-    lines += [f"  {text}" for text in _complaints(found)]
+    lines += [indented(text, 2, 4) for text in _complaints(found)]
     if to_do:
         lines.append(f"  {plural(to_do, 'line')} on the worklist: 'reminders worklist'.")
     lines += [

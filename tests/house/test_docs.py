@@ -28,6 +28,27 @@ def test_the_state_diagram_is_the_table() -> None:
     assert drawn == {(a.value, b.value) for a, steps in TRANSITIONS.items() for b in steps}
 
 
+def test_the_paths_are_walked_by_functions_that_there_are() -> None:
+    """Each function and module that the table of paths in docs/architecture.md names is there."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = page.partition("| capability |")[2].partition("\n\n")[0]
+    texts = {path: path.read_text("utf-8") for path in (ROOT / "reminders").rglob("*.py")}
+    named = re.findall(r"`(?:\w+/)*(\w+)\.(\w+)`", table)
+    assert len(named) > 10
+    missing = [
+        f"{place}.{name}"
+        for place, name in named
+        if not any(
+            re.search(rf"^\s*(async )?(def|class) {name}\b", text, re.MULTILINE)
+            for path, text in texts.items()
+            if place in path.parts or path.stem == place or f"class {place}" in text
+        )
+    ]
+    assert missing == []
+    capabilities = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
+    assert len(capabilities) == len(set(capabilities))
+
+
 @pytest.mark.parametrize(
     "model",
     [Config, ClinicConfig, DatabaseConfig, DeliveryConfig, RuleConfig, WatchConfig, WebConfig],
