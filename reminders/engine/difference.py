@@ -21,7 +21,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Problem
 from reminders.intake.columns import Field
-from reminders.store import imports, staging
+from reminders.store import imports, incoming, staging
 from reminders.store.database import Connection
 from reminders.store.import_changes import Change
 
@@ -206,19 +206,19 @@ def changes_for(
 ) -> Iterator[PatientChange]:
     """Yield what the file changes for these patients."""
     default = runtime.clinic(staged.clinic).imports.default_consent
-    incoming = staging.load(conn, staged.run_id, keys)
+    brought = incoming.load(conn, staged.run_id, keys)
     known = imports.known_patients(conn, clinic_id, keys)
-    refs = [visit.ref for patient in incoming for visit in patient.visits]
+    refs = [visit.ref for patient in brought for visit in patient.visits]
     visits = _known_visits(conn, clinic_id, refs, imports.exported_at(conn, staged.run_id))
-    former = _former(conn, incoming, known, visits)
-    for patient in incoming:
+    former = _former(conn, brought, known, visits)
+    for patient in brought:
         earlier = former.get(patient.key, ())
         yield merge(patient, known.get(patient.key), visits, default, now, earlier)
 
 
 def _former(
     conn: Connection,
-    incoming: Sequence[IncomingPatient],
+    brought: Sequence[IncomingPatient],
     known: Mapping[str, KnownPatient],
     visits: Mapping[str, KnownVisit],
 ) -> Mapping[str, Sequence[KnownPatient]]:
@@ -227,7 +227,7 @@ def _former(
     A booking that goes from one named patient to another takes nothing along.
     """
     others: dict[str, list[int]] = {}
-    for patient in incoming:
+    for patient in brought:
         theirs = {visits[visit.ref].patient_id for visit in patient.visits if visit.ref in visits}
         own = {known[patient.key].id} if patient.key in known else set[int]()
         if theirs - own:

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, select, update
 
 from reminders.store.problems import PutRight
-from reminders.store.schema import appointment, import_run, problem
+from reminders.store.schema import appointment
+from reminders.store.schema_intake import import_run, problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,8 @@ from reminders.domain.merge import (
 )
 from reminders.store.bulk import insert_rows, reserve, update_rows
 from reminders.store.consents import FROM_FILE, FROM_STAFF, Editions
-from reminders.store.schema import (
-    appointment,
-    consent,
-    contact,
-    import_run,
-    ledger,
-    patient,
-    problem,
-    staged_visit,
-)
+from reminders.store.schema import appointment, consent, contact, ledger, patient
+from reminders.store.schema_intake import import_run, problem, staged_visit
 from reminders.store.wishes import WISHES, wish_values, wishes_of
 
 WRITTEN = frozenset({Category.NEW, Category.MOVED, Category.CANCELLED, Category.UPDATED})

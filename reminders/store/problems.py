@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, case, func, select, update
 
-from reminders.store.schema import import_run, problem, staged_visit
+from reminders.store.schema_intake import import_run, problem, staged_visit
 
 PAST_TIME = "past_time"
 

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
-from reminders.store.schema import appointment, import_run, message, metadata, patient, purged
+from reminders.store.schema import appointment, message, metadata, patient, purged
+from reminders.store.schema_intake import import_run
 
 
 def purge_visits(conn: Connection, clinic_id: int, before: datetime, limit: int) -> int:

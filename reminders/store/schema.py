@@ -38,7 +38,8 @@ metadata = MetaData(
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _ref(target: str, *, nullable: bool = False, name: str | None = None) -> Column[int]:
+def ref_to(target: str, *, nullable: bool = False, name: str | None = None) -> Column[int]:
+    """Return the column that refers to another table's row."""
     table = target.split(".", maxsplit=1)[0]
     return Column(name or f"{table}_id", Id, ForeignKey(target), nullable=nullable)
 
@@ -56,7 +57,7 @@ patient = Table(
     "patient",
     metadata,
     Column("id", Id, primary_key=True),
-    _ref("clinic.id"),
+    ref_to("clinic.id"),
     Column("external_key", String(200), nullable=False),
     Column("birth_date", Date),
     Column("protected", Boolean, nullable=False, server_default=false()),
@@ -68,7 +69,7 @@ contact = Table(
     "contact",
     metadata,
     Column("id", Id, primary_key=True),
-    _ref("patient.id"),
+    ref_to("patient.id"),
     Column("role", String(16), nullable=False),
     Column("phone", String(32)),
     Column("email", String(320)),
@@ -105,98 +106,6 @@ opt_out = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
 )
 
-import_run = Table(
-    "import_run",
-    metadata,
-    Column("id", Id, primary_key=True),
-    _ref("clinic.id"),
-    Column("file_name", Text, nullable=False),
-    Column("file_digest", String(64), nullable=False),
-    Column("exported_at", UtcDateTime, nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
-    Column("applied_at", UtcDateTime),
-    Column("actor", String(100), nullable=False),
-    Column("counts", JSON),
-    # How far a large file has been applied; none: it has not begun, or was applied at once.
-    Column("applying", JSON(none_as_null=True)),
-    Index("ix_import_run_clinic_id_exported_at", "clinic_id", "exported_at"),
-)
-
-problem = Table(
-    "problem",
-    metadata,
-    Column("id", Id, primary_key=True),
-    _ref("clinic.id"),
-    _ref("import_run.id"),
-    Column("line", Integer, nullable=False),
-    Column("column", Text),
-    Column("code", String(64), nullable=False),
-    Column("message", Text, nullable=False),
-    Column("ref", String(200)),
-    Column("starts_at", UtcDateTime),  # of a row without a reference
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("solved_at", UtcDateTime),
-    Column("row_key", String(64)),
-    Column("put_right", String(8)),  # by a person, or the same row before: see store/problems.py
-    Index("ix_problem_import_run_id", "import_run_id"),
-    Index(
-        "ix_problem_put_right",
-        "clinic_id",
-        "ref",
-        sqlite_where=text("put_right IS NOT NULL"),
-        postgresql_where=text("put_right IS NOT NULL"),
-    ),
-    Index(
-        "ix_problem_open",
-        "clinic_id",
-        "ref",
-        sqlite_where=text("solved_at IS NULL"),
-        postgresql_where=text("solved_at IS NULL"),
-    ),
-)
-
-staged_visit = Table(
-    "staged_visit",
-    metadata,
-    Column("id", Id, primary_key=True),
-    _ref("import_run.id"),
-    Column("line", Integer, nullable=False),
-    Column("ref", String(200), nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("video", Boolean, nullable=False),
-    Column("starts_at", UtcDateTime, nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("patient_key", String(200), nullable=False),
-    Column("birth_date", Date),
-    Column("protected", Boolean),  # unknown where no column tells it
-    Column("own_login", String(16), nullable=False),
-    Column("clinician", String(200)),
-    Index("ix_staged_visit_import_run_id_ref", "import_run_id", "ref"),
-    Index("ix_staged_visit_import_run_id_patient_key", "import_run_id", "patient_key"),
-)
-
-staged_contact = Table(
-    "staged_contact",
-    metadata,
-    Column("id", Id, primary_key=True),
-    _ref("import_run.id"),
-    Column("line", Integer, nullable=False),
-    Column("patient_key", String(200), nullable=False),
-    Column("ref", String(200), nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("phone", String(32)),
-    Column("email", String(320)),
-    Column("language", String(16)),
-    Column("consent_sms", String(16)),
-    Column("consent_email", String(16)),
-    Column("prefers", String(16)),
-    Column("no_sms_from", Time),
-    Column("no_sms_until", Time),
-    Column("guardian_from_13", Boolean),
-    Column("contact_id", Id),
-    Index("ix_staged_contact_import_run_id_patient_key", "import_run_id", "patient_key"),
-)
-
 PENDING = (
     "needs_plan OR planned_starts_at IS NULL"
     " OR planned_starts_at <> starts_at OR planned_status <> status"
@@ -207,9 +116,9 @@ appointment = Table(
     "appointment",
     metadata,
     Column("id", Id, primary_key=True),
-    _ref("clinic.id"),
+    ref_to("clinic.id"),
     Column("ref", String(200), nullable=False),
-    _ref("patient.id"),
+    ref_to("patient.id"),
     Column("former_patient_id", Id),  # whose it was, if a file has given it to somebody else
     Column("kind", Text, nullable=False),
     Column("starts_at", UtcDateTime, nullable=False),
@@ -243,7 +152,7 @@ request = Table(
     "request",
     metadata,
     Column("id", Id, primary_key=True),
-    _ref("appointment.id"),
+    ref_to("appointment.id"),
     Column("rule", String(64), nullable=False),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("actor", String(100), nullable=False),
@@ -271,12 +180,12 @@ message = Table(
     "message",
     metadata,
     Column("id", Id, primary_key=True),
-    _ref("appointment.id"),
+    ref_to("appointment.id"),
     # The visit's clinic, written here once more for the index of what is due.
     Column("clinic_id", Id, nullable=False, server_default="0"),
     Column("version", Integer, nullable=False),
     Column("rule", String(64), nullable=False),
-    _ref("contact.id"),
+    ref_to("contact.id"),
     Column("channel", String(16), nullable=False),
     Column("occasion", Integer, nullable=False),
     Column("state", String(16), nullable=False),
@@ -298,7 +207,7 @@ message = Table(
     Column("sent_at", UtcDateTime),
     Column("provider", String(64)),
     Column("provider_ref", String(255)),
-    _ref("request.id", nullable=True),
+    ref_to("request.id", nullable=True),
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("appointment_id", "version", "rule", "contact_id", "channel", "occasion"),
     _while(
@@ -319,7 +228,7 @@ attempt = Table(
     "attempt",
     metadata,
     Column("id", Id, primary_key=True),
-    _ref("message.id"),
+    ref_to("message.id"),
     Column("number", Integer, nullable=False),
     Column("lease_token", Integer, nullable=False),
     Column("callback_token", String(64), nullable=False, unique=True),
@@ -342,7 +251,7 @@ receipt = Table(
     "receipt",
     metadata,
     Column("id", Id, primary_key=True),
-    _ref("message.id"),
+    ref_to("message.id"),
     Column("received_at", UtcDateTime, nullable=False),
     Column("source", String(16), nullable=False),
     Column("state", String(16)),
@@ -356,7 +265,7 @@ ledger = Table(
     Column("id", Id, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(100), nullable=False),
-    _ref("appointment.id", nullable=True),
+    ref_to("appointment.id", nullable=True),
     # No foreign key: it would have to be looked for in all of the ledger when a message is purged.
     Column("message_id", Id),
     Column("event", String(64), nullable=False),

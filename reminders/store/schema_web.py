@@ -2,7 +2,8 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from reminders.store.schema import Id, metadata
+from reminders.store.schema import Id
+from reminders.store.schema_intake import metadata
 from reminders.store.types import UtcDateTime
 
 __all__ = ["api_token", "credential", "login_throttle", "membership", "metadata", "session", "user"]

@@ -22,16 +22,8 @@ from reminders.domain.contact import Channel
 from reminders.domain.message import Message
 from reminders.domain.state import State
 from reminders.store.cases import to_message
-from reminders.store.schema import (
-    WENT,
-    appointment,
-    clinic,
-    contact,
-    import_run,
-    message,
-    patient,
-    problem,
-)
+from reminders.store.schema import WENT, appointment, clinic, contact, message, patient
+from reminders.store.schema_intake import import_run, problem
 
 KEPT = 2
 """So many characters of an email address are shown, where these tell people apart."""

@@ -23,7 +23,8 @@ from reminders.config import example, load_config
 from reminders.engine import applying
 from reminders.store import staging
 from reminders.store.database import Connection
-from reminders.store.schema import import_run, staged_visit, template_version
+from reminders.store.schema import template_version
+from reminders.store.schema_intake import import_run, staged_visit
 from reminders.wiring import open_store
 from tests.cli.conftest import Installation, booking
 

@@ -12,7 +12,8 @@ from reminders.engine import importing
 from reminders.engine.housekeeping import keep_house
 from reminders.errors import RefusedFileError
 from reminders.store import import_pages
-from reminders.store.schema import import_run, metadata
+from reminders.store.schema import metadata
+from reminders.store.schema_intake import import_run
 from tests.engine.clinic import HEAD, Clinic, at, row
 
 NAMED = HEAD.removesuffix("\n") + ";patient\n"

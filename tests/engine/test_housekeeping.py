@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from reminders.engine import importing
 from reminders.engine.housekeeping import keep_house
-from reminders.store import retention, schema
+from reminders.store import retention, schema, schema_intake
 from tests.engine.clinic import HEAD, Clinic, row
 
 YEAR = timedelta(days=400)
@@ -61,10 +61,14 @@ def test_a_file_that_nobody_goes_on_with_is_cleared(clinic: Clinic) -> None:
     stage(clinic)
     now = clinic.clock.now()
     asyncio.run(keep_house(clinic.runtime, now + timedelta(hours=23)))
-    assert count(clinic, schema.staged_visit) == 1
+    assert count(clinic, schema_intake.staged_visit) == 1
     asyncio.run(keep_house(clinic.runtime, now + timedelta(hours=25)))
-    assert count(clinic, schema.staged_visit) == count(clinic, schema.staged_contact) == 0
-    assert count(clinic, schema.import_run) == 0
+    assert (
+        count(clinic, schema_intake.staged_visit)
+        == count(clinic, schema_intake.staged_contact)
+        == 0
+    )
+    assert count(clinic, schema_intake.import_run) == 0
 
 
 def test_what_an_applied_file_left_staged_is_cleared(
@@ -77,7 +81,11 @@ def test_what_an_applied_file_left_staged_is_cleared(
         patch.setattr(importing, "AT_ONCE", 0)
         patch.setattr(importing, "_clear", lambda *_given: None)
         importing.apply(clinic.runtime, staged, options, now)
-    assert count(clinic, schema.staged_visit) == 1
+    assert count(clinic, schema_intake.staged_visit) == 1
     asyncio.run(keep_house(clinic.runtime, now))
-    assert count(clinic, schema.staged_visit) == count(clinic, schema.staged_contact) == 0
-    assert count(clinic, schema.import_run) == 1
+    assert (
+        count(clinic, schema_intake.staged_visit)
+        == count(clinic, schema_intake.staged_contact)
+        == 0
+    )
+    assert count(clinic, schema_intake.import_run) == 1

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from reminders.domain.merge import Category
 from reminders.engine import applying, difference, importing
-from reminders.store import import_changes, schema
+from reminders.store import import_changes, schema, schema_intake
 from tests.engine.clinic import HEAD, Clinic, row
 
 ROWS = [
@@ -34,7 +34,11 @@ def test_a_large_file_is_applied_part_by_part(clinic: Clinic) -> None:
     done = clinic.read(*ROWS)
     assert done.applied
     assert done.counts[Category.NEW] == count(clinic, schema.appointment) == 24
-    assert count(clinic, schema.staged_visit) == count(clinic, schema.staged_contact) == 0
+    assert (
+        count(clinic, schema_intake.staged_visit)
+        == count(clinic, schema_intake.staged_contact)
+        == 0
+    )
     again = clinic.read(*ROWS[:-1], full=True)
     assert again.counts[Category.UNCHANGED] == 23
     assert [visit.ref for visit in again.missing] == ["B23"]
@@ -73,9 +77,9 @@ def test_what_a_process_left_is_finished_by_the_next(clinic: Clinic) -> None:
     importing.resume(clinic.runtime, now)
     assert count(clinic, schema.appointment) == 24
     with clinic.runtime.database.reading() as conn:
-        (counts,) = conn.execute(select(schema.import_run.c.counts)).scalars()
+        (counts,) = conn.execute(select(schema_intake.import_run.c.counts)).scalars()
     assert counts["new"] == 24
-    assert count(clinic, schema.staged_visit) == 0
+    assert count(clinic, schema_intake.staged_visit) == 0
 
 
 @pytest.mark.usefixtures("in_parts")
@@ -95,7 +99,7 @@ def test_an_interrupt_waits_until_a_begun_file_is_applied(
     with pytest.raises(KeyboardInterrupt):
         clinic.read(*ROWS)
     assert count(clinic, schema.appointment) == 24
-    assert count(clinic, schema.staged_visit) == 0
+    assert count(clinic, schema_intake.staged_visit) == 0
 
 
 @pytest.mark.usefixtures("in_parts")
@@ -116,7 +120,7 @@ def test_a_second_interrupt_leaves_the_rest_to_the_next_process(
     assert count(clinic, schema.appointment) == 10
     importing.resume(clinic.runtime, clinic.clock.now())
     assert count(clinic, schema.appointment) == 24
-    assert count(clinic, schema.staged_visit) == 0
+    assert count(clinic, schema_intake.staged_visit) == 0
 
 
 def test_a_booking_named_once_is_the_patients_on_every_row(clinic: Clinic) -> None:

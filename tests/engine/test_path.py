@@ -6,7 +6,7 @@ from sqlalchemy import func, insert, select
 from reminders.domain.merge import Category
 from reminders.engine import desk
 from reminders.errors import RefusedFileError
-from reminders.store import schema
+from reminders.store import schema, schema_intake
 from tests.engine.clinic import HEAD, Clinic, at, row
 
 
@@ -65,10 +65,16 @@ def test_preview_writes_nothing(clinic: Clinic) -> None:
     """Looking at a file and saying no leaves the database as it was."""
     clinic.read(row(), row("B2", phone="abc"), apply=False)
     with clinic.runtime.database.reading() as conn:
-        for table in (schema.appointment, schema.patient, schema.contact, schema.problem):
+        for table in (schema.appointment, schema.patient, schema.contact, schema_intake.problem):
             assert conn.execute(select(func.count()).select_from(table)).scalar_one() == 0
-        assert conn.execute(select(func.count()).select_from(schema.staged_visit)).scalar_one() == 0
-        assert conn.execute(select(func.count()).select_from(schema.import_run)).scalar_one() == 0
+        assert (
+            conn.execute(select(func.count()).select_from(schema_intake.staged_visit)).scalar_one()
+            == 0
+        )
+        assert (
+            conn.execute(select(func.count()).select_from(schema_intake.import_run)).scalar_one()
+            == 0
+        )
 
 
 def test_moved_visit_is_told_once_and_reminded_for_the_new_time(clinic: Clinic) -> None:
@@ -165,7 +171,7 @@ def test_broken_file_changes_nothing(clinic: Clinic) -> None:
     with pytest.raises(RefusedFileError):
         clinic.read(rows, "B99;2026-12-0")
     with clinic.runtime.database.reading() as conn:
-        for table in (schema.appointment, schema.import_run, schema.staged_visit):
+        for table in (schema.appointment, schema_intake.import_run, schema_intake.staged_visit):
             assert conn.execute(select(func.count()).select_from(table)).scalar_one() == 0
 
 
@@ -222,7 +228,11 @@ def test_interrupted_import_leaves_nothing(clinic: Clinic) -> None:
             interrupt,
         )
     with clinic.runtime.database.reading() as conn:
-        for table in (schema.import_run, schema.staged_visit, schema.staged_contact):
+        for table in (
+            schema_intake.import_run,
+            schema_intake.staged_visit,
+            schema_intake.staged_contact,
+        ):
             assert conn.execute(select(func.count()).select_from(table)).scalar_one() == 0
 
 

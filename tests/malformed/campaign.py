@@ -13,14 +13,14 @@ from reminders.engine import importing
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import read
-from reminders.store import schema
+from reminders.store import schema, schema_intake
 from reminders.store.database import Connection
 from reminders.store.upgrade import upgrade
 from reminders.wiring import build, make_key, open_store
 from tests.intake.helpers import FORM, NOW
 from tests.malformed.files import Maker
 
-STAGED = (schema.staged_visit, schema.staged_contact)
+STAGED = (schema_intake.staged_visit, schema_intake.staged_contact)
 
 
 @dataclass
