@@ -18,6 +18,7 @@ from reminders.message.lint import (
     ONE_SEGMENT,
     SITUATIONS,
     Code,
+    in_text,
     lint,
 )
 from reminders.message.render import Library, Rendered
@@ -29,6 +30,20 @@ HOURS = (24 * 250, 24 * 40, 552, 48, 27, 24, 3, 0.25, -0.3)
 """How many hours before the visit a text goes."""
 
 BEFORE_ONLY = frozenset({"confirmation", "two_days", "day_before", "fifteen_minutes", "moved"})
+TIMELY = {
+    "sv": {"redan nu": (0, 8), "i god tid": (8, 9999), "har börjat": (-9, 0), "strax": (0, 9999)},
+    "en": {
+        "log in now": (0, 8),
+        "well ahead": (8, 9999),
+        "well before": (8, 9999),
+        "has begun": (-9, 0),
+        "shortly": (0, 9999),
+    },
+}
+"""Words that are true only so many hours before the visit: from the first, and before the second."""
+
+NEAR_DAYS = {"sv": ("i dag", "i morgon"), "en": ("today", "tomorrow")}
+
 REPLY = {"sv": "Svara ", "en": "Reply "}
 CANCEL = {"sv": ("Ring senast", "Ring oss senast"), "en": ("Call by", "Call us by")}
 NEVER = ("None", "{", "gratis att avboka", "free of charge")
@@ -46,12 +61,30 @@ def everybody(name: str, channel: Channel) -> Iterator[tuple[Facts, ClinicConfig
         if hours > 0 or name not in BEFORE_ONLY:
             more = {"role": role, "ref_tail": tail, "status": status}
             yield facts(age, hours / 24, **more), clinic
+            if name == "day_before" and hours < 24:
+                yield facts(age, hours / 24, short=True, **more), clinic
+
+
+def untrue(language: str, text: str, reader: Facts) -> Iterator[str]:
+    """Yield the words of a text that are not true at the moment for which it is."""
+    lead = reader.starts_at - reader.now
+    for words, (least, most) in TIMELY[language].items():
+        if words in text and not timedelta(hours=least) <= lead < timedelta(hours=most):
+            yield f"says {words!r} at {lead}"
+    day, today = (at.astimezone(CLINIC.zone).date() for at in (reader.starts_at, reader.now))
+    first = text.partition("\n")[2].lstrip().split(".")[0]
+    for ahead, words in enumerate(NEAR_DAYS[language]):
+        if re.search(rf"\b{words}\b", first) and (day - today).days != ahead:
+            yield f"says {words!r} of {day} on {today}"
 
 
 def faults(language: str, name: str, rendered: Rendered, reader, clinic) -> Iterator[str]:
     """Yield what is wrong with one text, for that reader at that time."""
     text = f"{rendered.subject or ''}\n{rendered.body}"
     lead = reader.starts_at - reader.now
+    yield from untrue(language, text, reader)
+    source = SOURCES[language, name, Channel.EMAIL if rendered.html else Channel.SMS]
+    yield from (f.message for f in in_text(source, rendered, clinic, "", short=reader.short))
     yield from (f"says {words!r}" for words in NEVER if words in text)
     yield from (f"says {w!r}" for w in CLINIC.private_words if w.casefold() in text.casefold())
     if clinic.phone not in text:
@@ -62,7 +95,8 @@ def faults(language: str, name: str, rendered: Rendered, reader, clinic) -> Iter
         yield "names a deadline that cannot be kept"
     if rendered.html is None:
         size = measure(rendered.body)
-        most = 1 if name in ONE_SEGMENT else MOST_SEGMENTS[Charset.GSM7]
+        one = name in ONE_SEGMENT and not reader.short
+        most = 1 if one else MOST_SEGMENTS[Charset.GSM7]
         if size.charset is not Charset.GSM7 or size.segments > most:
             yield f"takes {size.segments} parts of {size.charset}"
         if "http" in text:
