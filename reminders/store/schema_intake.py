@@ -40,7 +40,7 @@ problem = Table(
     Column("solved_at", UtcDateTime),
     Column("row_key", String(64)),
     Column("put_right", String(8)),  # by a person, or the same row before: see store/problems.py
-    Index("ix_problem_import_run_id", "import_run_id"),
+    Index("ix_problem_import_run_id_ref", "import_run_id", "ref"),
     Index(
         "ix_problem_put_right",
         "clinic_id",

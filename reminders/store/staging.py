@@ -149,25 +149,23 @@ def join_patients(conn: Connection, run_id: int) -> None:
     )
     ours = staged_visit.c.import_run_id == run_id
     conn.execute(delete(staged_visit).where(ours, ~staged_visit.c.video, by_video))
+    # Grouped once: asked of each row, the smallest key would be looked for among all of the file.
+    named = (
+        select(other.c.ref, func.min(other.c.patient_key).label("key"))
+        .where(other.c.import_run_id == run_id, other.c.patient_key.like("patient:%"))
+        .group_by(other.c.ref)
+        .subquery()
+    )
     for table in _RUN_TABLES:
-        named = (
-            select(func.min(other.c.patient_key))
-            .where(
-                other.c.import_run_id == run_id,
-                other.c.ref == table.c.ref,
-                other.c.patient_key.like("patient:%"),
-            )
-            .scalar_subquery()
-        )
         conn.execute(
             update(table)
             .where(
                 table.c.import_run_id == run_id,
                 table.c.patient_key >= "visit:",
                 table.c.patient_key < "visit;",
-                named.is_not(None),
+                table.c.ref == named.c.ref,
             )
-            .values(patient_key=named)
+            .values(patient_key=named.c.key)
         )
     _leave_with_their_patients(conn, run_id)
 

@@ -1,9 +1,13 @@
 """What the rows of a file say of one booking together, and what a cell that tells nothing changes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
 from reminders.domain.merge import Category
-from tests.engine.clinic import Clinic, row
+from tests.engine.clinic import Clinic, at, row
 
 WHOSE = "boknings-id;starttid;besökstyp;patient;roll;mobil;födelsedatum;skyddad;eget bankid\n"
 MOTHER = "C1;2026-12-02 09:00;Videobesök;P1;mamma;0701740601;;{};\n"
@@ -110,3 +114,37 @@ def test_the_forecast_counts_whom_the_file_could_not_tell_of(clinic: Clinic) -> 
     assert shown.sends.by_rule["moved"] == 2
     clinic.until("2026-11-30 12:10")
     assert sum(rule == "moved" for rule, *_ in clinic.states("B1")) == 2
+
+
+@pytest.mark.parametrize("phone", ["0701740601", "070x"])
+def test_the_work_grows_with_the_file_and_no_faster(tmp_path: Path, phone: str) -> None:
+    """Four times the rows, patients without names, take SQLite about four times the steps."""
+    steps = []
+    for count in (300, 1200):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        clinic = Clinic(folder, f"sqlite:///{folder}/x.db", at("2026-11-30 12:00"))
+        rows = [row(f"B{n}", f"2026-12-{n % 20 + 2:02} 10:00", phone=phone) for n in range(count)]
+        with counted(clinic) as counts:
+            clinic.read(*rows)
+        steps.append(sum(counts))
+        clinic.end()
+    assert steps[0] > 100
+    assert steps[1] < 6 * steps[0]
+
+
+@contextmanager
+def counted(clinic: Clinic) -> Iterator[list[int]]:
+    """Count what SQLite does, by hundreds of its steps."""
+    counts: list[int] = []
+
+    def count() -> int:
+        counts.append(1)
+        return 0
+
+    with clinic.runtime.database.reading() as conn:
+        connection = conn.connection.driver_connection
+    assert connection is not None
+    connection.set_progress_handler(count, 100)
+    yield counts
+    connection.set_progress_handler(None, 0)
