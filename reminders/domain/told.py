@@ -25,6 +25,12 @@ def told(history: Iterable[Message], contact: Contact) -> Truth | None:
     return latest.truth if latest else None
 
 
+def knew(history: Iterable[Message], contact: Contact, version: int) -> Truth | None:
+    """Return what `contact` was told of a visit before this version of it; None if nothing."""
+    earlier = [message for message in history if message.key.version < version]
+    return told(earlier, contact) or told_elsewhere(earlier, contact)
+
+
 def in_calendar(history: Iterable[Message], contact: Contact) -> Truth | None:
     """Return what an entry in the calendar of `contact` says, if an email has put one there.
 

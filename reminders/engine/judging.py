@@ -17,6 +17,7 @@ from reminders.domain.message import Message
 from reminders.domain.plan import Case
 from reminders.domain.rules import Event, Practice
 from reminders.domain.timing import nights
+from reminders.domain.told import knew
 from reminders.domain.when import next_quiet
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
@@ -134,6 +135,7 @@ class Judge:
             self._now,
             short=kind.message.short,
             siblings=siblings,
+            knew=knew(case.history, case.contacts[kind.place], key.version),
         )
         detail = {
             "rule": key.rule,

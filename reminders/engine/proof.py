@@ -11,6 +11,7 @@ from reminders.domain.message import Message
 from reminders.domain.plan import Case
 from reminders.domain.state import State
 from reminders.domain.template import Source
+from reminders.domain.told import knew
 from reminders.engine import approval, gallery
 from reminders.engine.approval import Name
 from reminders.engine.gallery import Edit
@@ -104,7 +105,14 @@ class _Proving:
         at = max(message.due_at, self.now)
         try:
             rendered = composer.compose(
-                rule, key.channel, visit, person, at, short=message.short, siblings=siblings
+                rule,
+                key.channel,
+                visit,
+                person,
+                at,
+                short=message.short,
+                siblings=siblings,
+                knew=knew(case.history, person, key.version),
             )
         except TemplateError as error:
             languages = [*filter(None, [person.language]), *clinic.languages]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reminders.config import ClinicConfig
-from reminders.domain.appointment import Appointment, age_at
+from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
 from reminders.domain.contact import Channel, Contact
 from reminders.domain.rules import Event, Practice, Rule
 from reminders.domain.template import Source
@@ -31,6 +31,12 @@ def _last_digits(ref: str) -> str:
     return "".join(sign for sign in ref if sign in "0123456789")[-REF_TAIL:]
 
 
+def _other_time(knew: Truth | None, truth: Truth) -> datetime | None:
+    """Return the time that a reader counts on, where the visit has another now."""
+    counts_on = knew is not None and knew.status is VisitStatus.BOOKED
+    return knew.starts_at if knew and counts_on and knew.starts_at != truth.starts_at else None
+
+
 @dataclass(frozen=True, slots=True)
 class Composer:
     """Fills in the approved templates for one clinic. `digest` makes names that tell nothing."""
@@ -50,11 +56,13 @@ class Composer:
         *,
         short: bool = False,
         siblings: Collection[str] = (),
+        knew: Truth | None = None,
     ) -> Rendered:
         """Return the text as it is right at `now` (UTC).
 
-        The contact's language comes first, then the clinic's in order. Raise TemplateError if no
-        approved template is there, or it cannot be filled in.
+        The contact's language comes first, then the clinic's in order. `knew` is what the contact
+        was told before this version of the visit. Raise TemplateError if no approved template is
+        there, or it cannot be filled in.
         """
         source = self._source(rule, channel, contact)
         if source is None:
@@ -70,6 +78,7 @@ class Composer:
             ref_tail=ref_tail(visit.ref, siblings) if shows_ref else None,
             visit_key=self.digest(f"visit {visit.id}"),
             version=visit.version,
+            was_at=_other_time(knew, visit.truth),
         )
         rendered = self.library.render(source, facts, self.clinic)
         if contact.language in {None, rendered.language}:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from reminders.domain.contact import Contact
 from reminders.domain.plan import Case
+from reminders.domain.told import knew
 from reminders.engine.desk import Shown
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
@@ -79,6 +80,7 @@ def _words(
             at,
             short=message.short,
             siblings=siblings,
+            knew=knew(case.history, person, message.key.version),
         )
     except TemplateError:
         return None

@@ -24,7 +24,7 @@ class Facts:
     """What a text may say, all of it true at `now`. Instants are in UTC; `age` is at the visit.
 
     `visit_key` names the visit in a calendar without telling anything, and `version` rises with
-    each change of it.
+    each change of it. `was_at`: the time that the reader was told before, if it was another.
     """
 
     starts_at: datetime
@@ -36,6 +36,7 @@ class Facts:
     ref_tail: str | None = None
     visit_key: str = "sample"
     version: int = 0
+    was_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class VisitWords:
     short_day: str
     date: str
     time: str
+    was_day: str
+    was_time: str
     days_away: int
     soon: bool
     near: bool
@@ -163,12 +166,15 @@ def _app(app: AppConfig, language: Language) -> AppWords:
 def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords:
     start = facts.starts_at.astimezone(clinic.zone)
     today = facts.now.astimezone(clinic.zone).date()
+    was = facts.was_at and facts.was_at.astimezone(clinic.zone)
     can_cancel, call_by = _calling(facts.starts_at, facts.now, clinic)
     return VisitWords(
         day=language.said(start, today),
         short_day=language.said(start, today, short=True),
         date=language.day(start, today),
         time=language.time(start),
+        was_day=language.said(was, today) if was else "",
+        was_time=language.time(was) if was else "",
         days_away=(start.date() - today).days,
         soon=facts.starts_at - facts.now < SOON,
         near=facts.starts_at - facts.now < NEAR,

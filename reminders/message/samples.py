@@ -21,6 +21,11 @@ _WHEN = {
 }
 
 
+_NOT_MOVED = _WHEN["two days ahead"]
+_WAS = timedelta(days=15)
+"""When the visits of the others were to be, as far as their readers know: a text may say so."""
+
+
 IN_GOOD_TIME = "tomorrow"
 """How the names of the samples end whose reader gets every text when it is meant to go."""
 
@@ -51,7 +56,8 @@ def samples(clinic: ClinicConfig, now: datetime) -> Iterator[Sample]:
     morning = _morning(clinic, now)
     for reader, (role, age) in readers.items():
         for when, ahead in _WHEN.items():
-            facts = Facts(morning + ahead, morning, VisitStatus.BOOKED, age, role)
+            was = None if ahead == _NOT_MOVED else morning + _WAS
+            facts = Facts(morning + ahead, morning, VisitStatus.BOOKED, age, role, was_at=was)
             yield Sample(f"{reader}, {when}", facts)
         tomorrow = Facts(morning + _WHEN["tomorrow"], morning, VisitStatus.BOOKED, age, role)
         yield Sample(f"{reader}, sibling", replace(tomorrow, ref_tail=REF_TAIL))

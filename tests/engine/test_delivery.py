@@ -14,6 +14,7 @@ from reminders.engine.approval import Shelf
 from reminders.engine.claiming import claim
 from reminders.engine.delivery import record, send_all
 from reminders.engine.texts import ref_tail
+from reminders.engine.wording import words_of
 from reminders.providers.sandbox import Sandbox
 from reminders.simulation import loop
 from reminders.store import clinics, keeping, schema
@@ -407,6 +408,22 @@ def test_siblings_on_one_mailbox_are_told_apart(clinic: Clinic) -> None:
         *[("email", ""), ("email", "1001"), ("email", "1001"), ("email", "1002")],
         *[("sms", ""), ("sms", ""), ("sms", "1002"), ("sms", "1002")],
     ]
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_move_says_which_time_no_longer_holds(clinic: Clinic, confirmed: bool) -> None:
+    """Who has several visits sees which of them has moved: by the time that they were told."""
+    clinic.read(row(), row("B2", "2026-12-10 09:00"), confirmations=confirmed)
+    clinic.until("2026-11-30 12:10")
+    clinic.read(row(start="2026-12-03 13:00"), row("B2", "2026-12-10 09:00"))
+    clinic.until("2026-11-30 12:20")
+    body = clinic.texts()[-1].body
+    assert "torsdag 3 december kl 13:00 i appen" in body
+    assert "som gäller nu, inte onsdag 2 december kl 10:00." in body
+    with clinic.runtime.database.reading() as conn:
+        shown = clinic.show("B1")
+        found = words_of(conn, clinic.runtime, shown, clinic.clock.now()).values()
+    assert [words.exact for words in found if words.rendered.body == body] == [True]
 
 
 def test_only_an_email_with_an_entry_has_to_be_followed(clinic: Clinic) -> None:

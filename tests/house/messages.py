@@ -57,6 +57,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
     late = "bokat samma dag" if sv else "booked on the day"
     alone = "En åttaåring på egen telefon" if sv else "An eight-year-old on a phone of her own"
     sibling = replace(CHILD, ref_tail="1042")
+    today = "flyttat till i dag" if sv else "moved to today"
     off = replace(CHILD, status=VisitStatus.CANCELLED)
     yield (
         "confirmation",
@@ -122,9 +123,9 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
         "Ny tid" if sv else "Moved",
         "När besöket har flyttats." if sv else "When the visit has been moved.",
         [
-            (child, CHILD, hours(220)),
-            (f"{child}, {'flyttat till i dag' if sv else 'moved to today'}", CHILD, hours(2.5)),
-            (f"{teenager}, {'flyttat till i dag' if sv else 'moved to today'}", TEENAGER, hours(1)),
+            (child, replace(CHILD, was_at=START - hours(47)), hours(220)),
+            (f"{child}, {today}", replace(CHILD, was_at=START + hours(24)), hours(2.5)),
+            (f"{teenager}, {today}", replace(TEENAGER, was_at=START + hours(24)), hours(1)),
         ],
     )
     yield (

@@ -61,6 +61,8 @@ def everybody(name: str, channel: Channel) -> Iterator[tuple[Facts, ClinicConfig
         if hours > 0 or name not in BEFORE_ONLY:
             more = {"role": role, "ref_tail": tail, "status": status}
             yield facts(age, hours / 24, **more), clinic
+            if name == "moved":
+                yield facts(age, hours / 24, was_at=NOW + timedelta(days=300), **more), clinic
             if name == "day_before" and hours < 24:
                 yield facts(age, hours / 24, short=True, **more), clinic
 
