@@ -11,6 +11,7 @@ from reminders.domain.decision import Decision, Send, Suppress
 from reminders.domain.merge import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.plan import Case, plan
 from reminders.domain.reasons import Reason
+from reminders.domain.told import knew
 from reminders.engine.approval import Shelf
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import REF_TAIL, Composer
@@ -194,27 +195,50 @@ class Forecaster:
                 tally.add(decision.key.rule, at)
                 if decision.key.channel is Channel.SMS:
                     person = people[decision.key.contact]
-                    tally.segments += self._length(decision, case.appointment, person, at)
+                    before = knew(case.history, person, result.appointment.version)
+                    writing = _Writing(decision, case.appointment, person, at, before)
+                    tally.segments += self._length(writing)
         return tally
 
-    def _length(self, send: Send, visit: Appointment, contact: Contact, at: datetime) -> int:
+    def _length(self, one: "_Writing") -> int:
         """Return how many segments a text takes: rendered once for all that differ in digits."""
-        when = likeness(visit.truth.starts_at, at, self._clinic)
-        person = (contact.role, contact.language)
-        key = (send.key.rule, send.short, visit.truth.status, when, person, self._about(visit))
+        send, visit, clinic = one.send, one.visit, self._clinic
+        when = likeness(visit.truth.starts_at, one.at, clinic)
+        was = one.knew and (one.knew.status, likeness(one.knew.starts_at, one.at, clinic))
+        person = (one.contact.role, one.contact.language)
+        key = (send.key.rule, send.short, visit.truth.status, when, was, person, self._about(visit))
         length = self._lengths.get(key)
         if length is None:
-            length = self._lengths[key] = self._rendered(send, visit, contact, at)
+            length = self._lengths[key] = self._rendered(one)
         return length
 
-    def _rendered(self, send: Send, visit: Appointment, contact: Contact, at: datetime) -> int:
-        rule = self._practice.rule[send.key.rule]
+    def _rendered(self, one: "_Writing") -> int:
+        send, rule = one.send, self._practice.rule[one.send.key.rule]
         try:
-            text = self._composer.compose(rule, Channel.SMS, visit, contact, at, short=send.short)
+            text = self._composer.compose(
+                rule,
+                Channel.SMS,
+                one.visit,
+                one.contact,
+                one.at,
+                short=send.short,
+                knew=one.knew,
+            )
         except TemplateError:
             return 0
         self._samples.setdefault(send.key.rule, text.body)
         return measure(text.body).segments
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What one text is made of."""
+
+    send: Send
+    visit: Appointment
+    contact: Contact
+    at: datetime
+    knew: Truth | None
 
 
 def _kept_back(decisions: Iterable[Decision]) -> int:

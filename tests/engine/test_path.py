@@ -6,6 +6,7 @@ from sqlalchemy import func, insert, select
 from reminders.domain.merge import Category
 from reminders.engine import desk
 from reminders.errors import RefusedFileError
+from reminders.message.sms import measure
 from reminders.store import schema, schema_intake
 from tests.engine.clinic import HEAD, Clinic, at, row
 
@@ -59,6 +60,19 @@ def test_forecast_is_what_is_sent(clinic: Clinic) -> None:
     assert shown.sends.first_at == at("2026-11-30 12:00")
     with clinic.runtime.database.reading() as conn:
         assert conn.execute(select(func.count()).select_from(schema.attempt)).scalar_one() == 3
+
+
+def test_what_a_move_will_cost_is_what_its_text_costs(clinic: Clinic) -> None:
+    """The text of a move names the time that no longer holds, in what is shown before as well."""
+    clinic.read(row(born="2011-05-01", role="patient"), confirmations=True)
+    clinic.until("2026-11-30 12:10")
+    moved = row(start="2026-11-30 14:00", born="2011-05-01", role="patient")
+    shown = clinic.read(moved, apply=False).sends
+    clinic.read(moved)
+    clinic.until("2026-11-30 13:50")
+    sent = [text.body for text in clinic.texts()[1:]]
+    assert "inte onsdag 2 december kl 10:00." in sent[0]
+    assert shown.segments == sum(measure(body).segments for body in sent) == 4
 
 
 def test_preview_writes_nothing(clinic: Clinic) -> None:
