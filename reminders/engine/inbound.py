@@ -197,8 +197,7 @@ class _Taking:
             return None
         if self.reading.stops:
             # Where the provider has acted it has answered too, and lets nothing of ours through.
-            again = any(e.keyword is Keyword.STOP for e in self.reading.earlier)
-            return None if provider_told or again else Reply.STOPPED
+            return None if provider_told or self._has_stopped() else Reply.STOPPED
         match keyword:
             case Keyword.START:
                 return Reply.STARTED if taken_back and not provider_told else None
@@ -211,18 +210,24 @@ class _Taking:
             case _:
                 return Reply.OTHER
 
+    def _has_stopped(self) -> bool:
+        """Tell whether the number has written STOP before, and no START since."""
+        said = [e for e in self.reading.earlier if e.keyword in {Keyword.STOP, Keyword.START}]
+        last = max(said, key=lambda e: e.received_at, default=None)
+        return last is not None and last.keyword is Keyword.STOP
+
     def _may_answer(self, wanted: Reply | Keyword) -> bool:
         """Tell whether the number may get this answer now: not twice a day, help aside."""
         since = self.now - PERIOD
         given = [e.reply for e in self.reading.earlier if e.reply and e.received_at >= since]
-        if wanted is Reply.STOPPED:
-            return True  # it is asked for only at the first STOP, and they have to be told
+        if wanted is Reply.STOPPED and wanted.value not in given:
+            return True  # whatever else they have written: they have to be told
         if len(given) >= MOST_ANSWERS:
             return False
         if wanted is Keyword.HELP:
             asked = [e for e in self.reading.earlier if e.keyword is wanted and e.reply]
             return len(asked) < MOST_HELP
-        return wanted.value not in given
+        return wanted is Reply.STOPPED or wanted.value not in given
 
     def _choose(self, wanted: Reply | Keyword) -> tuple[str, Choice | None]:
         """Return the rule, and the nearest visit with which the planner would let it go."""

@@ -113,6 +113,17 @@ def test_start_takes_a_stop_back(clinic: Clinic) -> None:
     assert "i morgon" in bodies(clinic)[2]
 
 
+def test_a_stop_after_a_start_is_answered_too(clinic: Clinic) -> None:
+    """Who stops the texts again is told so again; who only repeats it is not."""
+    clinic.read(*siblings())
+    clinic.plan()
+    for minute, word in enumerate(("STOPP", "START", "STOPP", "STOPP"), start=10):
+        wrote(clinic, word)
+        clinic.until(f"2026-11-30 12:{minute}")
+    assert ["inga fler SMS" in body for body in bodies(clinic)] == [True, False, True]
+    assert opted_out(clinic) == [MOTHER]
+
+
 def test_start_leaves_what_staff_have_recorded(clinic: Clinic) -> None:
     """An opt-out that staff recorded is not lifted by a text: staff are asked."""
     clinic.read(row())
