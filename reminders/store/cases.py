@@ -69,12 +69,12 @@ def load_cases(
     `histories`: their messages, where they have been read before.
     """
     asked_for = choice(conn, ids)
-    visits = {row.id: row for row in conn.execute(_visits(conn.dialect.name), asked_for)}
+    visits = {row.id: row for row in conn.execute(_visits(conn.dialect.name), asked_for).all()}
     people = contacts_of(conn, {row.patient_id for row in visits.values()}, digest)
     if histories is None:
         histories = messages_of(conn, ids)
     requests: dict[int, list[Request]] = defaultdict(list)
-    for row in conn.execute(_requests(conn.dialect.name), asked_for):
+    for row in conn.execute(_requests(conn.dialect.name), asked_for).all():
         asked = Request(row.id, row.rule, row.requested_at, row.contact_id)
         requests[row.appointment_id].append(asked)
     return [
@@ -140,7 +140,7 @@ def contacts_of(
     """Return each patient's present contacts, by patient id."""
     people: dict[int, list[Contact]] = defaultdict(list)
     statement = contacts_statement(conn.dialect.name)
-    for row in conn.execute(statement, choice(conn, patient_ids)):
+    for row in conn.execute(statement, choice(conn, patient_ids)).all():
         people[row.patient_id].append(to_contact(row, digest))
     return people
 
@@ -192,7 +192,7 @@ def contacts_statement(dialect: str) -> Select[Any]:
 def messages_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[Message]]:
     """Return the outbox rows of these visits, by visit."""
     histories: dict[int, list[Message]] = defaultdict(list)
-    for row in conn.execute(_messages(conn.dialect.name), choice(conn, ids)):
+    for row in conn.execute(_messages(conn.dialect.name), choice(conn, ids)).all():
         histories[row.appointment_id].append(to_message(row))
     return histories
 

@@ -53,7 +53,7 @@ def _known(conn: Connection, among: ColumnElement[bool]) -> Iterator[tuple[str, 
         select(consent)
         .join(contact, contact.c.id == consent.c.contact_id)
         .where(contact.c.patient_id.in_(ids))
-    ):
+    ).all():
         wishes[row.contact_id][Channel(row.channel)] = Consent(row.status)
         if row.status == Consent.REFUSED.value and row.source == FROM_STAFF:
             refused[row.contact_id].add(Channel(row.channel))
@@ -62,7 +62,7 @@ def _known(conn: Connection, among: ColumnElement[bool]) -> Iterator[tuple[str, 
         select(contact)
         .where(contact.c.patient_id.in_(ids), contact.c.removed_at.is_(None))
         .order_by(contact.c.id)
-    ):
+    ).all():
         people[row.patient_id].append(
             KnownContact(
                 row.id,

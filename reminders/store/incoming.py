@@ -20,14 +20,14 @@ def load(conn: Connection, run_id: int, keys: Sequence[str]) -> list[IncomingPat
         select(staged_visit)
         .where(staged_visit.c.import_run_id == run_id, staged_visit.c.patient_key.in_(keys))
         .order_by(staged_visit.c.line)
-    ):
+    ).all():
         visits[row.patient_key].append(row)
     people: dict[str, list[Row[tuple[object, ...]]]] = defaultdict(list)
     for row in conn.execute(
         select(staged_contact)
         .where(staged_contact.c.import_run_id == run_id, staged_contact.c.patient_key.in_(keys))
         .order_by(staged_contact.c.line, staged_contact.c.id)
-    ):
+    ).all():
         people[row.patient_key].append(row)
     doubtful = set(
         conn.execute(

@@ -101,13 +101,13 @@ class Look:
 def read(conn: Connection, ids: Sequence[int]) -> dict[int, Look]:
     """Return these visits, with the people who are told of them now."""
     dialect, asked_for = conn.dialect.name, choice(conn, ids)
-    visits = [tuple(row) for row in conn.execute(_visits(dialect), asked_for)]
+    visits = [tuple(row) for row in conn.execute(_visits(dialect), asked_for).all()]
     people: dict[int, list[Values]] = defaultdict(list)
     whose = choice(conn, {row[1] for row in visits})
-    for row in conn.execute(_people(dialect), whose):
+    for row in conn.execute(_people(dialect), whose).all():
         people[row[1]].append(tuple(row))
     histories: dict[int, list[Values]] = defaultdict(list)
-    for row in conn.execute(_messages(dialect), asked_for):
+    for row in conn.execute(_messages(dialect), asked_for).all():
         histories[row[1]].append(tuple(row))
     return {row[0]: Look(row, people[row[1]], histories[row[0]]) for row in visits}
 

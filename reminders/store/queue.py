@@ -33,7 +33,7 @@ def fronts(conn: Connection) -> list[Front]:
     """Return what each sender has to look at next, the urgent first."""
     return [
         Front(row.id, row.key, Channel(row.channel), row.urgency, row.next_at)
-        for row in conn.execute(_FRONTS)
+        for row in conn.execute(_FRONTS).all()
     ]
 
 
@@ -85,7 +85,7 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
         rows = _WANTS.parameter(
             conn, [(f.clinic_id, f.channel.value, f.urgency, most) for f, most in wants]
         )
-        return [Taken(*row) for row in conn.execute(statement, {"rows": rows, "now": now})]
+        return [Taken(*row) for row in conn.execute(statement, {"rows": rows, "now": now}).all()]
     taken: list[Taken] = []
     for front, most in wants:
         where = {
@@ -95,7 +95,7 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
             "most": most,
             "now": now,
         }
-        taken += [Taken(*row) for row in conn.execute(_ON_SQLITE, where)]
+        taken += [Taken(*row) for row in conn.execute(_ON_SQLITE, where).all()]
     return taken
 
 

@@ -94,7 +94,9 @@ def write_down(conn: Connection, results: Sequence[Result], now: datetime) -> se
     )
     given = {"rows": rows, "now": now}
     conn.execute(timed(_ROWS.statement(conn, _FINISH), "now"), given)
-    moved = {row[0] for row in conn.execute(timed(_ROWS.statement(conn, _SETTLE), "now"), given)}
+    moved = {
+        row[0] for row in conn.execute(timed(_ROWS.statement(conn, _SETTLE), "now"), given).all()
+    }
     _uncount(conn, [one for one in results if one.step.channel_down and one.message_id in moved])
     return moved
 
