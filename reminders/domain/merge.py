@@ -154,7 +154,7 @@ def merge(
     `former`: whose these visits have been. A file that begins or ceases to name patients gives a
     visit to another record, and what is known of them goes along.
     """
-    contacts = _merge_contacts(incoming.people, known, default_consent, former)
+    contacts = _merge_contacts(incoming, known, default_consent, former)
     kept = {change.id for change in contacts}
     may_remove = known is not None and incoming.people and not incoming.doubtful
     gone = [c.id for c in known.contacts if c.id not in kept] if known and may_remove else []
@@ -248,7 +248,7 @@ def _differs(visit: IncomingVisit, known: KnownVisit) -> bool:
 
 
 def _merge_contacts(
-    people: Sequence[IncomingPerson],
+    incoming: IncomingPatient,
     known: KnownPatient | None,
     default_consent: Mapping[Channel, Consent],
     former: Sequence[KnownPatient],
@@ -256,11 +256,13 @@ def _merge_contacts(
     """Find out who of the file is who in the database.
 
     The same address is the same person, the more of it is the same the surer; those left over are
-    paired in their order within a role, so that a corrected number stays with its person.
+    paired in their order within a role, so that a corrected number stays with its person. Not where
+    somebody could not be read: whose order would that be?
     """
+    people = incoming.people
     free = list(known.contacts) if known else []
     partner: dict[int, KnownContact] = {}
-    for least, within_role in _SIGNS:
+    for least, within_role in _SIGNS[:-1] if incoming.doubtful else _SIGNS:
         for index, person in enumerate(people):
             if index in partner:
                 continue
@@ -320,8 +322,10 @@ def _contact_change(
     wishes = person.wishes
     for one in records:
         wishes = wishes.over(one.wishes)
-    phone = person.phone if person.phone is not None or known is None else known.phone
-    email = person.email if person.email is not None or known is None else known.email
+    phone, email = person.phone, person.email
+    if known is not None and (_addresses_alike(person, known) or not (phone or email)):
+        phone = known.phone if phone is None else phone
+        email = known.email if email is None else email
     final = IncomingPerson(person.role, phone or None, email or None, language, consents, wishes)
     same = known is not None and (
         (final.role, final.phone, final.email, final.language, final.wishes)

@@ -16,6 +16,7 @@ from reminders.engine.difference import (
     changes_for,
     changes_of,
     find_missing,
+    whole_days,
 )
 from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.runtime import Runtime
@@ -184,7 +185,11 @@ def _finish(
         write(conn, now, runtime.actor, facts)
         gone = [Change(v.ref, v.starts_at) for v in difference.cancelling[:MOST_LISTED]]
         import_changes.add(conn, run_id, [(Category.CANCELLED, gone)])
-    problems.settle(conn, clinic_id, run_id, now)
+    spans = [staging.span(conn, run_id), problems.nameless_span(conn, run_id)]
+    ends = [end for span in spans if span for end in span]
+    zone = runtime.clinic(difference.clinic).zone
+    days = whole_days(min(ends), max(ends), zone) if ends else None
+    problems.settle(conn, clinic_id, run_id, days, now)
     aside.supersede(conn, clinic_id, imports.exported_at(conn, run_id), runtime.actor, now)
 
 

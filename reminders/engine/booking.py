@@ -45,7 +45,7 @@ def read_booking(
 
     Raise UnusableBookingError for whatever a file's row would have a problem for.
     """
-    fields = list(dict.fromkeys(field for line in lines for field in line))
+    fields = list(dict.fromkeys([*(field for line in lines for field in line), "mobile"]))
     text = io.StringIO()
     writer = csv.DictWriter(text, fields, "", delimiter=";", quoting=csv.QUOTE_ALL)
     writer.writeheader()
@@ -58,7 +58,21 @@ def read_booking(
     problems = [item for item in found if isinstance(item, Problem)]
     if problems:
         raise UnusableBookingError(problems)
-    return [item for item in found if isinstance(item, Row)]
+    rows = [item for item in found if isinstance(item, Row)]
+    return [_as_told(row, line) for row, line in zip(rows, lines, strict=True)]
+
+
+def _as_told(row: Row, line: Mapping[str, str]) -> Row:
+    """Return a row in which an address is not told that its line leaves out: others have it."""
+    people = tuple(
+        replace(
+            person,
+            phone=person.phone if "mobile" in line else None,
+            email=person.email if "email" in line else None,
+        )
+        for person in row.people
+    )
+    return replace(row, people=people)
 
 
 def take(

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from reminders.domain.merge import (
     NAMELESS,
@@ -257,6 +258,13 @@ def _known_visits(
     return found
 
 
+def whole_days(first: datetime, last: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return when the day of the first begins, and that of the last ends (UTC)."""
+    day, end = first.astimezone(zone).date(), last.astimezone(zone).date() + _DAY
+    begins, ends = (datetime.combine(one, time(), zone) for one in (day, end))
+    return begins.astimezone(UTC), ends.astimezone(UTC)
+
+
 def find_missing(
     conn: Connection,
     runtime: Runtime,
@@ -269,14 +277,8 @@ def find_missing(
     span = staging.span(conn, difference.run_id)
     if span is None or not (options.full or options.cancel_missing):
         return
-    zone = runtime.clinic(difference.clinic).zone
-    first = span[0].astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    last = span[1].astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    end = datetime.combine(last.date() + _DAY, last.time(), zone)
-    since = max(first.astimezone(UTC), now)
-    difference.missing = imports.missing(
-        conn, clinic_id, difference.run_id, since, end.astimezone(UTC)
-    )
+    first, end = whole_days(*span, runtime.clinic(difference.clinic).zone)
+    difference.missing = imports.missing(conn, clinic_id, difference.run_id, max(first, now), end)
     nameless = [problem for problem in difference.problems if problem.ref is None]
     if options.cancel_missing and nameless:
         raise RefusedFileError(

@@ -4,13 +4,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from reminders.domain.appointment import OwnLogin, VisitStatus, age_at
 from reminders.domain.contact import Role
 from reminders.intake.columns import (
-    MOMENTS,
     Columns,
     Field,
     Meaning,
@@ -19,19 +18,24 @@ from reminders.intake.columns import (
     own_headers,
     read_header,
 )
+from reminders.intake.cut import LastColumn
 from reminders.intake.patient import Patient, PatientReader
 from reminders.intake.people import Person, read_person
 from reminders.intake.plain import PlainPatients, PlainPeople, PlainVisits
 from reminders.intake.problems import Fault, Problem, ProblemCode, refusal, refuse
 from reminders.intake.record import Notes
 from reminders.intake.sheet import is_sheet, read_sheet
-from reminders.intake.table import Last, Record, read_table
+from reminders.intake.table import Record, read_table
+from reminders.intake.times import read_date, read_start
 from reminders.intake.visit import VisitReader, comparable_kind
 from reminders.intake.words import plain_word
 
 __all__ = ["Columns", "Format", "Person", "Problem", "ProblemCode", "Row", "read"]
 
+T = TypeVar("T")
+
 _BOOKED = VisitStatus.BOOKED
+_ANY_DAY = "2026-01-15"
 
 _TOO_MANY_CELLS = Fault(
     ProblemCode.BROKEN_ROW,
@@ -80,7 +84,8 @@ class Row:
     """One record of a booking. `line` is 1-based, where it begins; `starts_at` is in UTC.
 
     `kind` is as written, or the clinic's first video kind where no column tells it. `past`: it is
-    booked at a time that has passed, of which a problem tells; whom to contact is not read.
+    booked at a time that has passed, of which a problem tells; whom to contact is not read. A row
+    that is a problem otherwise is told of, as one that is not by video, if it says `protected`.
     """
 
     line: int
@@ -120,7 +125,7 @@ def read(
             source,
             lambda header: find_meaning(header, own) is not None,
             progress,
-            lambda header: _last_of(find_meaning(header, own)),
+            lambda header: _last_of(find_meaning(header, own), form.zone),
         )
     header = next(records, None)
     if header is None:
@@ -134,11 +139,24 @@ def read(
         raise refusal(reader.contradictions)
 
 
-def _last_of(meaning: Meaning | None) -> Last:
-    """Return what the last column has, by which the file's end is judged."""
-    if is_vital(meaning):
-        return Last.VITAL
-    return Last.MOMENT if meaning is not None and meaning.field in MOMENTS else Last.ANY
+def _last_of(meaning: Meaning | None, zone: ZoneInfo) -> LastColumn:
+    """Return what judges by the last column whether the file is cut off."""
+    field = meaning.field if meaning is not None else None
+    if field is Field.DATE:
+        return LastColumn(meaning=lambda text: _known(read_date(text)))
+    if field in {Field.STARTS_AT, Field.TIME}:
+        return LastColumn(meaning=lambda text: _minute(text, zone))
+    return LastColumn(vital=is_vital(meaning))
+
+
+def _minute(text: str, zone: ZoneInfo) -> datetime | None:
+    """Return the minute that a start, or a time alone, means; None where it means none."""
+    start = _known(read_start((text,), zone)) or _known(read_start((_ANY_DAY, text), zone))
+    return start.replace(second=0, microsecond=0) if start else None
+
+
+def _known(value: T | Fault) -> T | None:
+    return None if isinstance(value, Fault) else value
 
 
 def _mended(records: Iterator[Record], reader: "_Reader", width: int) -> Iterator[Row | Problem]:
@@ -166,13 +184,12 @@ _KEY_MASK = (1 << _KEY_BITS) - 1
 class _Said(NamedTuple):
     """What a booking's rows must agree on, and the first line that said it.
 
-    `key` is a hash of the patient's key; 0 where the row has none. Of a row that is not a video
-    visit's only the time is told. Of a million rows each is kept, so it is kept as one number.
+    `key` is a hash of the patient's key; 0 where the row has none. Of a million rows each is kept,
+    so it is kept as one number.
     """
 
     line: int
     starts_at: int
-    video: bool
     status: bool
     key: int
 
@@ -181,25 +198,25 @@ class _Said(NamedTuple):
         """Return what a row says."""
         key = hash(row.patient_key) & _KEY_MASK if row.patient_key is not None else 0
         seconds = int(row.starts_at.timestamp()) + _SECONDS_BEFORE_1970
-        return cls(row.line, seconds, row.video, row.status is _BOOKED, key)
+        return cls(row.line, seconds, row.status is _BOOKED, key)
 
     @classmethod
     def unpacked(cls, number: int) -> "_Said":
         """Return what was packed."""
         rest, key = number >> _KEY_BITS, number & _KEY_MASK
-        rest, starts_at = rest >> _TIME_BITS, rest & ((1 << _TIME_BITS) - 1)
-        return cls(rest >> 2, starts_at, bool(rest >> 1 & 1), bool(rest & 1), key)
+        line, starts_at = rest >> (_TIME_BITS + 1), rest & ((1 << _TIME_BITS) - 1)
+        return cls(line, starts_at, bool(rest >> _TIME_BITS & 1), key)
 
     def packed(self) -> int:
         """Return it as a number."""
-        rest = (self.line << 2 | self.video << 1 | self.status) << _TIME_BITS | self.starts_at
+        rest = (self.line << 1 | self.status) << _TIME_BITS | self.starts_at
         return rest << _KEY_BITS | self.key
 
     def differs_in(self, other: "_Said") -> str | None:
         """Return what the other says otherwise, in words, or None."""
         if other.starts_at != self.starts_at:
             return "another time"
-        if self.video and other.video and other.status is not self.status:
+        if other.status is not self.status:
             return "another status"
         if self.key and other.key and other.key != self.key:
             return "another patient"
@@ -274,6 +291,7 @@ class _Reader:
 
     def _row(self, notes: Notes) -> Row | None:
         if any(cell.strip() for cell in notes.cells[self._columns.width :]):
+            notes.ref = self._visits.ref(notes.aside())
             notes.note(_TOO_MANY_CELLS)
             return None
         ref = notes.ref = self._visits.ref(notes)
@@ -286,13 +304,14 @@ class _Reader:
         if not kind and Field.KIND in self._columns.visit:
             return None
         starts_at = self._visits.starts_at(notes)
-        # Of a visit that is only counted, nothing more is wanted, and nothing is wrong with it.
+        # Of a visit that is only counted, little more is wanted, and nothing is wrong with it.
         status = self._visits.status(notes if video else notes.aside())
-        patient = self._patients.read(notes) if video else Patient()
+        patient = self._patients.read(notes if video else notes.aside())
         if not video:
+            patient = Patient(protected=patient.protected)
             status = status or VisitStatus.BOOKED
         if starts_at is None or status is None:
-            return None
+            return self._protecting(notes.line, ref, kind) if patient.protected else None
         row = Row(
             line=notes.line,
             ref=ref,
@@ -307,11 +326,17 @@ class _Reader:
             people=(),
             clinician=self._visits.clinician(notes) if video else None,
         )
-        self._compare(row)
         return self._with_people(notes, row) if video else row
 
+    def _protecting(self, line: int, ref: str, kind: str) -> Row:
+        """Return what a row that is a problem still says: that the identity is protected."""
+        now, booked = self._visits.now, VisitStatus.BOOKED
+        unknown = OwnLogin.UNKNOWN
+        return Row(line, ref, kind, False, now, booked, None, None, True, unknown, ())
+
     def _with_people(self, notes: Notes, row: Row) -> Row | None:
-        """Return a video visit's row with its people, if it is to come."""
+        """Return a video visit's row with its people, if it agrees with others and is to come."""
+        self._compare(row)
         booked = row.status is VisitStatus.BOOKED
         if booked and not self._visits.in_time(notes, row.starts_at):
             return replace(row, past=True) if self._visits.is_past(row.starts_at) else None
@@ -345,9 +370,7 @@ class _Reader:
         if known is number:
             return
         first = _Said.unpacked(known)
-        if said.video and not first.video:
-            self._said[row.ref] = number
-        elif not first.key and said.key:
+        if not first.key and said.key:
             self._said[row.ref] = first._replace(key=said.key).packed()
         differing = first.differs_in(said)
         if differing:

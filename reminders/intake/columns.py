@@ -43,9 +43,6 @@ class Field(StrEnum):
     IGNORE = "ignore"
 
 
-MOMENTS = frozenset({Field.STARTS_AT, Field.DATE, Field.TIME})
-"""Fields that tell when a visit is."""
-
 VITAL = frozenset(
     {
         Field.STATUS,

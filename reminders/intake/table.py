@@ -5,12 +5,11 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from reminders.errors import RefusedFileError
+from reminders.intake.cut import LastColumn
 from reminders.intake.encoding import LONGEST_LINE, detect_encoding, line_too_long
 from reminders.intake.problems import ProblemCode, refuse
 
@@ -24,21 +23,6 @@ _TELL_EVERY = 1000
 _ENOUGH = 3
 """So many columns make a row that cannot stand in a text by accident."""
 
-_MOST_SHAPES = 50
-_MOMENT_ENDS = re.compile(r"([:.]00([.,]0+)?|0000|-00-00|/00)([+-]00:?00|[^0]*)$")
-"""What the only row's date or time ends with, if it is whole: minutes, a year, or a day's date."""
-
-_ENOUGH_FILLED = 2
-"""In so many rows a filled last cell is the rule."""
-
-
-class Last(Enum):
-    """What the last column of a file has: where a file is cut off, its cell may seem whole."""
-
-    ANY = auto()
-    VITAL = auto()  # it may forbid a text: an empty one is not believed
-    MOMENT = auto()  # a date or a time: the beginning of one may be another one
-
 
 class Record(NamedTuple):
     """One record: the 1-based physical line that it begins on, and its cells as written."""
@@ -51,13 +35,13 @@ def read_table(
     source: bytes | Path,
     is_header: Callable[[str], bool],
     progress: Callable[[float], None] | None = None,
-    last_of: Callable[[str], Last] = lambda _: Last.ANY,
+    last_of: Callable[[str], LastColumn] = lambda _: LastColumn(),
 ) -> Iterator[Record]:
     """Yield the header, then each record that is not blank; blank records at any place are skipped.
 
-    `is_header` tells a known header, by which the delimiter is found, and `last_of` what the column
-    of the last one has. `progress` is told the share of the file that is read, 0 to 1. Raise
-    RefusedFileError naming the line, possibly midway.
+    `is_header` tells a known header, by which the delimiter is found, and `last_of` returns what
+    judges by the last column whether the file is cut off. `progress` is told the share of the file
+    that is read, 0 to 1. Raise RefusedFileError naming the line, possibly midway.
     """
     with _opened(source) as stream:
         size = max(stream.seek(0, io.SEEK_END), 1)
@@ -119,62 +103,6 @@ class _Lines:
         return line
 
 
-@dataclass(slots=True)
-class _LastColumn:
-    """The form that all cells of the last column have, by which a cut one shows.
-
-    Only times, dates and numbers with signs in them have a form: a shorter word or number may be
-    whole. An empty one is cut where all others are filled, and wherever the column is vital.
-    """
-
-    of: Last
-    shape: str | None = None
-    filled: int = 0
-    empty: bool = False
-    moments: set[str] = field(default_factory=set)
-
-    def cut(self, cell: str) -> bool:
-        """Tell whether the last cell of an unended file is the beginning of one, or nothing yet."""
-        if not cell.strip():
-            vital = self.of is Last.VITAL
-            return vital or (self.filled >= _ENOUGH_FILLED and not self.empty)
-        if self.of is Last.MOMENT:
-            return not self._whole_moment(_shape(cell))
-        form, shape = self.shape or "", _shape(cell)
-        has_signs = "0" in form and form.strip("0") != ""
-        return has_signs and bool(shape) and form != shape and form.startswith(shape)
-
-    def _whole_moment(self, shape: str) -> bool:
-        """Tell whether a date or a time ends as those before it do: 13 may be of 13:30."""
-        if not self.moments:
-            return _MOMENT_ENDS.search(shape) is not None
-        if any(other != shape and other.startswith(shape) for other in self.moments):
-            return False
-        return _by_groups(shape) in map(_by_groups, self.moments)
-
-    def add(self, cell: str) -> None:
-        """Take note of a whole cell."""
-        if self.of is Last.MOMENT and len(self.moments) < _MOST_SHAPES:
-            self.moments.add(_shape(cell))
-        if cell.strip():
-            self.filled += 1
-        else:
-            self.empty = True
-        if self.shape != "":
-            shape = _shape(cell)
-            self.shape = shape if self.shape in {None, shape} else ""
-
-
-def _shape(cell: str) -> str:
-    """Return a cell with every digit as 0: times and numbers of one form become one text."""
-    return re.sub(r"\d", "0", cell.strip())
-
-
-def _by_groups(shape: str) -> str:
-    """Return a shape with all groups of digits but the last of one length: 9:30 is as 10:30."""
-    return re.sub(r"0+(?=[^0]+0)", lambda found: found[0][:1], shape)
-
-
 def _swallowed(cells: list[str], width: int, delimiter: str) -> bool:
     """Tell whether a quoted cell holds a whole row: then its quotation mark was never meant."""
     return width >= _ENOUGH and any(
@@ -183,7 +111,7 @@ def _swallowed(cells: list[str], width: int, delimiter: str) -> bool:
 
 
 def _records(
-    lines: _Lines, is_header: Callable[[str], bool], last_of: Callable[[str], Last]
+    lines: _Lines, is_header: Callable[[str], bool], last_of: Callable[[str], LastColumn]
 ) -> Iterator[Record]:
     """Yield the header and the records below it."""
     first, delimiter = _first_line(lines, is_header)
@@ -191,7 +119,7 @@ def _records(
     reader = csv.reader(
         _chained(first, lines), delimiter=delimiter, strict=True, skipinitialspace=True
     )
-    width, last = 0, _LastColumn(Last.ANY)
+    width, last = 0, LastColumn()
     while True:
         line = lines.record = start + reader.line_num + 1
         cells = _next_cells(reader, lines)
@@ -202,7 +130,7 @@ def _records(
         header = not width
         if header:
             width = len(_without_blank_end(cells))
-            last = _LastColumn(last_of(cells[width - 1]))
+            last = last_of(cells[width - 1])
         if lines.number > line and _swallowed(cells, width, delimiter):
             raise _open_quote(line, lines.number)
         if not header:
@@ -210,7 +138,7 @@ def _records(
         yield Record(line, cells)
 
 
-def _refuse_cut(lines: _Lines, line: int, cells: list[str], width: int, last: _LastColumn) -> None:
+def _refuse_cut(lines: _Lines, line: int, cells: list[str], width: int, last: LastColumn) -> None:
     """Refuse a file that ends within a row, or within the row's last cell."""
     cell = cells[width - 1] if len(cells) >= width else None
     # What follows the last cell, or quotation marks around nothing, show that it is whole.

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
-from reminders.domain.contact import NO_WISHES, Channel, Consent, Role
+from reminders.domain.contact import Channel, Consent, Role
 from reminders.domain.merge import IncomingPatient, IncomingPerson, IncomingVisit
 from reminders.store.problems import PutRight
+from reminders.store.schema import appointment, patient
 from reminders.store.schema_intake import problem, staged_contact, staged_visit
 from reminders.store.wishes import wishes_of
 
@@ -40,6 +41,7 @@ def load(conn: Connection, run_id: int, keys: Sequence[str]) -> list[IncomingPat
             .where(staged_visit.c.import_run_id == run_id, staged_visit.c.patient_key.in_(keys))
         ).scalars()
     )
+    doubtful |= set(conn.execute(_of_known_bookings(run_id, keys)).scalars())
     return [
         _patient(key, visits[key], people[key], doubtful=key in doubtful)
         for key in keys
@@ -81,34 +83,76 @@ def _patient(
     )
 
 
+def _of_known_bookings(run_id: int, keys: Sequence[str]) -> Select[tuple[str]]:
+    """Return the query for patients of whose known bookings a row could not be read."""
+    return (
+        select(patient.c.external_key)
+        .join(appointment, appointment.c.patient_id == patient.c.id)
+        .join(
+            problem,
+            (problem.c.clinic_id == appointment.c.clinic_id) & (problem.c.ref == appointment.c.ref),
+        )
+        .where(
+            problem.c.import_run_id == run_id,
+            func.coalesce(problem.c.put_right, "") != PutRight.HERE.value,
+            patient.c.external_key.in_(keys),
+        )
+    )
+
+
 def _people(rows: Sequence[Row[tuple[object, ...]]]) -> tuple[IncomingPerson, ...]:
     """Return each person once; a consent refused on any line is refused."""
-    merged: dict[tuple[object, ...], IncomingPerson] = {}
+    found: list[IncomingPerson] = []
     for row in rows:
-        place = (row.role, row.phone or None, row.email or None)
-        consents = {
-            channel: Consent(value)
-            for channel, value in (
-                (Channel.SMS, row.consent_sms),
-                (Channel.EMAIL, row.consent_email),
-            )
-            if value
-        }
-        before = merged.get(place)
-        if before is not None:
-            refused = {
-                channel: Consent.REFUSED
-                for said in (before.consents, consents)
-                for channel, consent in said.items()
-                if consent is Consent.REFUSED
-            }
-            consents = {**before.consents, **consents, **refused}
-        merged[place] = IncomingPerson(
-            Role(row.role),
-            before.phone if before and row.phone is None else row.phone,
-            before.email if before and row.email is None else row.email,
-            row.language or (before.language if before else None),
-            consents,
-            wishes_of(row).over(before.wishes if before else NO_WISHES),
+        one = _person(row)
+        place = next((n for n, other in enumerate(found) if _is_same(one, other)), None)
+        if place is None:
+            found.append(one)
+        else:
+            found[place] = _together(found[place], one)
+    return tuple(found)
+
+
+def _person(row: Row[tuple[object, ...]]) -> IncomingPerson:
+    consents = {
+        channel: Consent(value)
+        for channel, value in (
+            (Channel.SMS, row.consent_sms),
+            (Channel.EMAIL, row.consent_email),
         )
-    return tuple(merged.values())
+        if value
+    }
+    role = Role(row.role)
+    return IncomingPerson(role, row.phone, row.email, row.language, consents, wishes_of(row))
+
+
+def _is_same(one: IncomingPerson, other: IncomingPerson) -> bool:
+    """Tell whether two rows tell of one person: no address differs, as far as each tells it."""
+    pairs = ((one.phone, other.phone), (one.email, other.email))
+    return (
+        one.role is other.role
+        and all(a == b or a is None or b is None for a, b in pairs)
+        and any(a and a == b for a, b in pairs)
+    )
+
+
+def _together(before: IncomingPerson, now: IncomingPerson) -> IncomingPerson:
+    refused = {
+        channel: Consent.REFUSED
+        for said in (before.consents, now.consents)
+        for channel, consent in said.items()
+        if consent is Consent.REFUSED
+    }
+    return IncomingPerson(
+        now.role,
+        _told(before.phone, now.phone),
+        _told(before.email, now.email),
+        now.language or before.language,
+        {**before.consents, **now.consents, **refused},
+        now.wishes.over(before.wishes),
+    )
+
+
+def _told(before: str | None, now: str | None) -> str | None:
+    """Return an address of two rows: that there is none holds only where both say so."""
+    return now or before or (None if None in {before, now} else "")

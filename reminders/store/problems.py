@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, case, false, func, or_, select, update
 
 from reminders.store.schema_intake import import_run, problem, staged_visit
 
@@ -40,11 +40,26 @@ def put_right(conn: Connection, clinic_id: int, marks: Collection[Mark]) -> set[
     return {(row.ref, row.code, row.row_key) for row in rows} & set(marks)
 
 
-def settle(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None:
+def nameless_span(conn: Connection, run_id: int) -> tuple[datetime, datetime] | None:
+    """Return the first and the last start of a file's rows without a reference, if it has any."""
+    start = problem.c.starts_at
+    ends = (func.min(start, type_=start.type), func.max(start, type_=start.type))
+    first, last = conn.execute(select(*ends).where(problem.c.import_run_id == run_id)).one()
+    return (first, last) if first is not None and last is not None else None
+
+
+def settle(
+    conn: Connection,
+    clinic_id: int,
+    run_id: int,
+    days: tuple[datetime, datetime] | None,
+    now: datetime,
+) -> None:
     """Close earlier problems: those the file solves, and those it repeats (as new ones).
 
     A visit in the past that the file no longer has is nothing to put right either. A row without a
-    reference is put right by a file of its days, or without a time by any.
+    reference is put right by a file of its days, which begin and end at `days`, or without a time
+    by any.
     """
     spoken_of = select(staged_visit.c.ref).where(staged_visit.c.import_run_id == run_id)
     repeated = select(problem.c.ref).where(
@@ -53,12 +68,8 @@ def settle(conn: Connection, clinic_id: int, run_id: int, now: datetime) -> None
     same_row = select(problem.c.row_key).where(
         problem.c.import_run_id == run_id, problem.c.row_key.is_not(None)
     )
-    starts = staged_visit.c.starts_at
-    first, last = (
-        select(end(starts)).where(staged_visit.c.import_run_id == run_id).scalar_subquery()
-        for end in (func.min, func.max)
-    )
-    of_its_days = problem.c.starts_at.is_(None) | problem.c.starts_at.between(first, last)
+    start = problem.c.starts_at
+    of_its_days = or_(start.is_(None), start.between(*days) if days else false())
     conn.execute(
         update(problem)
         .where(

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from reminders.domain.appointment import VisitStatus
 from reminders.store.bulk import Values, insert_rows
 from reminders.store.schema import appointment, clinic, patient
 from reminders.store.schema_intake import import_run, problem, staged_contact, staged_visit
@@ -137,18 +138,9 @@ def size(conn: Connection, run_id: int) -> int:
 
 
 def join_patients(conn: Connection, run_id: int) -> None:
-    """Let a booking with a patient's key on one row only have it on all.
-
-    One that is a video visit on one row is one, whatever else its other rows say that it is.
-    """
+    """Let a booking with a patient's key on one row only have it on all."""
+    _decide_kinds(conn, run_id)
     other = staged_visit.alias()
-    by_video = (
-        select(other.c.id)
-        .where(other.c.import_run_id == run_id, other.c.ref == staged_visit.c.ref, other.c.video)
-        .exists()
-    )
-    ours = staged_visit.c.import_run_id == run_id
-    conn.execute(delete(staged_visit).where(ours, ~staged_visit.c.video, by_video))
     # Grouped once: asked of each row, the smallest key would be looked for among all of the file.
     named = (
         select(other.c.ref, func.min(other.c.patient_key).label("key"))
@@ -168,6 +160,26 @@ def join_patients(conn: Connection, run_id: int) -> None:
             .values(patient_key=named.c.key)
         )
     _leave_with_their_patients(conn, run_id)
+
+
+def _decide_kinds(conn: Connection, run_id: int) -> None:
+    """Let a booking of several kinds be one: a video visit if that row is booked, or the only one.
+
+    Nothing is decided by the rows of another kind where the row beside them cannot be read. What is
+    protected on one row is protected.
+    """
+    row, other = staged_visit.c, staged_visit.alias()
+    ours = row.import_run_id == run_id
+    beside = select(other.c.id).where(other.c.import_run_id == run_id, other.c.ref == row.ref)
+    unread = select(problem.c.id).where(problem.c.import_run_id == run_id, problem.c.ref == row.ref)
+    booked = VisitStatus.BOOKED.value
+    protected = beside.where(other.c.protected).exists()
+    conn.execute(update(staged_visit).where(ours, row.video, protected).values(protected=True))
+    by_video = beside.where(other.c.video, other.c.status == booked).exists()
+    off = (row.status != booked) & beside.where(other.c.video).exists()
+    conn.execute(delete(staged_visit).where(ours, ~row.video, by_video | off | unread.exists()))
+    elsewhere = beside.where(~other.c.video).exists()
+    conn.execute(delete(staged_visit).where(ours, row.video, row.status != booked, elsewhere))
 
 
 def _leave_with_their_patients(conn: Connection, run_id: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reminders.domain.merge import Category
-from tests.engine.clinic import Clinic, at, row
+from tests.engine.clinic import HEAD, Clinic, at, row
 
 WHOSE = "boknings-id;starttid;besökstyp;patient;roll;mobil;födelsedatum;skyddad;eget bankid\n"
 MOTHER = "C1;2026-12-02 09:00;Videobesök;P1;mamma;0701740601;;{};\n"
@@ -74,21 +74,111 @@ def test_an_address_leaves_with_its_cell_and_stays_without_its_column(clinic: Cl
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_visit_of_two_kinds_is_by_video(clinic: Clinic, order: int) -> None:
-    """A booking with a row for a room beside that of the video visit is told of, in either order."""
-    shown = clinic.read(*[row(), row(kind="Fysiskt besök")][::order])
+@pytest.mark.parametrize("start", ["2026-12-02 10:00", "2026-12-02 09:00"])
+def test_a_visit_of_two_kinds_is_by_video(clinic: Clinic, order: int, start: str) -> None:
+    """A booking with a row for a sample beside that of the video visit is told of, in either order."""
+    sample = row(start=start, kind="Provtagning")
+    shown = clinic.read(*[row(), sample][::order])
     assert (shown.counts[Category.NEW], shown.counts[Category.IGNORED]) == (1, 0)
     clinic.plan()
     assert clinic.states("B1")
-    again = clinic.read(*[row(), row(kind="Fysiskt besök")][::-order])
+    assert clinic.show("B1").visit.starts_at == at("2026-12-02 10:00")
+    again = clinic.read(*[row(), sample][::-order])
     assert again.counts[Category.UNCHANGED] == 1
+
+
+def test_rows_of_other_kinds_need_not_agree(clinic: Clinic) -> None:
+    """What is only counted refuses no file."""
+    series = [row("F1", f"2026-12-0{day} 11:00", kind="Fysiskt besök") for day in (2, 9)]
+    assert clinic.read(row(), *series).counts[Category.NEW] == 1
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_video_visit_that_becomes_one_at_the_clinic(clinic: Clinic, order: int) -> None:
+    """Cancelled on its video row and booked on another, it is not told of as cancelled: they come."""
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 12:05")
+    clinic.read(*[row(status="avbokad"), row(kind="Fysiskt besök")][::order])
+    clinic.until("2026-11-30 12:10")
+    assert len(clinic.texts()) == 1
+    assert [item.reason for item in clinic.worklist()] == ["no_longer_video"]
+
+
+def test_a_row_of_another_kind_decides_nothing_beside_one_that_cannot_be_read(
+    clinic: Clinic,
+) -> None:
+    """The video row is a problem; the visit stays what it is known to be."""
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 12:05")
+    clinic.read(row(status="b0kad"), row(kind="Provtagning"))
+    clinic.until("2026-12-02 09:50")
+    assert len(clinic.texts()) == 3
+
+
+@pytest.mark.parametrize(
+    "second", [{"kind": "Fysiskt besök"}, {"status": "kanske"}, {"start": "2026-12-02 kl"}]
+)
+def test_a_row_that_is_not_taken_still_protects(clinic: Clinic, second: dict[str, str]) -> None:
+    """Its yes to a protected identity counts, whatever else is wrong with it."""
+    head = HEAD.rstrip("\n") + ";skyddad\n"
+    first, other = row().rstrip("\n") + ";\n", row(**second).rstrip("\n") + ";ja\n"
+    clinic.read(first, other, head=head, confirmations=True)
+    clinic.until("2026-12-02 09:50")
+    assert clinic.show("B1").visit.protected
+    assert clinic.texts() == []
+
+
+def test_who_takes_anothers_place_gets_nothing_of_hers(clinic: Clinic) -> None:
+    """A file without the email column gives nobody the address of somebody who is gone."""
+    father = row(phone="0701740602", email="far@example.org", role="pappa")
+    clinic.read(row(phone="0701740601", email="mor@example.org", role="mamma"), father)
+    head = "boknings-id;starttid;besökstyp;mobil;roll\n"
+    line = "B1;2026-12-02 10:00;Videobesök;{};{}\n"
+    new = [line.format("0701740601", "mamma"), line.format("0701740603", "vårdnadshavare")]
+    clinic.read(*new, head=head)
+    assert reached(clinic) == {"+46701740601", "mor@example.org", "+46701740603"}
+
+
+def test_where_somebody_cannot_be_read_nobody_gives_way(clinic: Clinic) -> None:
+    """A new number beside an unreadable one is added: it takes nobody's place."""
+    head = "boknings-id;starttid;besökstyp;guardian1_mobil;guardian2_mobil\n"
+    line = "B1;2026-12-02 10:00;Videobesök;{};{}\n"
+    clinic.read(line.format("0701740601", "0701740602"), head=head)
+    clinic.read(line.format("070x", "0701740604"), head=head)
+    assert reached(clinic) == {f"+4670174060{n}" for n in (1, 2, 4)}
+
+
+def test_a_booking_that_cannot_be_read_keeps_whom_it_tells(clinic: Clinic) -> None:
+    """Of a patient with two bookings, the father stands on the one with a bad time alone."""
+    line = "{};{};Videobesök;P1;{};{};2016-05-01\n"
+    head = "boknings-id;starttid;besökstyp;patient;roll;mobil;födelsedatum\n"
+    mother = line.format("B1", "2026-12-02 10:00", "mamma", "0701740601")
+    clinic.read(mother, line.format("B2", "2026-12-03 10:00", "pappa", "0701740602"), head=head)
+    clinic.read(mother, line.format("B2", "2026-12-03 kl", "pappa", "0701740602"), head=head)
+    assert reached(clinic) == {"+46701740601", "+46701740602"}
+
+
+@pytest.mark.parametrize("other", ["0701740601", ""])
+def test_an_unreadable_number_is_the_same_persons_on_another_booking(
+    clinic: Clinic, other: str
+) -> None:
+    """She is one person, and keeps her number."""
+    head = HEAD.rstrip("\n") + ";patient\n"
+    one = row(**BOTH).rstrip("\n") + ";P1\n"
+    clinic.read(one, row("B2", "2026-12-03 10:00", **BOTH).rstrip("\n") + ";P1\n", head=head)
+    first = row(phone=other, email="a@example.org").rstrip("\n") + ";P1\n"
+    second = row("B2", "2026-12-03 10:00", phone="070x", email="a@example.org")
+    clinic.read(first, second.rstrip("\n") + ";P1\n", head=head)
+    assert len(clinic.show("B1").patient.people) == 1
+    assert reached(clinic) == {"+46701740601", "a@example.org"}
 
 
 @pytest.mark.parametrize(
     ("next_file", "stands"),
     [
         (row("B9", "2026-12-08 10:00"), True),  # other days
-        (row("B9", "2026-12-01 10:00") + row("B3", "2026-12-02 10:00"), False),
+        (row("B9", "2026-12-01 10:00") + row("B3", "2026-12-02 08:00"), False),
+        (row("B1", "2026-12-01 10:00") + row("", "2026-12-02 10:00", email="b@example.org"), True),
         (row("B1", "2026-12-01 10:00") + row("", "2026-12-02 10:00"), True),  # once, not twice
     ],
 )

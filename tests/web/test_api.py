@@ -69,6 +69,18 @@ def test_bringing_it_again_changes_nothing(clinic: Clinic, api: TestClient):
     assert [e.event for e in clinic.show("B1").entries].count("imported") == 1
 
 
+def test_an_address_left_out_is_not_told(clinic: Clinic, api: TestClient):
+    """It stays; an empty one says that there is none any more."""
+    api.put("/appointments/B1", json=BOOKING)
+    known = BOOKING["contacts"][0]
+    for change, emails in (({}, {"a@example.org"}), ({"email": ""}, {None})):
+        contact = {"role": known["role"], "mobile": known["mobile"], **change}
+        assert (
+            api.put("/appointments/B1", json=BOOKING | {"contacts": [contact]}).status_code == 200
+        )
+        assert {one.email for one in clinic.show("B1").patient.people} == emails
+
+
 def test_a_booking_is_moved_and_cancelled(clinic: Clinic, api: TestClient):
     """Moving and cancelling, by a new booking or by name, tell who was told before."""
     api.put("/appointments/B1", json=BOOKING)

@@ -76,8 +76,7 @@ class BookingIn(Sent):
         people: list[Mapping[str, str]] = [
             {
                 "role": contact.role,
-                "mobile": contact.mobile or "",
-                "email": contact.email or "",
+                **_addresses(contact),
                 "language": contact.language or "",
                 "consent_sms": _yes_no(contact.consent_sms),
                 "consent_email": _yes_no(contact.consent_email),
@@ -85,6 +84,12 @@ class BookingIn(Sent):
             for contact in self.contacts
         ]
         return [{**visit, **patient, **person} for person in people or [{"mobile": ""}]]
+
+
+def _addresses(contact: ContactIn) -> dict[str, str]:
+    """Return the addresses that are told; an empty one says that there is none."""
+    told = {"mobile": contact.mobile, "email": contact.email}
+    return {name: address for name, address in told.items() if address is not None}
 
 
 def _yes_no(said: bool | None) -> str:  # noqa: FBT001 - an answer
