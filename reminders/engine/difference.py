@@ -21,7 +21,7 @@ from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Problem
-from reminders.intake.columns import Field
+from reminders.intake.columns import Field, PersonColumns
 from reminders.store import imports, incoming, staging
 from reminders.store.database import Connection
 from reminders.store.import_changes import Change
@@ -185,6 +185,8 @@ class Staged:
     unread: tuple[str, ...] = ()
     assumed: tuple[Field, ...] = ()
     file_time: datetime | None = None
+    people: tuple[PersonColumns, ...] = ()
+    """Whose addresses its columns have."""
 
 
 def changes_of(

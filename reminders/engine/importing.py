@@ -119,6 +119,7 @@ def stage(
         unread=tuple(name for columns in seen for name in columns.unread),
         assumed=tuple(field for columns in seen for field in columns.assumed),
         file_time=exported.file_time,
+        people=tuple(person for columns in seen for person in columns.people),
     )
 
 
@@ -219,7 +220,7 @@ def add_rows(
 
 def mark_of(problem: Problem) -> Mark:
     """Return what the problem is known by, if the same row comes again."""
-    return problem.ref or "", problem.code.value, problem.row_key
+    return problem.ref or "", problem.column or "", problem.code.value, problem.row_key
 
 
 def _patient_key(row: Row) -> str:
@@ -250,6 +251,7 @@ def _person_values(row: Row, person: Person) -> tuple[object, ...]:
         row.ref,
         _patient_key(row),
         person.role.value,
+        person.place,
         person.phone,
         person.email,
         person.language,

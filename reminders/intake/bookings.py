@@ -78,6 +78,11 @@ class Format:
     region: str = "SE"
     own_from_age: int = 13
 
+    def role_by_age(self, birth_date: date | None, starts_at: datetime) -> Role:
+        """Return who a person is taken for when neither the file nor its columns tell."""
+        age = age_at(birth_date, starts_at, self.zone)
+        return Role.GUARDIAN if age is not None and age < self.own_from_age else Role.PATIENT
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -357,10 +362,9 @@ class _Reader:
 
     def _default_role(self, birth_date: date | None, starts_at: datetime) -> Role:
         """Return who a person is taken for when the file does not tell."""
-        if self._guardian_named or birth_date is None:
+        if self._guardian_named:
             return Role.PATIENT
-        age = age_at(birth_date, starts_at, self._form.zone)
-        return Role.GUARDIAN if age is not None and age < self._form.own_from_age else Role.PATIENT
+        return self._form.role_by_age(birth_date, starts_at)
 
     def _compare(self, row: Row) -> None:
         """Keep what a booking said first, and any line that says otherwise."""

@@ -218,10 +218,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class PersonColumns:
-    """The columns of one of the people on a row; `role` is None where the headers do not tell."""
+    """The columns of one of the people on a row; `role` is None where the headers do not tell.
+
+    `place` counts the people from 0, in the order of their columns.
+    """
 
     role: Role | None
     fields: Mapping[Field, Column]
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,5 +376,20 @@ def _people(found: Mapping[Meaning, Column]) -> tuple[PersonColumns, ...]:
         if own.keys().isdisjoint(_ADDRESSES):
             continue
         role = PEOPLE[label.rstrip("0123456789")][0] if label else None
-        people.append(PersonColumns(role, {**shared, **own}))
+        people.append(PersonColumns(role, {**shared, **own}, len(people)))
     return tuple(people)
+
+
+def whose(
+    people: Sequence[PersonColumns], header: str | None
+) -> tuple[PersonColumns, Field] | None:
+    """Return the person that a column tells of, and what it tells; None if it is nobody's."""
+    return next(
+        (
+            (person, field)
+            for person in people
+            for field, column in person.fields.items()
+            if column.header == header
+        ),
+        None,
+    )

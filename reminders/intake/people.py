@@ -55,7 +55,8 @@ class Person:
 
     An address is "" where the cell is empty, and None where it is not told: there is no such
     column, or the cell cannot be read.
-    `language` is an ISO 639 code; `consents` has only what the file says.
+    `language` is an ISO 639 code; `consents` has only what the file says. `place` tells which of
+    the row's people it is, as their columns count them.
     """
 
     role: Role
@@ -64,6 +65,7 @@ class Person:
     language: str | None
     consents: Mapping[Channel, Consent]
     wishes: Wishes = NO_WISHES
+    place: int = 0
 
 
 def read_person(
@@ -84,7 +86,7 @@ def read_person(
     language = read_language(notes, columns.fields)
     consents = read_consents(notes, columns.fields)
     wishes = read_wishes(notes, columns.fields, role)
-    return Person(role, phone, email, language, consents, wishes)
+    return Person(role, phone, email, language, consents, wishes, columns.place)
 
 
 def _phone(notes: Notes, fields: Mapping[Field, Column], region: str) -> str | None:

@@ -134,6 +134,7 @@ class _PlainPerson:
 
     def __init__(self, columns: PersonColumns, region: str) -> None:
         fields = columns.fields
+        self._place = columns.place
         self._region = region
         self._phones = [fields[f].index for f in (Field.MOBILE, Field.PHONE) if f in fields]
         self._email = fields.get(Field.EMAIL)
@@ -174,4 +175,4 @@ class _PlainPerson:
         wishes = self._wishes[role[0] or default].find(cells)
         if wishes is None:
             return None
-        return Person(role[0] or default, phone, email, language[0], consents, wishes)
+        return Person(role[0] or default, phone, email, language[0], consents, wishes, self._place)

@@ -10,8 +10,8 @@ from reminders.store.schema_intake import import_run, problem, staged_visit
 
 PAST_TIME = "past_time"
 
-Mark = tuple[str, str, str]
-"""What a problem is known by: the booking's reference, the code, the row's keyed digest."""
+Mark = tuple[str, str, str, str]
+"""What a problem is known by: the booking's reference, column, code, the row's keyed digest."""
 
 
 class PutRight(StrEnum):
@@ -24,11 +24,11 @@ class PutRight(StrEnum):
 
 def put_right(conn: Connection, clinic_id: int, marks: Collection[Mark]) -> set[Mark]:
     """Return which of these problems have been put right in an earlier file, in the same row."""
-    refs = {ref for ref, _, row_key in marks if ref and row_key}
+    refs = {ref for ref, _, _, row_key in marks if ref and row_key}
     if not refs:
         return set()
     rows = conn.execute(
-        select(problem.c.ref, problem.c.code, problem.c.row_key)
+        select(problem.c.ref, problem.c.column, problem.c.code, problem.c.row_key)
         .join(import_run, import_run.c.id == problem.c.import_run_id)
         .where(
             problem.c.clinic_id == clinic_id,
@@ -37,7 +37,7 @@ def put_right(conn: Connection, clinic_id: int, marks: Collection[Mark]) -> set[
             import_run.c.applied_at.is_not(None),
         )
     )
-    return {(row.ref, row.code, row.row_key) for row in rows} & set(marks)
+    return {(row.ref, row.column or "", row.code, row.row_key) for row in rows} & set(marks)
 
 
 def nameless_span(conn: Connection, run_id: int) -> tuple[datetime, datetime] | None:
@@ -137,12 +137,10 @@ def solve(
     )
 
 
-def solve_in_file(
-    conn: Connection, run_id: int, line: int, codes: Collection[str], now: datetime
-) -> None:
-    """Close the problems of a line that has been put right before its file is applied."""
+def solve_in_file(conn: Connection, problem_id: int, now: datetime) -> None:
+    """Close one problem that has been put right before its file is applied."""
     conn.execute(
         update(problem)
-        .where(problem.c.import_run_id == run_id, problem.c.line == line, problem.c.code.in_(codes))
+        .where(problem.c.id == problem_id)
         .values(solved_at=now, put_right=PutRight.HERE.value)
     )

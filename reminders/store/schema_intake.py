@@ -1,6 +1,19 @@
 """What files bring: imports, the problems of their rows, and rows kept apart until a yes."""
 
-from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, String, Table, Text, Time, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Time,
+    text,
+)
 
 from reminders.store.schema import Id, metadata, ref_to
 from reminders.store.types import UtcDateTime
@@ -86,6 +99,7 @@ staged_contact = Table(
     Column("patient_key", String(200), nullable=False),
     Column("ref", String(200), nullable=False),
     Column("role", String(16), nullable=False),
+    Column("place", SmallInteger),  # which of the row's people, as their columns count them
     Column("phone", String(32)),
     Column("email", String(320)),
     Column("language", String(16)),

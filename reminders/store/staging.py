@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from reminders.domain.appointment import VisitStatus
 from reminders.store.bulk import Values, insert_rows
@@ -48,7 +48,7 @@ VISIT = (
     "patient_key", "birth_date", "protected", "own_login", "clinician",
 )  # fmt: skip
 CONTACT = (
-    "line", "ref", "patient_key", "role", "phone", "email",
+    "line", "ref", "patient_key", "role", "place", "phone", "email",
     "language", "consent_sms", "consent_email", *WISHES,
 )  # fmt: skip
 
@@ -263,16 +263,32 @@ def applied(conn: Connection, run_id: int, counts: Mapping[str, object], now: da
     )
 
 
-def refs_of(conn: Connection, run_id: int, refs: Sequence[str]) -> set[str]:
-    """Return which of these bookings a file has a readable visit for."""
+def visits_of(
+    conn: Connection, run_id: int, refs: Sequence[str]
+) -> Mapping[str, Row[tuple[object, ...]]]:
+    """Return the readable visit that a file has of each of these bookings."""
     rows = conn.execute(
-        select(staged_visit.c.ref).where(
+        select(staged_visit)
+        .where(
             staged_visit.c.import_run_id == run_id,
             staged_visit.c.ref.in_(list(refs)),
             staged_visit.c.video,
         )
+        .order_by(staged_visit.c.line.desc())
     )
-    return set(rows.scalars())
+    return {row.ref: row for row in rows}
+
+
+def roles_of(
+    conn: Connection, run_id: int, lines: Sequence[int]
+) -> Mapping[tuple[int, int | None], str]:
+    """Return who the people of these lines are to their visits, by line and place."""
+    rows = conn.execute(
+        select(staged_contact.c.line, staged_contact.c.place, staged_contact.c.role).where(
+            staged_contact.c.import_run_id == run_id, staged_contact.c.line.in_(list(lines))
+        )
+    )
+    return {(row.line, row.place): row.role for row in rows}
 
 
 def put_person(
@@ -281,28 +297,26 @@ def put_person(
     line: int,
     ref: str,
     role: str,
-    phone: str | None,
-    email: str | None,
+    place: int | None,
+    addresses: Mapping[str, str],
 ) -> None:
-    """Give a row's visit a person to tell; one who is there already gets the addresses lacking."""
-    there = conn.execute(
-        select(staged_contact)
-        .where(staged_contact.c.import_run_id == run_id, staged_contact.c.line == line)
-        .limit(1)
-    ).first()
-    if there is not None:
-        conn.execute(
-            update(staged_contact)
-            .where(staged_contact.c.id == there.id)
-            .values(phone=phone or there.phone, email=email or there.email)
+    """Give one of a row's people right addresses; one who is not staged is added.
+
+    It is the one of this `place` and role. What anybody else on the row has stays as it is.
+    """
+    found = conn.execute(
+        update(staged_contact)
+        .where(
+            staged_contact.c.import_run_id == run_id,
+            staged_contact.c.line == line,
+            staged_contact.c.place == place,
+            staged_contact.c.role == role,
         )
+        .values(**addresses)
+    )
+    visit = visits_of(conn, run_id, [ref]).get(ref)
+    if found.rowcount or visit is None:
         return
-    key = conn.execute(
-        select(staged_visit.c.patient_key)
-        .where(staged_visit.c.import_run_id == run_id, staged_visit.c.ref == ref)
-        .limit(1)
-    ).scalar()
-    if key is not None:
-        person = {"line": line, "patient_key": key, "ref": ref, "role": role}
-        person |= {"phone": phone, "email": email}
-        conn.execute(insert(staged_contact).values(import_run_id=run_id, **person))
+    person = {"line": line, "patient_key": visit.patient_key, "ref": ref}
+    person |= {"role": role, "place": place, **addresses}
+    conn.execute(insert(staged_contact).values(import_run_id=run_id, **person))

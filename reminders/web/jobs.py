@@ -21,7 +21,6 @@ from reminders.engine.proposal import Row
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError, RemindersError
 from reminders.intake.problems import Problem
-from reminders.store import clinics
 from reminders.store.aside import Aside
 from reminders.web.language import N_
 
@@ -218,8 +217,7 @@ class Jobs:
             now = runtime.clock.now()
             job.difference = importing.look(runtime, job.staged, job.options, now)
             with runtime.database.reading() as conn:
-                clinic_id = clinics.find_clinic_id(conn, job.clinic) or 0
-                rows = proposal.problem_rows(conn, clinic_id, job.staged.run_id)
+                rows = proposal.waiting_rows(conn, runtime, job.staged)
                 job.rows = [row for row in rows if row.problem.solved_at is None]
             job.step = Step.READY
         except RemindersError as error:
