@@ -67,6 +67,7 @@ def apply_whole(
         find_missing(conn, runtime, difference, clinic_id, options, now)
         _compare(Fingerprint.of(conn, clinic_id, changes), difference, expected)
     begun = staging.no_progress(len(staged.problems))
+    staging.said_yes(conn, staged.run_id, runtime.actor)
     _write(conn, runtime, staged, clinic_id, changes, difference, now)
     _keep_changes(conn, difference, begun)
     _finish(conn, runtime, clinic_id, difference, options, now)
@@ -109,6 +110,7 @@ def begin_parts(
         "cancel_missing": options.cancel_missing,
         "cancel_only": None if options.cancel_only is None else sorted(options.cancel_only),
     }
+    staging.said_yes(conn, staged.run_id, runtime.actor)
     staging.save_progress(conn, staged.run_id, begun)
 
 

@@ -8,13 +8,14 @@ from datetime import datetime
 from reminders.domain.state import State
 from reminders.engine import desk
 from reminders.engine.runtime import Runtime
-from reminders.errors import ConflictError
+from reminders.errors import ConflictError, UsageError
 from reminders.store import clinics, pages
 from reminders.store.database import Connection
 from reminders.store.pages import Person, Wanted
 from reminders.store.views import Line, Visit
 
 MOST = 500
+"""So many visits are shown, and acted on, at once."""
 
 
 class ChosenChangedError(ConflictError):
@@ -40,10 +41,18 @@ class Chosen:
 def choose(
     conn: Connection, clinic: str, since: datetime, until: datetime, clinician: str | None
 ) -> Chosen:
-    """Return the booked visits of a span, of one clinician if one is named."""
+    """Return the booked visits of a span, of one clinician if one is named.
+
+    Raise UsageError for more than MOST: nothing is done to a part of what was asked for.
+    """
     clinic_id = clinics.find_clinic_id(conn, clinic) or 0
     wanted = Wanted(since=since, until=until, status="booked", clinician=clinician)
-    found = pages.search(conn, clinic_id, wanted, MOST)
+    found = pages.search(conn, clinic_id, wanted, MOST + 1)
+    if len(found) > MOST:
+        raise UsageError(
+            "There are more than %(most)s visits then. Choose fewer days, or one clinician.",
+            most=MOST,
+        )
     ids = [visit.id for visit in found]
     states = pages.states_of(conn, ids)
     told = frozenset(i for i in ids if set(states[i]) & {State.ACCEPTED, State.DELIVERED})

@@ -254,6 +254,11 @@ def span(conn: Connection, run_id: int) -> tuple[datetime, datetime] | None:
     return (first, last) if first is not None and last is not None else None
 
 
+def said_yes(conn: Connection, run_id: int, actor: str) -> None:
+    """Keep who applies an import: whoever reads it in may be somebody else."""
+    conn.execute(update(import_run).where(import_run.c.id == run_id).values(actor=actor))
+
+
 def applied(conn: Connection, run_id: int, counts: Mapping[str, object], now: datetime) -> None:
     """Mark an import as applied."""
     conn.execute(

@@ -78,7 +78,7 @@ def create_app(runtime: Runtime, wake: Callable[[], None] | None = None) -> Fast
         app.include_router(router)
     app.add_api_route("/", _home, include_in_schema=False)
     _tell_errors(app)
-    protect(app, runtime)
+    protect(app, runtime, lambda request: _page(request, 413))
     return app
 
 

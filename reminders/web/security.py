@@ -197,14 +197,19 @@ def set_cookie(runtime: Runtime, response: Response, name: str, value: str) -> N
 # --------------------------------------------------------------- the whole application
 
 
-def protect(app: FastAPI, runtime: Runtime) -> None:
-    """Put the headers, the limits and the checks around an application."""
+def protect(
+    app: FastAPI, runtime: Runtime, too_large: Callable[[Request], Response] | None = None
+) -> None:
+    """Put the headers, the limits and the checks around an application.
+
+    `too_large` makes the page for a body that is.
+    """
     app.state.runtime = runtime
     if not hasattr(app.state, "templates"):
         app.state.templates = Jinja2Templates(PAGES, context_processors=[context])
     most = runtime.config.web.upload_megabytes * _MEGABYTE
     app.add_middleware(_KeepAlive, runtime=runtime)
-    app.add_middleware(BodyLimit, uploads=UPLOADS, limit=most)
+    app.add_middleware(BodyLimit, uploads=UPLOADS, limit=most, page=too_large)
     app.add_middleware(SameOrigin, public_url=runtime.config.web.public_url)
     app.add_middleware(SecureHeaders, https=is_https(runtime))
     app.add_exception_handler(LoginNeededError, _to_login)

@@ -1,11 +1,12 @@
 """What stands around every page: the headers, the size of a body, and where a form came from."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,6 +31,12 @@ BODY_LIMIT = 1 << 20
 """Bytes that a request may have, but for uploads."""
 
 TOO_LARGE = "That is too large."
+
+FOR_PEOPLE = ("/c/", "/import/")
+"""How the addresses begin to which forms of the pages are sent."""
+
+CLOSE = {"connection": "close"}
+"""The connection is not used again: what is left of a body would be read as a request."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -97,9 +104,17 @@ class SameOrigin:
 class BodyLimit:
     """Refuses a body that is too large before it is read, and one that does not say so midway."""
 
-    def __init__(self, app: ASGIApp, *, uploads: re.Pattern[str], limit: int) -> None:
-        """Take the paths that may have more than others, and how much."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        uploads: re.Pattern[str],
+        limit: int,
+        page: Callable[[Request], Response] | None = None,
+    ) -> None:
+        """Take the paths that may have more than others, how much, and the page that says no."""
         self._app = app
+        self._page = page
         self._uploads = uploads
         self._upload_limit = limit
 
@@ -111,17 +126,24 @@ class BodyLimit:
         limit = self._limit(scope["path"])
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > limit:
-            await _too_large(scope, receive, send)
+            await self._refusal(scope)(scope, receive, send)
             return
         counted = _Counted(receive, send, limit)
         try:
             await self._app(scope, counted.receive, counted.send)
         except _TooLargeError:
             if not counted.answered:
-                await _too_large(scope, receive, send)
+                await self._refusal(scope)(scope, receive, send)
 
     def _limit(self, path: str) -> int:
         return self._upload_limit if self._uploads.fullmatch(path) else BODY_LIMIT
+
+    def _refusal(self, scope: Scope) -> Response:
+        if self._page is None or not scope["path"].startswith(FOR_PEOPLE):
+            return _refusal(scope, 413, TOO_LARGE)
+        page = self._page(Request(scope))
+        page.headers.update(CLOSE)
+        return page
 
 
 class _TooLargeError(HTTPException):
@@ -152,12 +174,6 @@ class _Counted:
 
 
 def _refusal(scope: Scope, status: int, text: str) -> Response:
-    # The connection is not used again: what is left of the body would be read as a request.
-    close = {"connection": "close"}
     if scope["path"].startswith("/api/"):
-        return answer(status, text, headers=close)
-    return PlainTextResponse(text, status, close)
-
-
-async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    await _refusal(scope, 413, TOO_LARGE)(scope, receive, send)
+        return answer(status, text, headers=CLOSE)
+    return PlainTextResponse(text, status, CLOSE)

@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 from reminders.errors import UsageError
 from reminders.web.language import N_
 
+YEARS = range(1900, 2200)
+"""Of these a day can be asked for: other years are typing mistakes, and no time can be reckoned."""
+
 NOT_A_TIME = N_("That is not a time. Write it like 2026-12-01 09:30.")
 NOT_A_DAY = N_("That is not a day. Write it like 2026-12-01.")
 GAP = N_("That time does not exist: the clocks are put forward past it.")
@@ -15,9 +18,12 @@ DOUBLED = N_("That time comes twice that night, as the clocks are put back. Choo
 def read_day(text: str) -> date:
     """Return the day. Raise UsageError saying how to write it."""
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(NOT_A_DAY) from None
+    if day.year not in YEARS:
+        raise UsageError(NOT_A_DAY)
+    return day
 
 
 def start_of(day: date, zone: ZoneInfo) -> datetime:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Form, HTTPException, UploadFile
+from fastapi import Form, HTTPException, Path, Query, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from reminders.domain.contact import Role
@@ -26,13 +26,17 @@ router = page_router()
 
 Text = Annotated[str, Form(max_length=400)]
 Tick = Annotated[str, Form(max_length=10)]
+LARGEST = 1 << 53
+RunId = Annotated[int, Path(le=LARGEST)]
 PAGE = 20
 LISTED = 50
 PLACE = "/c/{clinic}/import"
 
 
 @router.get(PLACE)
-async def choose(here: AtClinic, before: int | None = None) -> HTMLResponse:
+async def choose(
+    here: AtClinic, before: Annotated[int | None, Query(le=LARGEST)] = None
+) -> HTMLResponse:
     """Show where a file is chosen, what waits for a yes, and what was imported."""
     history = await here.read(_history, here.clinic, before)
     files = await here.read(aside.waiting, here.runtime, here.clinic)
@@ -109,9 +113,12 @@ async def apply(
     missing: Text = "none",
     cancel: Annotated[list[str] | None, Form()] = None,
 ) -> RedirectResponse:
-    """Apply a file if nothing that was shown of it has changed; else show it again."""
+    """Apply a file if nothing that was shown of it has changed; else show it again.
+
+    A booking that is ticked is meant to be cancelled, whatever else is chosen.
+    """
     job = _ready(here, job_id)
-    chosen = frozenset(cancel or ()) if missing == "some" else frozenset[str]()
+    chosen = frozenset(cancel or ())
     if missing == "all" and job.difference:
         chosen = frozenset(visit.ref for visit in job.difference.missing)
     await here.site.change(here.site.jobs.apply, here.runtime, job, fingerprint or "-", chosen)
@@ -142,7 +149,7 @@ async def confirmations(here: Acting, job_id: str, confirm: Tick = "") -> Redire
 
 @router.post(PLACE + "/waiting/{job_id}/solve")
 async def solve(
-    here: Acting, job_id: str, problem: Annotated[int, Form()], role: Text = "guardian",
+    here: Acting, job_id: str, problem: Annotated[int, Form(le=LARGEST)], role: Text = "guardian",
     phone: Text = "", email: Text = "",
 ) -> RedirectResponse:  # fmt: skip
     """Put a row right with a phone number or an email address, and compare anew."""
@@ -157,7 +164,7 @@ async def solve(
 
 
 @router.get(PLACE + "/{run_id}")
-async def done(here: AtClinic, run_id: int) -> HTMLResponse:
+async def done(here: AtClinic, run_id: RunId) -> HTMLResponse:
     """Show what an import changed, and its problem rows."""
     found, rows, changes = await here.read(_done, here.clinic, run_id)
     if found is None:
@@ -177,7 +184,9 @@ def _done(
 
 
 @router.post(PLACE + "/{run_id}/settle")
-async def settle(here: Acting, run_id: int, problem: Annotated[int, Form()]) -> RedirectResponse:
+async def settle(
+    here: Acting, run_id: RunId, problem: Annotated[int, Form(le=LARGEST)]
+) -> RedirectResponse:
     """Close a problem row that has been seen to."""
     await here.write(proposal.settle, here.clinic, problem, here.now)
     return here.go(f"import/{run_id}", "solved")

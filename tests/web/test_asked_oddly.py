@@ -1,0 +1,63 @@
+"""What cannot be, asked for or sent, gets a page in words, in the user's language, with a way back."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from reminders.engine import several
+from reminders.web.app import create_app
+from tests.engine.clinic import Clinic, row
+from tests.web.conftest import add_user, log_in
+
+HERE = "/c/internet"
+
+
+@pytest.fixture
+def web(open_clinic: Callable[..., Clinic]) -> Iterator[TestClient]:
+    """Return a browser in which an admin is signed in."""
+    clinic = open_clinic()
+    clinic.read(row("B1"))
+    add_user(clinic)
+    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
+        log_in(client)
+        yield client
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "several?day=0001-01-01",
+        "several?day=9999-12-31",
+        "visits?day=0001-01-01",
+        f"import?before={'9' * 30}",
+        f"import/{'9' * 30}",
+    ],
+)
+def test_a_day_or_a_number_that_cannot_be(web: TestClient, asked: str) -> None:
+    """It is a mistake that the page tells, not a failure of the program."""
+    answer = web.get(f"{HERE}/{asked}")
+    assert answer.status_code in {400, 404}
+    assert "<h1>" in answer.text
+
+
+def test_what_is_too_large_is_said_on_a_page(web: TestClient) -> None:
+    """A file that is too large is refused in the user's words, with a link that leads on."""
+    kind = {"content-type": "multipart/form-data; boundary=x", "content-length": str(1 << 40)}
+    answer = web.post("/import/internet", content=b"", headers=kind)
+    assert answer.status_code == 413
+    assert "Filen är för stor" in answer.text
+    assert 'href="/"' in answer.text
+    assert answer.headers["connection"] == "close"
+
+
+def test_too_many_visits_are_not_cut_short(
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A span with more visits than are taken at once shows none of them, and says why."""
+    assert "/visit/B1" in web.get(f"{HERE}/several?day=2026-12-02").text
+    monkeypatch.setattr(several, "MOST", 0)
+    answer = web.get(f"{HERE}/several?day=2026-12-02")
+    assert answer.status_code == 400
+    assert "Välj färre dagar" in answer.text
+    assert "several/cancel" not in answer.text
