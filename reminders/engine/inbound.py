@@ -104,6 +104,8 @@ class _Taking:
     runtime: Runtime
     reading: Reading
     now: datetime
+    uninformed: bool = False
+    """Of the visit that an answer seems to be about they have heard nothing, or another time."""
 
     def take(self) -> Taken:
         """Act on the text, keep it for each clinic it concerns, and ask for the answer."""
@@ -156,15 +158,22 @@ class _Taking:
     def _confirm(self) -> Choice | None:
         """Write down who comes, if it is clear to which visit; return what was confirmed.
 
-        Who is not texted of the visit, such as a guardian whom nobody has chosen, confirms nothing.
+        Who is not texted of the visit, such as a guardian whom nobody has chosen, confirms nothing;
+        nor does who has not heard yet that it has another time.
         """
         about = self._about()
         if len(about) != 1:
+            self.uninformed = not about
             return None
         choice = self._first_who_may(Reply.OTHER.value, about)
         if choice is None:
             return None
         visit, contact_id = choice.visit, choice.contact_id
+        people = [holder.contact_id for holder in self.reading.holders]
+        told = store.told_start(self.conn, people, visit.id)
+        if told is not None and told != visit.starts_at:
+            self.uninformed = True
+            return None
         store.confirm(self.conn, visit.id, contact_id, visit.starts_at, self.now)
         fact = Fact("confirmed", visit.id, None, {"contact": contact_id})
         write(self.conn, self.now, ACTOR, [fact])
@@ -347,7 +356,8 @@ class _Taking:
             case _ if not known:
                 return Reason.WROTE_UNKNOWN
             case Keyword.YES:
-                waits = Reason.WROTE_YES if unclear or not visits else Reason.WROTE_YES_UNASKED
+                vague = unclear or not visits or self.uninformed
+                waits = Reason.WROTE_YES if vague else Reason.WROTE_YES_UNASKED
                 return None if confirmed else waits
             case Keyword.HELP:
                 return None if reply else Reason.WROTE_HELP

@@ -10,6 +10,9 @@ from reminders.store.inbound import Near
 ANSWERS_TO = timedelta(hours=48)
 """An answer is to the texts of this time, where the number has several visits to come."""
 
+BEGUN = timedelta(hours=1)
+"""So long after a visit has begun, what somebody writes may still be about it."""
+
 TOLD_WITHIN = timedelta(days=366)
 """A text that went before this is no longer what somebody answers."""
 
@@ -17,15 +20,18 @@ TOLD_WITHIN = timedelta(days=366)
 def meant(
     conn: Connection, visits: Sequence[Near], people: Sequence[int], now: datetime
 ) -> tuple[Near, ...]:
-    """Return the coming visits that a text from these contacts may be about: one, if it is clear.
+    """Return the visits that a text from these contacts may be about: one, if it is clear.
 
-    The only one to come; or the only one that texts were about lately; else all that they have been
-    told of, and where that is none, all to come.
+    Of those to come or just begun, the only one; or the only one that texts were about lately; else
+    all that they have been told of, and where that is none, all. None, where the texts were about
+    another, say one that is cancelled by now, and never about the only one to come.
     """
-    coming = [visit for visit in visits if visit.booked and visit.starts_at > now]
-    if len(coming) <= 1:
-        return tuple(coming)
+    coming = [visit for visit in visits if visit.booked and visit.starts_at > now - BEGUN]
     lately = store.told_of(conn, people, now - ANSWERS_TO)
+    if len(coming) <= 1:
+        ours = {visit.id for visit in coming}
+        about_another = lately and not ours & store.told_of(conn, people, now - TOLD_WITHIN)
+        return () if about_another else tuple(coming)
     answered = [visit for visit in coming if visit.id in lately]
     if len(answered) == 1:
         return tuple(answered)

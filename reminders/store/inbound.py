@@ -187,6 +187,20 @@ def told_of(conn: Connection, contact_ids: Sequence[int], since: datetime) -> se
     return set(rows.scalars())
 
 
+def told_start(conn: Connection, contact_ids: Sequence[int], visit_id: int) -> datetime | None:
+    """Return the start that the last text to these contacts about a visit told; None: no text."""
+    return conn.execute(
+        select(message.c.truth_starts_at)
+        .where(
+            message.c.appointment_id == visit_id,
+            message.c.contact_id.in_(contact_ids),
+            message.c.state.in_([state.value for state in TOLD]),
+        )
+        .order_by(message.c.sent_at.desc(), message.c.id.desc())
+        .limit(1)
+    ).scalar()
+
+
 def confirm(
     conn: Connection, visit_id: int, contact_id: int, starts_at: datetime, now: datetime
 ) -> None:

@@ -15,7 +15,7 @@ from reminders.engine.inbound import Taken
 from reminders.providers.base import Inbound
 from reminders.store import clinics, schema, schema_inbound
 from reminders.store import inbound as store
-from tests.engine.clinic import Clinic, row
+from tests.engine.clinic import Clinic, at, row
 
 OURS = "+46701740699"
 MOTHER = "+46701740605"
@@ -270,6 +270,42 @@ def test_a_no_to_the_last_text_is_to_its_visit(clinic: Clinic) -> None:
     wrote(clinic, "nej")
     assert items(clinic) == [("B1", "wrote_no")]
     assert named(clinic) == [[]]
+
+
+WEEKLY = (row("B1"), row("B2", "2026-12-09 10:00"))
+
+
+def test_an_answer_just_after_the_start_is_to_that_visit(clinic: Clinic) -> None:
+    """A NEJ in the first hour is not taken for the next week's, nor is a JA."""
+    clinic.read(*WEEKLY)
+    clinic.until("2026-12-02 10:05")
+    wrote(clinic, "Nej, tack")
+    assert items(clinic) == [("B1", "wrote_no")]
+    wrote(clinic, "JA")
+    assert clinic.show("B1").patient.confirmed_at is not None
+    assert clinic.show("B2").patient.confirmed_at is None
+
+
+def test_a_yes_to_a_visit_that_is_cancelled_confirms_no_other(clinic: Clinic) -> None:
+    """Of the visit in two weeks they have heard nothing, and of the cancellation nothing yet."""
+    clinic.read(row("B1"), row("B2", "2026-12-16 10:00"))
+    clinic.until("2026-12-01 22:00")
+    runtime = clinic.runtime
+    runtime.in_transaction(desk.cancel, runtime, "internet", ["B1"], clinic.clock.now())
+    wrote(clinic, "JA")
+    assert clinic.show("B2").patient.confirmed_at is None
+    assert [reason for _, reason in items(clinic)] == ["wrote_yes"]
+
+
+def test_a_yes_to_the_old_time_does_not_confirm_the_new_one(clinic: Clinic) -> None:
+    """Who has not been told of the move yet has said yes to the time that they know."""
+    clinic.read(row())
+    clinic.until("2026-12-01 22:00")
+    runtime, later = clinic.runtime, at("2026-12-03 15:00")
+    runtime.in_transaction(desk.move, runtime, "internet", "B1", later, clinic.clock.now())
+    wrote(clinic, "JA")
+    assert clinic.show("B1").patient.confirmed_at is None
+    assert [reason for _, reason in items(clinic)] == ["wrote_yes"]
 
 
 def test_no_cancels_nothing(clinic: Clinic) -> None:
