@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import NOT_COME, Event, Rule
+from reminders.domain.rules import NOT_COME, Before, Event, Rule
 from reminders.domain.state import State
 from reminders.domain.unheard import believers, unheard
 from reminders.engine import aside, attention, planning
@@ -24,6 +24,12 @@ from reminders.store.views import Line, Visit
 
 NOT_COME_FROM = timedelta(minutes=15)
 """So long before a visit it can be said that it begins shortly."""
+
+
+SAME_DAY = timedelta(hours=12)
+"""A text that goes nearer a visit than this is read on its day, and need not say which that is."""
+NEAR = timedelta(hours=6)
+"""Staff may send such a text earlier than it goes by itself by so much, besides as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +133,21 @@ def _refuse_untrue(conn: Connection, rule: Rule, visit: Visit, now: datetime) ->
             "That text says that the visit begins shortly. It can be sent from fifteen minutes"
             " before the visit; before that, send the help with connecting."
         )
+    if isinstance(rule.when, Before) and _is_far(rule.when.lead, visit, now):
+        raise UsageError(
+            "That text is for shortly before the visit, and need not say which day that is. Send it"
+            " nearer the visit, or choose another text."
+        )
     if rule.when is Event.MOVED and not _was_moved(conn, visit):
         raise UsageError(
             "That text says that the visit has a new time, and it has not been moved."
             " Choose another text."
         )
+
+
+def _is_far(lead: timedelta, visit: Visit, now: datetime) -> bool:
+    """Tell whether a text so long before a visit is of the same day, and that day is another."""
+    return lead < SAME_DAY and visit.starts_at - now > 2 * lead + NEAR
 
 
 def _was_moved(conn: Connection, visit: Visit) -> bool:

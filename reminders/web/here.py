@@ -29,7 +29,7 @@ from reminders.store.users import Account
 from reminders.store.views import Line
 from reminders.web import again, faults, wording
 from reminders.web.language import N_, Speaking, known
-from reminders.web.notes import NOTES
+from reminders.web.notes import NOTES, WHILE_HELD
 from reminders.web.security import Role, User, csrf_field, signed_in
 from reminders.web.site import Site
 
@@ -100,7 +100,8 @@ class Here:
         return RedirectResponse(self.url(path) + end, SEE_OTHER)
 
     def _common(self, values: dict[str, Any]) -> dict[str, Any]:
-        note = NOTES.get(self.request.query_params.get("note", ""))
+        said = self.request.query_params.get("note", "")
+        note = (values.get("held") and WHILE_HELD.get(said)) or NOTES.get(said)
         return {
             "here": self,
             "user": self.user,
@@ -109,6 +110,7 @@ class Here:
             "typed": self.typed,
             "failed": self.failed,
             "note": self.speaking.text(note) if note else None,
+            "held": None,
             "csrf": partial(csrf_field, self.request),
             "clock": self.clock,
             "day": self.day,

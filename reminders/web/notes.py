@@ -41,3 +41,17 @@ NOTES: Mapping[str, str] = {
     "seen_to": N_("Noted. The file stays where it lies."),
     "language": N_("From now on the pages are in English."),
 }
+
+_HELD_NEWS = N_(
+    "It is done. Those who knew of it are told once sending is released, if it still helps then."
+)
+_HELD_TEXT = N_("The message waits: it goes out once sending is released, if it still helps then.")
+WHILE_HELD: Mapping[str, str] = {
+    "moved": _HELD_NEWS,
+    "cancelled": _HELD_NEWS,
+    "day_cancelled": _HELD_NEWS,
+    "help": _HELD_TEXT,
+    "resent": _HELD_TEXT,
+    "told": _HELD_TEXT,
+}
+"""What is said instead while nothing goes out."""

@@ -37,3 +37,16 @@ def test_a_move_is_to_another_time_that_can_be_meant(clinic: Clinic) -> None:
         by_hand(clinic, desk.move, "B1", at("2026-12-02 10:00") + timedelta(days=4 * 365))
     by_hand(clinic, desk.move, "B1", at("2026-12-02 10:00"))
     assert "moved_by_hand" not in [entry.event for entry in clinic.show("B1").entries]
+
+
+def test_a_text_for_shortly_before_is_not_sent_a_day_early(clinic: Clinic) -> None:
+    """The text of a quarter of an hour before names no day: it goes on the day, not before it."""
+    clinic.read(row(start="2026-12-02 10:00"))
+    clinic.until("2026-12-01 11:00")
+    with pytest.raises(UsageError, match="shortly before"):
+        by_hand(clinic, desk.resend, "B1", "fifteen_minutes")
+    clinic.until("2026-12-02 07:00")
+    by_hand(clinic, desk.resend, "B1", "fifteen_minutes")
+    clinic.until("2026-12-02 07:05")
+    sent = [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"]
+    assert sent[-1] == "fifteen_minutes"

@@ -158,6 +158,23 @@ def test_held_sending_sends_nothing_until_released(clinic: Clinic, web: TestClie
     assert len(clinic.texts()) == 2
 
 
+def test_what_waits_while_sending_is_held_is_said_where_it_is_done(
+    clinic: Clinic, web: TestClient
+) -> None:
+    """Each page that sends says that nothing goes out, and no note says that something does."""
+    add_user(clinic)
+    log_in(web)
+    pages = ("/visit/B1", "/visits", "/several", "/calls")
+    held = "utskicken är stoppade"
+    assert [held in web.get(HERE + page).text for page in pages] == [False] * 4
+    _post(web, "/today", "/hold")
+    assert [held in web.get(HERE + page).text for page in pages] == [True] * 4
+    answer = _post(web, "/visit/B1", "/act/help/B1")
+    said = web.get(answer.headers["location"]).text
+    assert "Meddelandet väntar" in said
+    assert "går ut nu" not in said
+
+
 def test_a_day_is_cancelled_only_as_it_was_shown(clinic: Clinic, web: TestClient) -> None:
     """Cancelling a day does nothing if one of its visits has been moved since it was shown."""
     add_user(clinic)

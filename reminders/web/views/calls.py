@@ -6,7 +6,7 @@ from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from reminders.engine import attention, calls
-from reminders.store import clinics
+from reminders.store import clinics, keeping
 from reminders.store.database import Connection
 from reminders.web.here import Acting, AtClinic, Here
 from reminders.web.security import page_router
@@ -22,7 +22,8 @@ async def call_list(here: AtClinic) -> HTMLResponse:
     """Show whom to phone."""
     found = await here.read(_call_list, here)
     to_ask = await here.read(attention.to_ask, here.runtime, here.clinic, here.now)
-    return here.page("calls.html", found=found, to_ask=to_ask[:MOST_ASKED])
+    held = await here.read(keeping.held_by)
+    return here.page("calls.html", held=held, found=found, to_ask=to_ask[:MOST_ASKED])
 
 
 def _call_list(conn: Connection, here: Here) -> calls.CallList:

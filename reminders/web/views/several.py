@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from reminders.domain.rules import NOT_COME, Event
 from reminders.engine import desk, several
 from reminders.errors import UsageError
+from reminders.store import keeping
 from reminders.store.database import Connection
 from reminders.web.here import Acting, Here
 from reminders.web.language import N_
@@ -42,7 +43,10 @@ async def choose(
     rules = [rule.key for rule in on_request if rule.template != NOT_COME]
     asked = {"day": day or here.iso_day(here.now), "until": until, "clinician": clinician}
     names = await here.read(_clinicians, here)
-    return here.page("several.html", chosen=chosen, asked=asked, rules=rules, names=names)
+    held = await here.read(keeping.held_by)
+    return here.page(
+        "several.html", held=held, chosen=chosen, asked=asked, rules=rules, names=names
+    )
 
 
 def _clinicians(conn: Connection, here: Here) -> list[str]:

@@ -15,7 +15,9 @@ from reminders.engine.search import BY_STATE, WIDEST
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.problems import Fault
+from reminders.store import keeping
 from reminders.store.database import Connection
+from reminders.store.keeping import Cause
 from reminders.store.pages import Wanted
 from reminders.store.views import Line
 from reminders.web import story
@@ -53,7 +55,8 @@ async def visits(
     )
     found = await here.read(search.find, here.clinic, wanted)
     asked = {"day": day, "status": status, "state": state, "who": who}
-    return here.page("visits.html", found=found, asked=asked, mark=_mark(found.after))
+    held = await here.read(keeping.held_by)
+    return here.page("visits.html", held=held, found=found, asked=asked, mark=_mark(found.after))
 
 
 def _place(text: str) -> tuple[datetime, int] | None:
@@ -91,10 +94,10 @@ async def look_up(here: AtClinic, text: Text = "") -> RedirectResponse:
 async def visit(here: AtClinic, ref: str) -> HTMLResponse:
     """Show one visit."""
     found = await here.read(search.look_at, here.runtime, here.clinic, ref, here.now)
-    return _page(here, found)
+    return _page(here, found, held=await here.read(keeping.held_by))
 
 
-def _page(here: Here, found: search.VisitPage) -> HTMLResponse:
+def _page(here: Here, found: search.VisitPage, *, held: Cause | None) -> HTMLResponse:
     practice = here.runtime.practices[here.clinic]
     asked = [rule.template for rule in practice.rules if rule.when is Event.REQUEST]
     rules = [rule.key for rule in practice.rules if rule.when not in ON_REQUEST]
@@ -107,6 +110,7 @@ def _page(here: Here, found: search.VisitPage) -> HTMLResponse:
     by = known.get(patient.confirmed_by or 0)
     return here.page(
         "visit.html",
+        held=held,
         visit=found.shown.visit,
         asked=found.asked,
         known=known,
