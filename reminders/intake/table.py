@@ -147,7 +147,8 @@ def _refuse_cut(lines: _Lines, line: int, cells: list[str], width: int, last: La
         raise refuse(
             ProblemCode.CUT_OFF,
             f"The file ends in the middle of a row: {len(cells)} cells of {width}, the last of "
-            "them not whole. Was it still being written? Export or copy it again.",
+            "them not whole. Was it still being written? Export or copy it again. If it is whole, "
+            "put a line break at its end.",
             line,
         )
     if cell is not None:

@@ -36,7 +36,10 @@ PROBLEMS: Mapping[str, str] = {
         "A quotation mark is never closed. Put the text between quotation marks, and write each"
         " one inside it twice."
     ),
-    "cut_off": N_("The file ends in the midst of a row: it is cut off. Export it again."),
+    "cut_off": N_(
+        "The file ends in the midst of a row: it is cut off. Export it again. If it is whole, put a"
+        " line break at its end."
+    ),
     "too_long": N_(
         "A row or a cell is far too long. Look whether the file is a list of bookings, one on"
         " each line."
