@@ -103,7 +103,7 @@ def test_a_text_on_request_does_not_stand_for_the_news(clinic: Clinic) -> None:
     clinic.until("2026-11-30 22:10")
     runtime, now = clinic.runtime, clinic.clock.now()
     runtime.in_transaction(desk.move, runtime, "internet", "B1", at("2026-12-01 10:00"), now)
-    runtime.in_transaction(desk.resend, runtime, "internet", "B1", "help", now)
+    runtime.in_transaction(desk.resend, runtime, "internet", "B1", "day_before", now)
     clinic.until("2026-12-01 08:05")
     gone = [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"]
     assert gone.count("moved") == 1

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from reminders.domain.access import ALL_CLINICS, Role
 from reminders.engine import accounts
 from reminders.web.accounts import router
-from reminders.web.app import LoginTemplates
+from reminders.web.app import LoginTemplates, create_app
 from reminders.web.security import Admin, SignedIn, page_router, protect
 from reminders.web.site import Site
 from tests.engine.clinic import Clinic, at
@@ -59,6 +59,15 @@ def open_clinic(tmp_path: Path) -> Iterator[Callable[..., Clinic]]:
 def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
     """Return the example clinic on Monday 30 November 2026 at noon."""
     return open_clinic()
+
+
+@pytest.fixture
+def web(clinic: Clinic) -> Iterator[TestClient]:
+    """Return a browser in which anna, an admin, is signed in."""
+    add_user(clinic)
+    with browser(create_app(clinic.runtime)) as client:
+        log_in(client)
+        yield client
 
 
 def pages(clinic: Clinic) -> FastAPI:

@@ -9,10 +9,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 from starlette.testclient import TestClient
 
-from reminders.web.app import create_app
 from tests.engine.clinic import Clinic, at, row
 from tests.web.browsing import PHONE, chromium, sign_in, window
-from tests.web.conftest import add_user, log_in
 from tests.web.desk import Desk, new_desk, served
 
 HERE = "/c/internet"
@@ -27,15 +25,6 @@ def clinic(open_clinic: Callable[..., Clinic], tmp_path: Path) -> Clinic:
     made.read(row("B1"), row(ODD, phone="070-174 06 06"), confirmations=True)
     made.plan()
     return made
-
-
-@pytest.fixture
-def web(clinic: Clinic) -> Iterator[TestClient]:
-    """Return a browser in which an admin is signed in."""
-    add_user(clinic)
-    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
-        log_in(client)
-        yield client
 
 
 def send(web: TestClient, page: str, action: str, **data: Any) -> Any:

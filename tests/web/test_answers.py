@@ -1,7 +1,7 @@
 """The pages show what people answered, wish, and have to be asked and told, and record it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from reminders.providers.base import Inbound
 from reminders.store.schema import TROUBLE
 from reminders.web.app import create_app
 from tests.engine.clinic import HEAD, Clinic, row
-from tests.web.conftest import add_user, log_in
+from tests.web.conftest import log_in
 
 HERE = "/c/internet"
 OURS = "+46701740699"
@@ -37,15 +37,6 @@ def clinic(open_clinic: Callable[..., Clinic], tmp_path: Path) -> Clinic:
     made.read(child, teenager + ";;;;\n", head=WISHES, confirmations=True)
     made.until("2026-11-30 12:05")
     return made
-
-
-@pytest.fixture
-def web(clinic: Clinic) -> Iterator[TestClient]:
-    """Return a browser in which an admin is signed in."""
-    add_user(clinic)
-    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
-        log_in(client)
-        yield client
 
 
 def write(clinic: Clinic, text: str, sender: str = "+46701740605") -> None:

@@ -14,7 +14,6 @@ from starlette.testclient import TestClient
 
 from reminders.domain.access import Role
 from reminders.engine.watch import Watcher
-from reminders.web.app import create_app
 from tests.engine.clinic import HEAD, Clinic, at, row
 from tests.web.browsing import PHONE, chromium, sign_in, window
 from tests.web.conftest import add_user, log_in
@@ -51,15 +50,6 @@ def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
     made.read(*BOOKED, exported_at=at("2026-11-30 11:00"))
     put(made, "avbokat.csv", *CANCELLED)
     return made
-
-
-@pytest.fixture
-def web(clinic: Clinic) -> Iterator[TestClient]:
-    """Return a browser in which anna is signed in."""
-    add_user(clinic)
-    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
-        log_in(client)
-        yield client
 
 
 def press(web: TestClient, path: str) -> Any:

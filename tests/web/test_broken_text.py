@@ -1,15 +1,13 @@
 """A template file that cannot be read: the pages say so, and everything else works as before."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from reminders.web.app import create_app
 from tests.engine.clinic import Clinic, row
-from tests.web.conftest import add_user, log_in
 
 HERE = "/c/internet"
 
@@ -30,15 +28,6 @@ def clinic(open_clinic: Callable[..., Clinic], folder: Path) -> Clinic:
     (folder / "help.sms.txt").write_text("Ring\n{% if %} oss\n", "utf-8")
     (folder / "moved.sms.txt").write_text("Ny tid: {{ visit.time }}. {{ clinic.phone }}\n", "utf-8")
     return made
-
-
-@pytest.fixture
-def web(clinic: Clinic) -> Iterator[TestClient]:
-    """Return a browser in which an admin is signed in."""
-    add_user(clinic)
-    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
-        log_in(client)
-        yield client
 
 
 def test_a_broken_file_is_named_on_the_pages(web: TestClient) -> None:

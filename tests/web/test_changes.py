@@ -10,10 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
 from reminders.engine.watch import ACTOR
-from reminders.web.app import create_app
 from tests.engine.clinic import HEAD, Clinic, at, row
 from tests.web.browsing import PHONE, chromium, sign_in, window
-from tests.web.conftest import add_user, log_in
 from tests.web.desk import Desk, new_desk, served
 
 HERE = "/c/internet"
@@ -48,15 +46,6 @@ def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
     made.read(*BEFORE, exported_at=at("2026-11-30 10:00"))
     made.plan()
     return made
-
-
-@pytest.fixture
-def web(clinic: Clinic) -> Iterator[TestClient]:
-    """Return a browser in which an admin is signed in."""
-    add_user(clinic)
-    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
-        log_in(client)
-        yield client
 
 
 def test_an_import_keeps_what_it_changed(clinic: Clinic, web: TestClient) -> None:

@@ -12,10 +12,8 @@ from starlette.testclient import TestClient
 from reminders.domain.contact import Channel, Wishes
 from reminders.engine import people
 from reminders.store.people import Person
-from reminders.web.app import create_app
 from tests.engine.clinic import Clinic, at, row
 from tests.web.browsing import PHONE, chromium, sign_in, window
-from tests.web.conftest import add_user, log_in
 from tests.web.desk import Desk, new_desk, served
 
 HERE = "/c/internet"
@@ -29,15 +27,6 @@ def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
     made.read(OF_A_TEENAGER, confirmations=True)
     made.plan()
     return made
-
-
-@pytest.fixture
-def web(clinic: Clinic) -> Iterator[TestClient]:
-    """Return a browser in which an admin is signed in."""
-    add_user(clinic)
-    with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
-        log_in(client)
-        yield client
 
 
 def guardian(clinic: Clinic) -> Person:
