@@ -279,18 +279,26 @@ def _item_json(config: Config, item: Item) -> dict[str, Any]:
         "contact": item.contact,
         "reason": item.reason,
         "news": item.news.value if item.news else None,
-        "sentence": _item_sentence(item),
+        "counts_on": iso(item.counts_on, zone_of(config, item.clinic)),
+        "sentence": _item_sentence(config, item),
         "id": item.id,
     }
 
 
-def _item_sentence(item: Item) -> str:
+def _item_sentence(config: Config, item: Item) -> str:
     if item.kind in {"problem", "file"}:
         return item.detail
     why = told(Reason(item.reason))
     if item.news is not None:
-        return f"{NEWS[item.news]} {why}"
+        return f"{NEWS[item.news]} {_expecting(config, item)}{why}"
     return f"{item.detail}. {why}" if item.detail else why
+
+
+def _expecting(config: Config, item: Item) -> str:
+    """Return the time that they count on, as a sentence; nothing where it has passed."""
+    if item.counts_on is None:
+        return ""
+    return f"They count on {local(item.counts_on, zone_of(config, item.clinic))}. "
 
 
 def _items_text(config: Config, kind: str, items: list[Item]) -> str:
@@ -300,5 +308,5 @@ def _items_text(config: Config, kind: str, items: list[Item]) -> str:
         when = local(item.starts_at, zone_of(config, item.clinic)) if item.starts_at else ""
         clinic = item.clinic if len(config.clinics) > 1 or not item.ref else ""
         head = "  ".join(part for part in (when, item.ref, item.contact, clinic) if part)
-        lines += [indented(head, 2), indented(_item_sentence(item), 6)]
+        lines += [indented(head, 2), indented(_item_sentence(config, item), 6)]
     return "\n".join(lines)

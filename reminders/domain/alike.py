@@ -165,6 +165,7 @@ def _row(message: Message, place_of: dict[int, int], address_of: dict[str, int])
         message.sent_at,
         message.request_id,
         message.calendar,
+        message.counts_on,
     )
 
 
@@ -199,6 +200,7 @@ def _named(known: Outcome, visit: Appointment, names: Names) -> Outcome:
             change.short,
             change.urgent,
             change.request_id,
+            change.counts_on,
         )
         for change in known.changes
     ]

@@ -34,7 +34,8 @@ class Request:
 class Message:
     """One row of the outbox. `truth` is what it tells; `attempts` counts tries to hand it over.
 
-    `calendar`: the email that went brought an entry for the calendar.
+    `calendar`: the email that went brought an entry for the calendar. `counts_on`: of the text of a
+    change, the start that its reader still expects.
     """
 
     id: int
@@ -51,8 +52,14 @@ class Message:
     sent_at: datetime | None = None
     request_id: int | None = None
     calendar: bool = False
+    counts_on: datetime | None = None
 
     @property
     def went_at(self) -> datetime:
         """Return when it left, or was to leave (UTC)."""
         return self.sent_at or self.due_at
+
+    @property
+    def comes_late(self) -> bool:
+        """Tell whether the text of a change is due only when its reader already waits in vain."""
+        return self.counts_on is not None and self.due_at >= self.counts_on

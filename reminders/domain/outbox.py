@@ -12,6 +12,8 @@ from reminders.domain.plan import Case, Plan, is_open
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Practice
 from reminders.domain.state import State
+from reminders.domain.timing import CHANGES
+from reminders.domain.told import counts_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Change:
     short: bool = False
     urgent: bool = False
     request_id: int | None = None
+    counts_on: datetime | None = None
 
 
 def difference(case: Case, plan: Plan, practice: Practice) -> list[Change]:
@@ -41,7 +44,7 @@ def difference(case: Case, plan: Plan, practice: Practice) -> list[Change]:
     for decision in plan.decisions:
         key = _key(decision)
         mentioned.add(key)
-        change = _change(decision, rows.get(key), truth)
+        change = _change(decision, rows.get(key), truth, _counts_on(key, case, plan, practice))
         if change is not None:
             changes.append(change)
     for message in case.history:
@@ -55,30 +58,45 @@ def _key(decision: Decision) -> Key:
     return decision.message.key if isinstance(decision, Kept) else decision.key
 
 
-def _change(decision: Decision, row: Message | None, truth: Truth) -> Change | None:
+def _counts_on(key: Key, case: Case, plan: Plan, practice: Practice) -> datetime | None:
+    """Return the start that the reader of the text of a change still expects."""
+    rule = practice.rule.get(key.rule)
+    if rule is None or rule.when not in CHANGES or not case.history:
+        return None
+    contact = next((one for one in case.contacts if one.id == key.contact), None)
+    visit = plan.appointment
+    if contact is None or visit.known_at is None:
+        return None
+    return counts_on(case.history, contact, visit.truth, visit.known_at)
+
+
+def _change(
+    decision: Decision, row: Message | None, truth: Truth, expected: datetime | None
+) -> Change | None:
     match decision:
         case Kept():
             return None
         case Send():
-            return _planned(decision, row, truth)
+            return _planned(decision, row, truth, expected)
         case Suppress():
-            return _suppressed(decision, row, truth)
+            return _suppressed(decision, row, truth, expected)
         case _:
             assert_never(decision)
 
 
-def _planned(send: Send, row: Message | None, truth: Truth) -> Change | None:
+def _planned(
+    send: Send, row: Message | None, truth: Truth, expected: datetime | None
+) -> Change | None:
     if row is not None:
         check(row.state, State.PLANNED)
-        same = (row.state, row.due_at, row.not_after, row.address_key, row.short, row.truth) == (
-            State.PLANNED,
+        same = (row.due_at, row.not_after, row.address_key, row.short, row.truth) == (
             send.due_at,
             send.not_after,
             send.address_key,
             send.short,
             truth,
         )
-        if same:
+        if same and row.state is State.PLANNED and row.counts_on == expected:
             return None
     return Change(
         row.id if row else None,
@@ -91,10 +109,13 @@ def _planned(send: Send, row: Message | None, truth: Truth) -> Change | None:
         short=send.short,
         urgent=send.urgent,
         request_id=send.request_id,
+        counts_on=expected,
     )
 
 
-def _suppressed(suppress: Suppress, row: Message | None, truth: Truth) -> Change | None:
+def _suppressed(
+    suppress: Suppress, row: Message | None, truth: Truth, expected: datetime | None
+) -> Change | None:
     recorded = suppress.reason not in UNRECORDED
     if row is None:
         if not recorded:
@@ -110,6 +131,7 @@ def _suppressed(suppress: Suppress, row: Message | None, truth: Truth) -> Change
             suppress.reason,
             suppress.covered_by,
             request_id=suppress.request_id,
+            counts_on=expected,
         )
     if not is_open(row) or (row.state is not State.PLANNED and row.reason is suppress.reason):
         return None
@@ -134,6 +156,7 @@ def _with_state(
         row.address_key,
         row.short,
         request_id=row.request_id,
+        counts_on=row.counts_on,
     )
 
 

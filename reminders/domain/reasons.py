@@ -47,6 +47,7 @@ class Reason(StrEnum):
     EXPIRED_AT_PROVIDER = "expired_at_provider"
     # Time ran out, or an answer is missing.
     DEADLINE_PASSED = "deadline_passed"
+    NEWS_TOO_LATE = "news_too_late"
     PROVIDER_BUSY = "provider_busy"
     CHANNEL_DOWN = "channel_down"
     NO_ANSWER = "no_answer"
@@ -220,6 +221,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.DEADLINE_PASSED: (
         "Meddelandet hann inte skickas medan det ännu hjälpte.",
         "The message could not be sent while it still helped.",
+    ),
+    Reason.NEWS_TOO_LATE: (
+        "Meddelandet om ändringen går inte förrän efter den tid som de räknar med. Ring före den tiden.",  # noqa: E501 - what to do, in one place
+        "The message about the change goes only after the time that they count on. Phone before that time.",  # noqa: E501 - what to do, in one place
     ),
     Reason.PROVIDER_BUSY: (
         "Leverantören tog inte emot meddelandet just då. Det skickas igen om en stund.",

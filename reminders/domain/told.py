@@ -1,13 +1,17 @@
 """What a contact has been told of a visit, read from what was sent."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from reminders.domain.appointment import Truth
+from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.contact import Contact
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
 from reminders.domain.replies import REPLY_KEYS
+
+WAITED_FOR = timedelta(hours=1)
+"""So long after its start nobody expects a visit any more."""
 
 
 def told(history: Iterable[Message], contact: Contact) -> Truth | None:
@@ -50,6 +54,20 @@ def told_elsewhere(history: Iterable[Message], contact: Contact) -> Truth | None
         default=None,
     )
     return first.truth if first else None
+
+
+def counts_on(
+    history: Iterable[Message], contact: Contact, truth: Truth, known_at: datetime
+) -> datetime | None:
+    """Return the start (UTC) that `contact` expected when a change became known; None if none.
+
+    After it, the text of the change comes too late.
+    """
+    past = list(history)
+    knows = told(past, contact) or told_elsewhere(past, contact)
+    if knows is None or knows == truth or knows.status is not VisitStatus.BOOKED:
+        return None
+    return knows.starts_at if known_at < knows.starts_at + WAITED_FOR else None
 
 
 def tells(message: Message) -> bool:

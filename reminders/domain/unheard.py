@@ -29,6 +29,9 @@ CALL_FOR = frozenset(
 )
 """Suppressions after which somebody should phone, if nobody else of the visit is told."""
 
+NOW = timedelta(minutes=1)
+"""What goes within this time is not waited for longer than a call takes."""
+
 AT_ONCE = timedelta(hours=1)
 """One more try to an address that failed is waited for, if it is made within this time."""
 
@@ -142,7 +145,8 @@ class _Person:
         if message.state is not State.PLANNED:
             return False
         if self._believes is not None:
-            return message.key.rule in self._news
+            in_time = not message.comes_late or message.due_at <= self._now + NOW
+            return message.key.rule in self._news and in_time
         return message.due_at <= self._now + AT_ONCE or not self._failed_at(message.address_key)
 
     def _failed_at(self, address: str) -> bool:
@@ -162,6 +166,8 @@ class _Person:
         if not self._matters or (self.is_served and not unwritten):
             return None
         reasons = [why for m in self._present if (why := _why(m)) is not None]
+        if any(m.state is State.PLANNED and m.comes_late for m in self._present):
+            reasons = [Reason.NEWS_TOO_LATE]
         if unwritten:  # told at once, also where a later text may go: a template has to be mended
             reasons = [Reason.RENDER_FAILED]
         return Unheard(self._contact, reasons[-1], self._believes) if reasons else None

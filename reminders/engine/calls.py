@@ -64,6 +64,7 @@ def call_list(
             person = next((p for p in people[visit.id] if p.id == item.contact_id), None)
             tick = ticks.get((visit.id, item.contact_id, visit.version))
             (done if tick else waiting).append(Call(item, visit, person, tick))
+    waiting.sort(key=lambda call: call.item.needed_by)
     recent = [call for call in done if call.done and call.done.called_at > now - timedelta(days=1)]
     return CallList(tuple(waiting[:limit]), tuple(recent), len(waiting) > limit)
 

@@ -209,6 +209,7 @@ def worklist(conn: Connection, runtime: Runtime, clinic: str | None, now: dateti
 
 def _calls(conn: Connection, runtime: Runtime, clinic: str | None, now: datetime) -> list[Item]:
     items = to_phone(conn, runtime, views.troubled_visits(conn, clinic, now), now)
+    items.sort(key=lambda item: item.needed_by)
     done = called.of_visits(conn, list({item.visit_id for item in items}))
     return [i for i in items if (i.visit_id, i.contact_id, i.version) not in done]
 
@@ -256,6 +257,7 @@ def calls_for(runtime: Runtime, visit: Visit, found: Sequence[Line], now: dateti
             one.reason,
             one.contact,
             _news(truth) if one.believes else None,
+            _expected(truth, one.believes, now),
         )
         for one in (
             *unheard(truth, visit.version, messages, news, now),
@@ -268,6 +270,14 @@ def _news(truth: Truth) -> Event:
     return Event.CANCELLED if truth.status is VisitStatus.CANCELLED else Event.MOVED
 
 
+def _expected(truth: Truth, believes: Truth | None, now: datetime) -> datetime | None:
+    """Return when they expect a visit that is at another time; None if that has passed."""
+    if believes is None or believes.status is not VisitStatus.BOOKED:
+        return None
+    other = believes.starts_at != truth.starts_at and believes.starts_at >= now
+    return believes.starts_at if other else None
+
+
 def _item(
     kind: str,
     visit: Visit,
@@ -275,6 +285,7 @@ def _item(
     reason: Reason,
     who: int,
     news: Event | None = None,
+    counts_on: datetime | None = None,
 ) -> Item:
     return Item(
         kind,
@@ -288,4 +299,5 @@ def _item(
         who,
         visit.version,
         news=news,
+        counts_on=counts_on,
     )

@@ -11,7 +11,8 @@ class Item:
     """Something that a person has to do, the most urgent first. `kind` says what.
 
     `id` names an answer that can be ticked off. `news`: the visit was moved or cancelled since they
-    were told of it, and they do not know.
+    were told of it, and they do not know. `counts_on`: the time (UTC) that they expect it at,
+    where that is another one.
     """
 
     kind: str
@@ -26,3 +27,9 @@ class Item:
     version: int = 0
     id: int | None = None
     news: Event | None = None
+    counts_on: datetime | None = None
+
+    @property
+    def needed_by(self) -> datetime:
+        """Return when it is too late: as the visit starts, or somebody waits for it in vain."""
+        return min(filter(None, (self.starts_at, self.counts_on)))

@@ -43,7 +43,7 @@ _PERSON_LIKE = _PERSON.index("role")
 _MESSAGE = (
     "id", "appointment_id", "contact_id", "address_key", "request_id",
     "version", "rule", "channel", "occasion", "state", "truth_starts_at", "truth_status",
-    "due_at", "not_after", "short", "attempts", "reason", "sent_at", "calendar",
+    "due_at", "not_after", "short", "attempts", "reason", "sent_at", "calendar", "counts_on",
 )  # fmt: skip
 _MESSAGE_LIKE = _MESSAGE.index("version")
 

@@ -170,11 +170,12 @@ WENT = "message.state NOT IN ('planned', 'cancelled', 'suppressed')"
 
 TROUBLE = (
     "(message.state IN ('failed', 'undelivered', 'expired', 'unknown')"
+    " OR message.state = 'planned' AND message.due_at >= message.counts_on"
     " OR message.state = 'suppressed' AND message.reason IN ('no_address', 'no_consent',"
     " 'opted_out', 'protected_identity', 'guardian_not_chosen', 'guardian_declined',"
     " 'render_failed', 'environment', 'quiet_hours', 'own_hours', 'too_late', 'not_video'))"
 )
-"""What may mean that somebody has to be phoned (domain/unheard: its CALL_FOR and what failed)."""
+"""What may mean that somebody has to be phoned (domain/unheard: CALL_FOR, failed, comes late)."""
 
 message = Table(
     "message",
@@ -199,6 +200,8 @@ message = Table(
     Column("short", Boolean, nullable=False, server_default=false()),
     # Its email brought an entry for the calendar: only a later one that does puts it right.
     Column("calendar", Boolean, nullable=False, server_default=false()),
+    # Of the text of a change: the start that its reader still expects.
+    Column("counts_on", UtcDateTime),
     Column("reason", String(64)),
     Column("covered_by", String(64)),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -220,6 +223,11 @@ message = Table(
     _while("request_id IS NOT NULL", "ix_message_request_id", "request_id"),
     _while(WENT.replace("message.", ""), "ix_message_went", "changed_at", "state"),
     _while(TROUBLE.replace("message.", ""), "ix_message_trouble", "truth_starts_at"),
+    _while(
+        f"{TROUBLE} AND counts_on IS NOT NULL".replace("message.", ""),
+        "ix_message_expected",
+        "counts_on",
+    ),
     Index("ix_message_contact_id", "contact_id"),
     Index("ix_message_provider_ref", "provider_ref"),
 )

@@ -22,7 +22,7 @@ from reminders.domain.contact import Channel
 from reminders.domain.message import Message
 from reminders.domain.state import State
 from reminders.store.cases import to_message
-from reminders.store.schema import WENT, appointment, clinic, contact, message, patient
+from reminders.store.schema import TROUBLE, WENT, appointment, clinic, contact, message, patient
 from reminders.store.schema_intake import import_run, problem
 
 KEPT = 2
@@ -30,7 +30,6 @@ KEPT = 2
 
 CALL_AHEAD = timedelta(days=14)
 OVERDUE_AFTER = timedelta(minutes=5)
-_ENDED_BADLY = ("failed", "undelivered", "expired", "unknown", "suppressed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +231,9 @@ def timeline(
 
 
 def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> list[Visit]:
-    """Return coming visits with a message that ended badly, and booked ones with nobody to tell."""
+    """Return coming visits with a message in trouble, and booked ones with nobody to tell."""
     troubled = select(message.c.appointment_id).where(
-        message.c.appointment_id == appointment.c.id, message.c.state.in_(_ENDED_BADLY)
+        message.c.appointment_id == appointment.c.id, text(TROUBLE)
     )
     people = select(contact.c.id).where(
         contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
@@ -243,7 +242,30 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
     first = troubled.limit(1).scalar_subquery()
     nobody = and_(appointment.c.status == "booked", ~people.exists())
     among = or_(first.is_not(None), nobody, appointment.c.former_patient_id.is_not(None))
-    return visits(conn, clinic_key, since=now, until=now + CALL_AHEAD, among=among)
+    found = visits(conn, clinic_key, since=now, until=now + CALL_AHEAD, among=among)
+    later = expected(now, now + CALL_AHEAD).where(appointment.c.starts_at >= now + CALL_AHEAD)
+    further = visits(conn, among=appointment.c.id.in_(later))
+    return found + [visit for visit in further if clinic_key in {None, visit.clinic}]
+
+
+def expected(since: datetime, until: datetime) -> Select[int]:
+    """Return what reads the ids of visits that somebody expects between, where it is not so.
+
+    A visit may be moved to any day: who expects it tomorrow has to be told today.
+    """
+    return (
+        select(message.c.appointment_id)
+        .join(appointment, appointment.c.id == message.c.appointment_id)
+        .where(text(TROUBLE), message.c.counts_on >= since, message.c.counts_on < until, of_now())
+    )
+
+
+def of_now() -> ColumnElement[bool]:
+    """Return the condition that a message is of what its visit is now."""
+    return or_(
+        message.c.version == appointment.c.version,
+        message.c.truth_starts_at == appointment.c.starts_at,
+    )
 
 
 @dataclass(frozen=True, slots=True)

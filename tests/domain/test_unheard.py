@@ -1,5 +1,6 @@
 """Who has to be phoned, as a rule over messages alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,6 +71,25 @@ def test_whose_texts_are_suppressed_is_phoned_only_if_nobody_is_told() -> None:
     no = message(1, State.SUPPRESSED, reason=Reason.OPTED_OUT)
     assert phoned(no) == [Unheard(1, Reason.OPTED_OUT)]
     assert phoned(no, message(2, State.DELIVERED, contact=2, address="b")) == []
+
+
+@pytest.mark.parametrize(
+    ("believed", "due", "calls"),
+    [(2, 1, False), (1, 1, True), (1, 2, True), (1, 0, False)],
+)
+def test_news_has_to_come_before_the_time_that_they_count_on(
+    believed: int, due: int, calls: bool
+) -> None:
+    """News that is due when they already wait, or later, is too late; what goes now is the soonest."""
+    before = Truth(NOW + timedelta(hours=believed), VisitStatus.BOOKED)
+    knew = replace(message(1, State.DELIVERED, -timedelta(days=1)), truth=before)
+    coming = replace(
+        message(2, State.PLANNED, timedelta(hours=due)),
+        key=Key(1, "moved", 1, Channel.SMS, 0),
+        counts_on=before.starts_at,
+    )
+    expected = [Unheard(1, Reason.NEWS_TOO_LATE, before)]
+    assert phoned(knew, coming) == (expected if calls else [])
 
 
 def test_what_is_unclear_is_said() -> None:

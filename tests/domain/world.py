@@ -240,6 +240,7 @@ class World:
             change.reason,
             sent_at=before.sent_at if before else None,
             request_id=change.request_id,
+            counts_on=change.counts_on,
         )
         self.covered_by[row_id] = change.covered_by
         self.next_at[row_id] = change.due_at

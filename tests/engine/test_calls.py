@@ -1,11 +1,13 @@
 """Whom staff have to phone: those who do not know what is true, and whom no text will tell in time."""
 
 from collections.abc import Callable
+from datetime import time
 
 import pytest
 
+from reminders.domain.quiet import QuietHours
 from reminders.domain.rules import Event
-from reminders.engine import desk
+from reminders.engine import calls, desk, people
 from reminders.engine.calls import call_list
 from reminders.store import clinics
 from tests.engine.clinic import Clinic, at, row
@@ -116,3 +118,60 @@ def test_a_move_by_day_needs_no_phone(clinic: Clinic) -> None:
     assert to_phone(clinic) == []
     clinic.until("2026-12-01 15:05")
     assert to_phone(clinic) == []
+
+
+@pytest.mark.parametrize("to", ["2026-12-02 14:00", "2026-12-23 14:00", None])
+def test_news_that_comes_after_the_time_they_count_on_is_phoned(
+    clinic: Clinic, to: str | None
+) -> None:
+    """What is told in the morning is too late for who gets up for the visit of that morning."""
+    clinic.read(row(start="2026-12-02 08:00"), confirmations=True)
+    clinic.until("2026-12-01 22:30")
+    if to is None:
+        by_hand(clinic, desk.cancel, ["B1"])
+    else:
+        by_hand(clinic, desk.move, "B1", at(to))
+    news = Event.MOVED if to else Event.CANCELLED
+    assert to_phone(clinic) == [("B1", "news_too_late", news)]
+    assert [item.counts_on for item in clinic.worklist()] == [
+        at("2026-12-02 08:00") if to else None
+    ]
+    clinic.until("2026-12-02 07:58")
+    assert to_phone(clinic) == [("B1", "news_too_late", news)]
+    clinic.until("2026-12-02 08:01")
+    assert to_phone(clinic) == []
+
+
+def test_news_that_waits_for_their_own_hours_is_phoned_until_somebody_has(clinic: Clinic) -> None:
+    """Who wants no texts in the morning is told too late of a visit of that morning: phone."""
+    clinic.read(row(start="2026-12-02 11:00"), confirmations=True)
+    clinic.until("2026-12-01 15:00")
+    [person] = clinic.show("B1").patient.people
+    wishes = people.Changes({"no_sms": QuietHours(time(7), time(12))})
+    by_hand(clinic, people.change, "B1", person.id, wishes)
+    clinic.until("2026-12-02 08:30")
+    by_hand(clinic, desk.move, "B1", at("2026-12-03 15:00"))
+    assert to_phone(clinic) == [("B1", "news_too_late", Event.MOVED)]
+    by_hand(clinic, calls.tick, "B1", person.id, "AB")
+    assert to_phone(clinic) == []
+
+
+def test_nobody_waits_for_a_visit_that_is_long_past(clinic: Clinic) -> None:
+    """Who gets a new time in the evening, for a visit of the morning, can read of it next day."""
+    clinic.read(row(start="2026-12-02 08:00"), confirmations=True)
+    clinic.until("2026-12-02 22:00")
+    by_hand(clinic, desk.move, "B1", at("2026-12-08 08:00"))
+    assert to_phone(clinic) == []
+
+
+def test_who_expects_a_visit_soon_is_phoned_however_far_it_was_moved(open_clinic: Make) -> None:
+    """News that is refused is for the phone before the old time, not a fortnight before the new."""
+    clinic = open_clinic()
+    clinic.read(row(), row("B2", "2026-12-01 15:00", phone="070-174 06 06"), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    clinic.restart(**failing(_605="address", _606="address"))
+    for ref in ("B1", "B2"):
+        by_hand(clinic, desk.move, ref, at("2027-01-20 10:00"))
+    clinic.until("2026-11-30 13:05")
+    moved = ("invalid_address", Event.MOVED)
+    assert to_phone(clinic) == [("B2", *moved), ("B1", *moved)]

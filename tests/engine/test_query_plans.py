@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from reminders.engine import desk
 from reminders.engine.housekeeping import purge_some
-from reminders.store import views
+from reminders.store import pages, views
 from tests.engine.clinic import Clinic, row
 
 Statement = tuple[str, Any]
@@ -67,3 +67,15 @@ def test_no_question_of_the_day_reads_all_of_history(clinic: Clinic) -> None:
     assert len(heard) > 8
     scanned = [(sql, plan) for sql, plan in plans(clinic, heard) if SCANS.search(plan)]
     assert scanned == []
+
+
+def test_the_call_list_looks_at_what_is_in_trouble_alone(clinic: Clinic) -> None:
+    """SQLite, which keeps no statistics, goes by the indexes of trouble, not by a clinic's visits."""
+    now = clinic.clock.now()
+    with overheard(clinic) as heard, clinic.runtime.database.reading() as conn:
+        pages.troubled(conn, 1, now, now + views.CALL_AHEAD, 10)
+    [(_, plan)] = plans(clinic, heard)
+    used = set(re.findall(r"ix_message_\w+", plan))
+    assert not clinic.runtime.database.is_sqlite or used == {
+        "ix_message_trouble", "ix_message_expected"
+    }  # fmt: skip

@@ -127,3 +127,20 @@ def test_entries_that_went_before_are_put_right_too(empty: Database):
         message = metadata.tables["message"]
         kept = conn.execute(select(message.c.calendar).order_by(message.c.id)).scalars()
     assert list(kept) == [False, True, False]
+
+
+def test_news_that_waits_is_planned_again(empty: Database):
+    """What waits to tell of a change is planned anew, so that it is known whether it comes too late."""
+    upgrade.upgrade(empty, "0023")
+    with empty.transaction() as conn:
+        fill(conn)
+        for number, version in ((11, 1), (12, 2)):
+            row = ROWS["appointment"] | {"id": number, "ref": f"B{number}", "version": version}
+            conn.execute(insert(table(conn, "appointment")).values(**row))
+            row = ROWS["message"] | {"id": number, "appointment_id": number, "version": version}
+            conn.execute(insert(table(conn, "message")).values(**row | {"state": "planned"}))
+    upgrade.upgrade(empty)
+    with empty.reading() as conn:
+        appointment = metadata.tables["appointment"]
+        again = conn.execute(select(appointment.c.id).where(appointment.c.needs_plan)).scalars()
+        assert list(again) == [12]

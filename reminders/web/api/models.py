@@ -189,6 +189,9 @@ class ItemOut(BaseModel):
     reason: str
     detail: str
     news: str | None = Field(description="`moved` or `cancelled`, where they were told otherwise.")
+    counts_on: datetime | None = Field(
+        description="The time to come that they expect the visit at, where it is another one."
+    )
 
 
 class WorklistOut(BaseModel):

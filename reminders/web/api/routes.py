@@ -191,6 +191,7 @@ def list_work(call: Caller) -> WorklistOut:
                 reason=item.reason,
                 detail=item.detail,
                 news=item.news.value if item.news else None,
+                counts_on=item.counts_on.astimezone(zone) if item.counts_on else None,
             )
             for item in found
         ]
