@@ -175,7 +175,15 @@ class Forecaster:
 
     def _wording(self, case: Case) -> Hashable:
         """Return what the length of the visit's texts depends on, besides its plan."""
-        return self._about(case.appointment), tuple(contact.language for contact in case.contacts)
+        visit = case.appointment
+        before = {m.truth.starts_at: None for m in case.history}
+        logins = tuple(self._own_login_at(visit, starts_at) for starts_at in before)
+        return self._about(visit), logins, tuple(contact.language for contact in case.contacts)
+
+    def _own_login_at(self, visit: Appointment, starts_at: datetime) -> bool | None:
+        """Tell whether the patient has the age for a login of their own; None if not known."""
+        age = age_at(visit.birth_date, starts_at, self._practice.zone)
+        return None if age is None else age >= self._clinic.eid.own_from_age
 
     def _about(self, visit: Appointment) -> Hashable:
         age = age_at(visit.birth_date, visit.truth.starts_at, self._practice.zone)
@@ -204,7 +212,11 @@ class Forecaster:
         """Return how many segments a text takes: rendered once for all that differ in digits."""
         send, visit, clinic = one.send, one.visit, self._clinic
         when = likeness(visit.truth.starts_at, one.at, clinic)
-        was = one.knew and (one.knew.status, likeness(one.knew.starts_at, one.at, clinic))
+        was = one.knew and (
+            one.knew.status,
+            likeness(one.knew.starts_at, one.at, clinic),
+            self._own_login_at(visit, one.knew.starts_at),
+        )
         person = (one.contact.role, one.contact.language)
         key = (send.key.rule, send.short, visit.truth.status, when, was, person, self._about(visit))
         length = self._lengths.get(key)

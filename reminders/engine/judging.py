@@ -80,7 +80,10 @@ class Judge:
         alike = None if practice.guarded else look.likeness(message_id, self._runtime.digest)
         if alike is None:
             return self._first(message_id, look, practice), age
-        key = (alike, None if age is None else self._passed(practice, age))
+        # Who logs in may be another at a time that was told before: then the text says so.
+        starts = self._reader.other_starts(look) if age is not None else ()
+        ages = (age, *(age_at(born, start, practice.zone) for start in starts))
+        key = (alike, tuple(None if a is None else self._passed(practice, a) for a in ages))
         kind = self._known.get(key)
         if kind is None:
             kind = self._known[key] = self._first(message_id, look, practice)

@@ -67,18 +67,20 @@ class Composer:
         source = self._source(rule, channel, contact)
         if source is None:
             raise TemplateError(f"no approved template {rule.template!r} for {channel.value}")
+        zone = self.practice.zone
         shows_ref = rule.when is Event.BOOKED or siblings
         facts = Facts(
             starts_at=visit.truth.starts_at,
             now=now,
             status=visit.truth.status,
-            age=age_at(visit.birth_date, visit.truth.starts_at, self.practice.zone),
+            age=age_at(visit.birth_date, visit.truth.starts_at, zone),
             role=contact.role,
             short=short,
             ref_tail=ref_tail(visit.ref, siblings) if shows_ref else None,
             visit_key=self.digest(f"visit {visit.id}"),
             version=visit.version,
             was_at=_other_time(knew, visit.truth),
+            was_age=age_at(visit.birth_date, knew.starts_at, zone) if knew else None,
         )
         rendered = self.library.render(source, facts, self.clinic)
         if contact.language in {None, rendered.language}:

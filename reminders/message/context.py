@@ -24,7 +24,8 @@ class Facts:
     """What a text may say, all of it true at `now`. Instants are in UTC; `age` is at the visit.
 
     `visit_key` names the visit in a calendar without telling anything, and `version` rises with
-    each change of it. `was_at`: the time that the reader was told before, if it was another.
+    each change of it. `was_at`: the time that the reader was told before, if it was another;
+    `was_age`: the age at it.
     """
 
     starts_at: datetime
@@ -37,6 +38,7 @@ class Facts:
     visit_key: str = "sample"
     version: int = 0
     was_at: datetime | None = None
+    was_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Context:
     visit: VisitWords
     age: int | None
     own_login_needed: bool | None
+    login_changed: bool
     role: str
     guardian: bool
     short: bool
@@ -131,10 +134,12 @@ def make_context(code: str, channel: Channel, facts: Facts, clinic: ClinicConfig
     """Return the values for one message. Raise TemplateError for an unknown language."""
     language = language_of(code)
     limit = clinic.eid.own_from_age
+    own, own_before = (None if a is None else a >= limit for a in (facts.age, facts.was_age))
     return Context(
         visit=_visit(language, facts, clinic),
         age=facts.age,
-        own_login_needed=None if facts.age is None else facts.age >= limit,
+        own_login_needed=own,
+        login_changed=None not in {own, own_before} and own != own_before,
         role=facts.role.value,
         guardian=facts.role is Role.GUARDIAN,
         short=facts.short,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 from reminders.config import ClinicConfig
 from reminders.domain.appointment import VisitStatus
@@ -63,6 +64,23 @@ def samples(clinic: ClinicConfig, now: datetime) -> Iterator[Sample]:
         yield Sample(f"{reader}, sibling", replace(tomorrow, ref_tail=REF_TAIL))
         late = replace(tomorrow, starts_at=morning + _WHEN["later today"], short=True)
         yield Sample(f"{reader}, booked late", late)
+    yield from _past_the_birthday(morning, limit)
+
+
+def _past_the_birthday(morning: datetime, limit: int) -> Iterator[Sample]:
+    """Yield readers of a visit moved past the birthday from which one logs in oneself, or back."""
+    for role, age in product(Role, (limit, limit - 1)):
+        who = "guardian of a child" if role is Role.GUARDIAN else "patient"
+        facts = Facts(
+            morning + _WHEN["three weeks ahead"],
+            morning,
+            VisitStatus.BOOKED,
+            age,
+            role,
+            was_at=morning + _WAS,
+            was_age=limit - 1 if age == limit else limit,
+        )
+        yield Sample(f"{who} of {age}, moved past the birthday", facts)
 
 
 def extremes(clinic: ClinicConfig, languages: Iterable[str]) -> tuple[ClinicConfig, ClinicConfig]:

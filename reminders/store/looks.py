@@ -46,6 +46,7 @@ _MESSAGE = (
     "due_at", "not_after", "short", "attempts", "reason", "sent_at", "calendar", "counts_on",
 )  # fmt: skip
 _MESSAGE_LIKE = _MESSAGE.index("version")
+_TOLD_START = _MESSAGE.index("truth_starts_at")
 
 
 @dataclass(slots=True)  # not frozen: made by the thousand, in a third of the time
@@ -66,6 +67,10 @@ class Look:
     def asked(self) -> bool:
         """Tell whether somebody has asked for a text about this visit."""
         return bool(self.visit[_ASKED])
+
+    def other_starts(self) -> set[Any]:
+        """Return the starts, as read, that its messages tell of and that are not its own."""
+        return {row[_TOLD_START] for row in self.history} - {self.visit[_START]}
 
     def likeness(self, message_id: int, digest: Digest) -> tuple[Hashable, int] | None:
         """Return all that judging a message looks at, and the place of its contact.
@@ -168,6 +173,10 @@ class Reader:
         """Return the patient's birth date, and when the visit starts."""
         return self._visit.one(_BORN, look.visit), self._visit.one(_START, look.visit)
 
+    def other_starts(self, look: Look) -> list[datetime]:
+        """Return the other starts that messages of the visit tell of, the first one first."""
+        return sorted(self._visit.value(_START, start) for start in look.other_starts())
+
 
 class _Maker:
     """Gives rows of one table their types and names."""
@@ -182,9 +191,13 @@ class _Maker:
         return SimpleNamespace(**dict(zip(self._names, read, strict=True)))
 
     def one(self, place: int, values: Values) -> Any:
-        """Return one value with its type."""
+        """Return one value of a row with its type."""
+        return self.value(place, values[place])
+
+    def value(self, place: int, value: Any) -> Any:
+        """Return a value with the type of the column at that place."""
         read = self._types[place]
-        return values[place] if read is None else read(values[place])
+        return value if read is None else read(value)
 
 
 def _reader(kind: TypeEngine[Any] | None, dialect: Dialect) -> Callable[[Any], Any] | None:

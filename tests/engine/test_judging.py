@@ -10,7 +10,9 @@ from sqlalchemy import text
 from reminders.domain.gate import Go, gate
 from reminders.domain.state import State
 from reminders.engine.approval import Shelf
+from reminders.engine.difference import Difference
 from reminders.engine.judging import Judge
+from reminders.message.sms import measure
 from reminders.store import cases, looks
 from tests.engine.clinic import Clinic, row
 
@@ -92,6 +94,31 @@ def test_each_message_is_judged_as_if_it_were_alone(clinic: Clinic) -> None:
                     assert kind.valid_until == own.valid_until
     assert set(verdicts) == {"Go", "Wait", "Stop", "Replan"}, verdicts
     assert len(kinds) < judged * 0.75
+
+
+def test_two_moved_alike_are_told_of_a_new_login_by_their_own_birthdays(clinic: Clinic) -> None:
+    """Of two who move from one time to another, the one who turns 13 between is told what is new."""
+
+    def read(start: str, *, apply: bool = True) -> Difference:
+        born = {"B1": "2013-12-10", "B2": "2013-11-10"}
+        return clinic.read(
+            *(
+                row(ref, start, phone=f"070-174 06 {ref[1:]:0>2}", role="patient", born=day)
+                for ref, day in born.items()
+            ),
+            confirmations=True,
+            apply=apply,
+        )
+
+    read("2026-12-02 10:00")
+    clinic.until("2026-11-30 12:05")
+    shown = read("2026-12-20 10:00", apply=False).sends
+    read("2026-12-20 10:00")
+    clinic.until("2026-11-30 12:10")
+    moved = [text for text in clinic.texts() if text.body.startswith("Ny tid")]
+    assert {text.to[-1]: "ny inloggning" in text.body for text in moved} == {"1": True, "2": False}
+    clinic.until("2026-12-20 11:00")
+    assert shown.segments == sum(measure(text.body).segments for text in clinic.texts()[2:])
 
 
 def test_rows_say_what_the_planner_reads(clinic: Clinic) -> None:

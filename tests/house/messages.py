@@ -58,6 +58,11 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
     alone = "En åttaåring på egen telefon" if sv else "An eight-year-old on a phone of her own"
     sibling = replace(CHILD, ref_tail="1042")
     today = "flyttat till i dag" if sv else "moved to today"
+    past = (
+        "Förälder till ett barn som fyller 13 före den nya tiden"
+        if sv
+        else "A parent of a child who turns 13 before the new time"
+    )
     off = replace(CHILD, status=VisitStatus.CANCELLED)
     yield (
         "confirmation",
@@ -125,6 +130,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
         [
             (child, replace(CHILD, was_at=START - hours(47)), hours(220)),
             (f"{child}, {today}", replace(CHILD, was_at=START + hours(24)), hours(2.5)),
+            (past, replace(PARENT, age=13, was_at=START - hours(47), was_age=12), hours(220)),
             (f"{teenager}, {today}", replace(TEENAGER, was_at=START + hours(24)), hours(1)),
         ],
     )

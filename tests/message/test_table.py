@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -62,7 +63,8 @@ def everybody(name: str, channel: Channel) -> Iterator[tuple[Facts, ClinicConfig
             more = {"role": role, "ref_tail": tail, "status": status}
             yield facts(age, hours / 24, **more), clinic
             if name == "moved":
-                yield facts(age, hours / 24, was_at=NOW + timedelta(days=300), **more), clinic
+                was = {"was_at": NOW + timedelta(days=300), "was_age": age and 25 - age}
+                yield facts(age, hours / 24, **was, **more), clinic
             if name == "day_before" and hours < 24:
                 yield facts(age, hours / 24, short=True, **more), clinic
 
@@ -159,6 +161,42 @@ def test_who_writes_in_need_is_told_whom_to_call(language):
     """Nobody reads an answer at night: it says whom to call in an emergency."""
     source = SOURCES[language, "reply_other", Channel.SMS]
     assert re.search(r"\b112\b", LIBRARY.render(source, facts(8), TWO_WAY).body)
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (
+            "sv",
+            {
+                (13, Role.GUARDIAN): "har barnet fyllt 13 år och loggar in själv, med eget BankID.",
+                (13, Role.PATIENT): "har du fyllt 13 år och loggar in själv, med eget BankID.",
+                (12, Role.GUARDIAN): "under 13 år, och du loggar in med ditt BankID",
+                (12, Role.PATIENT): "och en vårdnadshavare loggar in med sitt BankID",
+            },
+        ),
+        (
+            "en",
+            {
+                (13, Role.GUARDIAN): "your child has turned 13 and logs in with a BankID of their",
+                (13, Role.PATIENT): "you have turned 13 and log in with a BankID of your own",
+                (12, Role.GUARDIAN): "under 13, and you log in with your BankID",
+                (12, Role.PATIENT): "and a guardian logs in with their BankID",
+            },
+        ),
+    ],
+)
+@pytest.mark.parametrize("channel", list(Channel))
+def test_a_move_past_the_birthday_says_who_logs_in_now(language, says, channel):
+    """Who learnt to log in for a child of 12 is told that the child does, at the new time; and back."""
+    source = SOURCES[language, "moved", channel]
+    for (age, role), words in says.items():
+        reader = facts(age, 20, role=role, was_at=NOW + timedelta(days=2))
+        bodies = [
+            LIBRARY.render(source, replace(reader, was_age=was), CLINIC).body
+            for was in (25 - age, age, None)
+        ]
+        assert [words in body for body in bodies] == [True, False, False]
 
 
 @pytest.mark.parametrize(("language", "said"), [("sv", "januari 2027"), ("en", "January 2027")])
