@@ -16,8 +16,6 @@ from reminders.store.database import Connection
 from reminders.store.ledger import Fact
 from reminders.store.views import Visit
 
-STAFF = "staff"
-
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -134,7 +132,7 @@ def stop(
 ) -> None:
     """Send nothing more to one of a visit's addresses, from this clinic."""
     visit = _with_address(conn, clinic, ref, address)
-    clinics.add_opt_out(conn, visit.clinic_id, address, STAFF, now)
+    clinics.add_opt_out(conn, visit.clinic_id, address, clinics.STAFF, now)
     ledger.write(conn, now, runtime.actor, [Fact("stopped_contacting", visit.id)])
     planning.plan_visits(conn, runtime, [visit.id], now)
 
@@ -154,7 +152,7 @@ def stop_address(
 ) -> bool:
     """Send nothing more to an address, whoever has it; tell whether that is new."""
     clinic_id = clinics.clinic_id(conn, clinic)
-    new = clinics.add_opt_out(conn, clinic_id, address, STAFF, now)
+    new = clinics.add_opt_out(conn, clinic_id, address, clinics.STAFF, now)
     if new:
         _note_address(conn, runtime, clinic_id, address, "stopped_contacting", now)
     return new

@@ -13,6 +13,9 @@ LAST_RETRY = timedelta(minutes=2)
 MOST_DOUBLED = 10
 """A stopped channel is tried at least so often: the fifteen-minutes texts help for no longer."""
 
+STAFF = "staff"
+"""The source of an opt-out that a person of the clinic has recorded."""
+
 
 def clinic_id(conn: Connection, key: str) -> int:
     """Return the clinic's row id; make the row if there is none."""
@@ -66,13 +69,14 @@ def opt_outs_from(conn: Connection, clinic_id: int, limit: int) -> list[tuple[st
 
 
 def add_opt_out(conn: Connection, clinic_id: int, address: str, source: str, now: datetime) -> bool:
-    """Record that an address wants no more messages; tell whether it is new."""
-    there = conn.execute(
-        select(opt_out.c.address).where(
-            opt_out.c.clinic_id == clinic_id, opt_out.c.address == address
-        )
-    ).first()
-    if there is not None:
+    """Record that an address wants no more messages; tell whether it is new.
+
+    What staff record stands for what the number itself had asked for: a START no longer lifts it.
+    """
+    here = (opt_out.c.clinic_id == clinic_id) & (opt_out.c.address == address)
+    if conn.execute(select(opt_out.c.address).where(here)).first() is not None:
+        if source == STAFF:
+            conn.execute(update(opt_out).where(here).values(source=source))
         return False
     conn.execute(
         insert(opt_out).values(clinic_id=clinic_id, address=address, source=source, recorded_at=now)

@@ -124,16 +124,21 @@ def test_a_stop_after_a_start_is_answered_too(clinic: Clinic) -> None:
     assert opted_out(clinic) == [MOTHER]
 
 
-def test_start_leaves_what_staff_have_recorded(clinic: Clinic) -> None:
-    """An opt-out that staff recorded is not lifted by a text: staff are asked."""
+@pytest.mark.parametrize("stopped", [False, True])
+def test_start_leaves_what_staff_have_recorded(clinic: Clinic, stopped: bool) -> None:
+    """An opt-out that staff recorded, after a STOP too, is not lifted by a text: staff are asked."""
     clinic.read(row())
+    if stopped:
+        wrote(clinic, "STOPP")
+        clinic.until("2026-11-30 12:10")
+        assert "eller ring om det inte hjälper" in bodies(clinic)[0]
     with clinic.runtime.database.transaction() as conn:
         clinic_id = clinics.clinic_id(conn, "internet")
-        clinics.add_opt_out(conn, clinic_id, MOTHER, "staff", clinic.clock.now())
+        clinics.add_opt_out(conn, clinic_id, MOTHER, clinics.STAFF, clinic.clock.now())
     wrote(clinic, "START")
     clinic.until("2026-11-30 13:00")
     assert opted_out(clinic) == [MOTHER]
-    assert bodies(clinic) == []
+    assert len(bodies(clinic)) == stopped
     assert items(clinic) == [("B1", "wrote_start")]
 
 
