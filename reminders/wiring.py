@@ -7,22 +7,24 @@ import random
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from reminders.clock import Clock, SystemClock
 from reminders.config import Config
-from reminders.domain.contact import Channel
+from reminders.domain.contact import Channel, canonical
 from reminders.domain.rules import Practice
 from reminders.engine.runtime import Runtime, digest
 from reminders.errors import ConfigError
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.problems import Fault
 from reminders.providers.base import Provider, Setup, load_provider
+from reminders.store.contacts import rekey
 from reminders.store.database import Database, open_database
 from reminders.store.server_time import clock_offset
-from reminders.store.upgrade import require_current
+from reminders.store.upgrade import require_current, upgrade
 
 KEY_BYTES = 32
 
@@ -61,6 +63,17 @@ def read_secret(config: Config) -> bytes:
     return secret
 
 
+def _secret_of_digests(config: Config) -> bytes:
+    return hmac.new(read_secret(config), b"digests", hashlib.sha256).digest()
+
+
+def bring_up_to_date(config: Config, database: Database) -> None:
+    """Upgrade a database, and what is kept in it under the installation's key."""
+    upgrade(database)
+    with database.transaction() as conn:
+        rekey(conn, partial(digest, _secret_of_digests(config)))
+
+
 def is_set_up(config: Config) -> bool:
     """Tell whether 'reminders init' has made an installation here."""
     return config.path(config.key_file).is_file()
@@ -88,7 +101,7 @@ def build(
     try:
         require_current(database)
         time = clock or SystemClock(clock_offset(database, SystemClock().now))
-        secret = hmac.new(read_secret(config), b"digests", hashlib.sha256).digest()
+        secret = _secret_of_digests(config)
         providers = _providers(config, time, make_provider or _make)
         chance = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - jitter
         return Runtime(
@@ -114,7 +127,7 @@ def _practice(
     """Return how a clinic works, and to whom it may write before it is in production."""
     practice = config.practice(key)
     real = frozenset(c for c in Channel if providers[key, c].real)
-    allowed = frozenset(digest(secret, address) for address in _allowed(config, key))
+    allowed = frozenset(digest(secret, canonical(address)) for address in _allowed(config, key))
     if config.environment == "production" or not real:
         return practice
     return replace(practice, guarded=real, allowed=allowed)

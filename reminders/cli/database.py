@@ -56,7 +56,7 @@ def bring_up(config: Config) -> tuple[Database, bool]:
         file.touch(backup.PRIVATE)
     database = wiring.open_store(config, create=True)
     try:
-        upgrade.upgrade(database)
+        wiring.bring_up_to_date(config, database)
     except BaseException:
         database.close()
         raise

@@ -28,6 +28,20 @@ class Consent(StrEnum):
     REFUSED = "refused"
 
 
+def canonical(address: str) -> str:
+    """Return the form in which two spellings of one phone or mailbox are equal.
+
+    The standard lets a mailbox tell capitals apart, and none does. What is sent goes to the address
+    as it is written.
+    """
+    return address.casefold()
+
+
+def is_one_address(one: str | None, other: str | None) -> bool:
+    """Tell whether both are told, and are one phone or mailbox."""
+    return bool(one and other and canonical(one) == canonical(other))
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """One address of a contact, by its keyed digest: equal digests are equal addresses."""

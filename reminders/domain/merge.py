@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
-from reminders.domain.contact import NO_WISHES, Channel, Consent, Role, Wishes
+from reminders.domain.contact import NO_WISHES, Channel, Consent, Role, Wishes, is_one_address
 
 NAMELESS = "visit:"
 """How the keys begin of patients whom no file has named: the booking stands for them."""
@@ -290,7 +290,7 @@ _SIGNS = ((2, True), (1, True), (2, False), (1, False), (0, True))
 
 def _addresses_alike(person: IncomingPerson, known: KnownContact) -> int:
     same_phone = bool(person.phone) and person.phone == known.phone
-    same_email = bool(person.email) and person.email == known.email
+    same_email = is_one_address(person.email, known.email)
     return same_phone + same_email
 
 

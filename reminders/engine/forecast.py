@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reminders.domain.alike import Planner, names_of
 from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
-from reminders.domain.contact import Channel, Contact, Reach
+from reminders.domain.contact import Channel, Contact, Reach, canonical
 from reminders.domain.decision import Decision, Send, Suppress
 from reminders.domain.merge import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.plan import Case, plan
@@ -117,9 +117,9 @@ class Forecaster:
         person = change.person
         reach = {
             channel: Reach(
-                self._runtime.digest(address),
+                self._runtime.digest(canonical(address)),
                 person.consents[channel],
-                opted_out=address in self._opted_out,
+                opted_out=canonical(address) in self._opted_out,
             )
             for channel, address in ((Channel.SMS, person.phone), (Channel.EMAIL, person.email))
             if address

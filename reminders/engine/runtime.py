@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from reminders.clock import Clock
 from reminders.config import ClinicConfig, Config
-from reminders.domain.contact import Channel
+from reminders.domain.contact import Channel, canonical
 from reminders.domain.rules import Practice
 from reminders.errors import UsageError
 from reminders.providers.base import Provider
@@ -99,7 +99,7 @@ class Runtime:
         """
         if not provider.real or self.config.environment == "production":
             return True
-        return self.digest(address) in self.practices[clinic].allowed
+        return self.digest(canonical(address)) in self.practices[clinic].allowed
 
 
 async def bounded(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from reminders.config import Config
-from reminders.domain.contact import Channel
+from reminders.domain.contact import Channel, canonical
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.outcome import Accepted, Outcome, OutgoingMessage, Receipt, Sought
 from reminders.domain.state import State
@@ -97,7 +97,7 @@ def rehearse_plan(
         keys = {
             (contact, runtime.digest(address)): world.runtime.digest(address)
             for contact, addresses in copied.addresses().items()
-            for address in addresses
+            for address in map(canonical, addresses)
         }
         world.runtime.in_transaction(
             copying.put, copied, lambda contact, key: keys.get((contact, key), key)

@@ -11,13 +11,14 @@ from sqlalchemy import (
     Select,
     Update,
     bindparam,
+    func,
     insert,
     literal_column,
     select,
     update,
 )
 
-from reminders.domain.contact import Channel
+from reminders.domain.contact import Channel, canonical
 from reminders.domain.lifecycle import Step
 from reminders.domain.state import State
 from reminders.store.rows import choice, chosen
@@ -326,12 +327,12 @@ def _by_token() -> Select[tuple[object, ...]]:
 
 def other_refs(conn: Connection, found: Open) -> frozenset[str]:
     """Return the provider's names of other messages that went to the same address lately."""
-    column = contact.c.phone if found.channel is Channel.SMS else contact.c.email
+    column = contact.c.phone if found.channel is Channel.SMS else func.lower(contact.c.email)
     query = (
         select(message.c.provider_ref)
         .join(contact, contact.c.id == message.c.contact_id)
         .where(
-            column == found.to,
+            column == canonical(found.to),
             message.c.id != found.message_id,
             message.c.provider_ref.is_not(None),
             message.c.changed_at >= found.sent_at - SAME_WORDS_WITHIN,

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from reminders.domain.appointment import Appointment, OwnLogin, Truth, VisitStatus
-from reminders.domain.contact import Channel, Consent, Contact, Reach, Role
+from reminders.domain.contact import Channel, Consent, Contact, Reach, Role, canonical
 from reminders.domain.message import Key, Message, Request
 from reminders.domain.plan import Case
 from reminders.domain.reasons import RETRYABLE, Reason
@@ -46,7 +46,7 @@ _REASONS = {member.value: member for member in Reason}
 _STATUSES = {member.value: member for member in VisitStatus}
 
 Digest = Callable[[str], str]
-"""Turns an address into its keyed digest."""
+"""Turns an address, in its canonical form, into its keyed digest."""
 
 
 def pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
@@ -154,7 +154,7 @@ def to_contact(row: Row[tuple[object, ...]], digest: Digest) -> Contact:
     ):
         if address:
             wish = Consent(said) if said else Consent.REFUSED
-            reach[channel] = Reach(digest(address), wish, opted_out=bool(out))
+            reach[channel] = Reach(digest(canonical(address)), wish, opted_out=bool(out))
     return Contact(row.id, Role(row.role), reach, row.language, wishes_of(row))
 
 
@@ -182,7 +182,7 @@ def contacts_statement(dialect: str) -> Select[Any]:
         .outerjoin(
             email_out,
             (email_out.c.clinic_id == patient.c.clinic_id)
-            & (email_out.c.address == contact.c.email),
+            & (email_out.c.address == func.lower(contact.c.email)),
         )
         .where(chosen(dialect, contact.c.patient_id), contact.c.removed_at.is_(None))
         .order_by(contact.c.id)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
-from reminders.domain.contact import Channel
+from reminders.domain.contact import Channel, canonical
 from reminders.store.schema import appointment, channel_state, clinic, contact, opt_out, patient
 
 FIRST_RETRY = timedelta(minutes=1)
@@ -71,8 +71,10 @@ def opt_outs_from(conn: Connection, clinic_id: int, limit: int) -> list[tuple[st
 def add_opt_out(conn: Connection, clinic_id: int, address: str, source: str, now: datetime) -> bool:
     """Record that an address wants no more messages; tell whether it is new.
 
-    What staff record stands for what the number itself had asked for: a START no longer lifts it.
+    Two spellings of a mailbox are one. What staff record stands for what the number itself had
+    asked for: a START no longer lifts it.
     """
+    address = canonical(address)
     here = (opt_out.c.clinic_id == clinic_id) & (opt_out.c.address == address)
     if conn.execute(select(opt_out.c.address).where(here)).first() is not None:
         if source == STAFF:
@@ -88,7 +90,9 @@ def add_opt_out(conn: Connection, clinic_id: int, address: str, source: str, now
 def remove_opt_out(conn: Connection, clinic_id: int, address: str, now: datetime) -> bool:
     """Take an opt-out back; tell whether there was one."""
     gone = conn.execute(
-        delete(opt_out).where(opt_out.c.clinic_id == clinic_id, opt_out.c.address == address)
+        delete(opt_out).where(
+            opt_out.c.clinic_id == clinic_id, opt_out.c.address == canonical(address)
+        )
     )
     replan_address(conn, clinic_id, address, now)
     return gone.rowcount > 0
@@ -112,7 +116,7 @@ def _told_at(clinic_id: int, address: str, now: datetime) -> ColumnElement[bool]
         .join(patient, patient.c.id == contact.c.patient_id)
         .where(
             patient.c.clinic_id == clinic_id,
-            or_(contact.c.phone == address, contact.c.email == address),
+            or_(contact.c.phone == address, func.lower(contact.c.email) == canonical(address)),
         )
     )
     return and_(appointment.c.patient_id.in_(people), appointment.c.starts_at >= now)

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from reminders.store.schema import appointment, contact
+from reminders.domain.contact import canonical
+from reminders.store.cases import Digest
+from reminders.store.schema import appointment, contact, message
 
 
 def update_addresses(
@@ -35,3 +37,19 @@ def replan_patient(conn: Connection, visit_id: int, now: datetime) -> None:
         )
         .values(needs_plan=True)
     )
+
+
+def rekey(conn: Connection, digest: Digest) -> None:
+    """Let what went to a mailbox written with capitals count for every spelling of it.
+
+    Earlier versions took two spellings for two mailboxes.
+    """
+    spelled = select(contact.c.id, contact.c.email).where(
+        contact.c.email != func.lower(contact.c.email)
+    )
+    for row in conn.execute(spelled).all():
+        conn.execute(
+            update(message)
+            .where(message.c.contact_id == row.id, message.c.address_key == digest(row.email))
+            .values(address_key=digest(canonical(row.email)))
+        )

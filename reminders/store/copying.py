@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, or_, select, text
 
 from reminders.store import bulk
 from reminders.store.rows import among
@@ -91,7 +91,7 @@ def copy(conn: Connection, visit_ids: Sequence[int]) -> Copy:
     }
     stopped = (
         select(opt_out)
-        .join(contact, opt_out.c.address.in_([contact.c.phone, contact.c.email]))
+        .join(contact, opt_out.c.address.in_([contact.c.phone, func.lower(contact.c.email)]))
         .where(among(conn, contact.c.id, contact_ids))
         .distinct()
     )

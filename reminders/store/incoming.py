@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Row, Select, func, select
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
-from reminders.domain.contact import Channel, Consent, Role
+from reminders.domain.contact import Channel, Consent, Role, is_one_address
 from reminders.domain.merge import IncomingPatient, IncomingPerson, IncomingVisit
 from reminders.store.problems import PutRight
 from reminders.store.schema import appointment, patient
@@ -131,8 +131,8 @@ def _is_same(one: IncomingPerson, other: IncomingPerson) -> bool:
     pairs = ((one.phone, other.phone), (one.email, other.email))
     return (
         one.role is other.role
-        and all(a == b or a is None or b is None for a, b in pairs)
-        and any(a and a == b for a, b in pairs)
+        and all(a == b or None in {a, b} or is_one_address(a, b) for a, b in pairs)
+        and any(is_one_address(a, b) for a, b in pairs)
     )
 
 

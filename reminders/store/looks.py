@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Label, Select, Table, select, type_coerce
 from sqlalchemy.types import NullType, TypeEngine
 
+from reminders.domain.contact import canonical
 from reminders.domain.plan import Case
 from reminders.store import cases
 from reminders.store.cases import Digest
@@ -89,7 +90,7 @@ class Look:
             place_of[person[0]] = len(place_of)
             likeness.append(person[_PERSON_LIKE:])
             for address in person[2:4]:
-                name = digest(address) if address else None
+                name = digest(canonical(address)) if address else None
                 likeness.append(address_of.setdefault(name, len(address_of)))
         place = which = None
         for number, row in enumerate(self.history):

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
+    func,
     literal_column,
     or_,
     select,
@@ -94,7 +95,10 @@ def _of_siblings(other: Any, visit: Any) -> Select[Any]:
         select(other.c.id)
         .join(visit, visit.c.patient_id == other.c.patient_id)
         .where(
-            or_(other.c.phone == contact.c.phone, other.c.email == contact.c.email),
+            or_(
+                other.c.phone == contact.c.phone,
+                func.lower(other.c.email) == func.lower(contact.c.email),
+            ),
             other.c.patient_id != contact.c.patient_id,
             other.c.removed_at.is_(None),
             visit.c.status == "booked",

@@ -18,7 +18,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from reminders.domain.contact import Channel
+from reminders.domain.contact import Channel, canonical
 from reminders.domain.state import State
 from reminders.domain.template import Source
 from reminders.store import views
@@ -251,11 +251,15 @@ def _with_message(wanted: Wanted) -> ColumnElement[bool]:
 
 def _people_at(conn: Connection, clinic_id: int, address: str) -> list[int]:
     """Return the patients that somebody with this address is told of."""
-    column = contact.c.email if "@" in address else contact.c.phone
+    column = func.lower(contact.c.email) if "@" in address else contact.c.phone
     rows = conn.execute(
         select(contact.c.patient_id)
         .join(patient, patient.c.id == contact.c.patient_id)
-        .where(column == address, contact.c.removed_at.is_(None), patient.c.clinic_id == clinic_id)
+        .where(
+            column == canonical(address),
+            contact.c.removed_at.is_(None),
+            patient.c.clinic_id == clinic_id,
+        )
         .limit(100)
     )
     return list(rows.scalars())
@@ -317,7 +321,7 @@ def people_of(
             [appointment.c.patient_id, appointment.c.former_patient_id]
         )
     said_no = (opt_out.c.clinic_id == appointment.c.clinic_id) & opt_out.c.address.in_(
-        [contact.c.phone, contact.c.email]
+        [contact.c.phone, func.lower(contact.c.email)]
     )
     rows = conn.execute(
         select(
@@ -340,7 +344,8 @@ def people_of(
         if row.channel:
             wishes[row.id][row.channel] = row.status
         if row.address:
-            stopped[row.id].add(row.address)
+            own = (one for one in (row.phone, row.email) if one)
+            stopped[row.id].update(one for one in own if canonical(one) == row.address)
     found: dict[int, list[Person]] = {visit_id: [] for visit_id in visit_ids}
     for (visit_id, _), row in {(row.visit_id, row.id): row for row in rows}.items():
         out = frozenset(stopped[row.id])

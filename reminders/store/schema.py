@@ -82,7 +82,7 @@ contact = Table(
     Column("removed_at", UtcDateTime),
     Index("ix_contact_patient_id", "patient_id"),
     Index("ix_contact_phone", "phone"),
-    Index("ix_contact_email", "email"),
+    Index("ix_contact_mailbox", text("lower(email)")),  # two spellings of it are one
 )
 
 consent = Table(

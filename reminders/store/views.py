@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from reminders.domain.contact import Channel
+from reminders.domain.contact import Channel, canonical
 from reminders.domain.message import Message
 from reminders.domain.state import State
 from reminders.store.cases import to_message
@@ -74,7 +74,10 @@ class Line:
     def as_sent(self, digest: Callable[[str], str]) -> "Line":
         """Return the line with a contact that is true of the message: corrected since, or not."""
         key = self.message.address_key
-        if not (key and self.message.attempts and self.address) or digest(self.address) == key:
+        if (
+            not (key and self.message.attempts and self.address)
+            or digest(canonical(self.address)) == key
+        ):
             return self
         role = self.contact.partition(" ")[0]
         kind = "number" if self.message.key.channel is Channel.SMS else "address"
