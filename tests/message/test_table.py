@@ -156,11 +156,38 @@ def test_a_draft_has_all_that_the_complete_languages_have(language):
         assert len(texts) == len(Role)
 
 
+FACT = re.compile(r"\b(?:visit|clinic|app)\.\w+|\b(?:ref_tail|login_changed|own_login_needed)\b")
+"""What a text can tell or depend on, as templates write it."""
+
+
+@pytest.mark.parametrize("language", DRAFTS)
+def test_a_draft_tells_the_same_facts(language):
+    """What a Swedish text tells of the visit, the clinic and the login, its drafts tell as well."""
+    lacking = {
+        (name, channel.value): set(FACT.findall(source.text)) - set(FACT.findall(draft.text))
+        for (of, name, channel), source in SOURCES.items()
+        for draft in [SOURCES[language, name, channel]]
+        if of == "sv"
+    }
+    assert {where: facts for where, facts in lacking.items() if facts} == {}
+
+
 @pytest.mark.parametrize("language", [*COMPLETE, *DRAFTS])
 def test_who_writes_in_need_is_told_whom_to_call(language):
     """Nobody reads an answer at night: it says whom to call in an emergency."""
     source = SOURCES[language, "reply_other", Channel.SMS]
     assert re.search(r"\b112\b", LIBRARY.render(source, facts(8), TWO_WAY).body)
+
+
+@pytest.mark.parametrize("language", COMPLETE)
+def test_the_text_of_two_days_before_is_one_part(language):
+    """With a sender that is a name, and no sibling on the phone, it is one part the whole year."""
+    source = SOURCES[language, "two_days", Channel.SMS]
+    for day, role, age in itertools.product(range(0, 365, 3), Role, (8, 15, None)):
+        at = NOW + timedelta(days=day)
+        reader = facts(age, role=role, now=at, starts_at=at + timedelta(hours=48))
+        body = LIBRARY.render(source, reader, CLINIC).body
+        assert measure(body).segments == 1, body
 
 
 @pytest.mark.parametrize(
