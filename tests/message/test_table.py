@@ -34,7 +34,7 @@ BEFORE_ONLY = frozenset({"confirmation", "two_days", "day_before", "fifteen_minu
 TIMELY = {
     "sv": {"redan nu": (0, 8), "i god tid": (8, 9999), "har börjat": (-9, 0), "strax": (0, 9999)},
     "en": {
-        "log in now": (0, 8),
+        "try the login now": (0, 8),
         "well ahead": (8, 9999),
         "well before": (8, 9999),
         "has begun": (-9, 0),
@@ -177,6 +177,23 @@ def test_who_writes_in_need_is_told_whom_to_call(language):
     """Nobody reads an answer at night: it says whom to call in an emergency."""
     source = SOURCES[language, "reply_other", Channel.SMS]
     assert re.search(r"\b112\b", LIBRARY.render(source, facts(8), TWO_WAY).body)
+
+
+@pytest.mark.parametrize(
+    ("language", "wrong"),
+    [
+        ("sv", r"Prova [\w ]*att logga in (?!på)|Sätt dig|Logga in"),
+        ("en", r"[Tt]ry [\w ]*to log in|hears you\b|Log in"),
+    ],
+)
+def test_a_parent_whose_child_logs_in_is_not_asked_to(language, wrong):
+    """From 13 nobody logs in for another: no text asks a guardian to try it, or to sit down for it."""
+    for name, channel in itertools.product(SITUATIONS, Channel):
+        source = SOURCES[language, name, channel]
+        for hours in (27, 3, 0.25):
+            reader = facts(15, hours / 24, role=Role.GUARDIAN)
+            body = LIBRARY.render(source, reader, CLINIC).body
+            assert re.findall(wrong, body) == [], (name, channel)
 
 
 @pytest.mark.parametrize("language", COMPLETE)
