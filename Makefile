@@ -12,7 +12,7 @@ FIRST  ?= 0
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate mutants test-long kill-test bench format lock picture pictures messages screenshots clean
+.PHONY: help demo test suite check simulate mutants test-long kill-test bench format lock picture pictures messages screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,7 +20,10 @@ help: ## list the targets
 demo: $(VENV)/runtime.stamp ## see two days of an example clinic in a minute
 	@$(BIN)/reminders demo
 
-test: check ## every check and every test
+test: $(VENV)/dev.stamp ## every check and every test, side by side
+	@$(MAKE) --no-print-directory --jobs=2 check suite
+
+suite: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
 
 check: $(VENV)/dev.stamp ## style, types, layers, dependencies

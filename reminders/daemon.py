@@ -256,11 +256,11 @@ class Daemon:
         self._progress_at = self._runtime.clock.elapsed()
         began = self._runtime.clock.now()
         await self._runtime.work(lambda _: self._presence.hold())
-        report = await self._dispatcher.run_once()
         self._listen()
+        report = await self._dispatcher.run_once()
         if any(report.counts().values()):
             log.info("pass", **report.counts())
-        wake = await self._dispatcher.next_wake()
+        wake = report.next_at
         if self._dispatcher.unfinished:
             self._wake.set()
         elif wake is not None and wake <= began:

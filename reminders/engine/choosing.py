@@ -41,9 +41,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The fronts of this process's clinics; who is stopped, has to wait, or has a rate."""
+    """The fronts of this process's clinics; who is stopped, has to wait, or has a rate.
+
+    `down` are all stopped channels.
+    """
 
     fronts: Sequence[Front]
+    down: Sequence[ClosedChannel]
     closed: Mapping[Sender, ClosedChannel]
     waits: Mapping[Sender, datetime]
     rates: Mapping[Sender, float]
@@ -63,9 +67,10 @@ class Outlook:
 def outlook(conn: Connection, runtime: Runtime, now: datetime) -> Outlook:
     """Return what there is to send, and what stands in its way: nothing while sending is held."""
     if keeping.get(conn, keeping.HELD) is not None:
-        return Outlook((), {}, {}, {})
+        return Outlook((), clinics.closed_channels(conn), {}, {}, {})
     known = [f for f in queue.fronts(conn) if f.clinic is None or f.clinic in runtime.practices]
-    closed = {(c.clinic_id, c.channel): c for c in clinics.closed_channels(conn)}
+    down = clinics.closed_channels(conn)
+    closed = {(c.clinic_id, c.channel): c for c in down}
     paces, rates = senders.paces(conn), _rates(runtime, known)
     waits: dict[Sender, datetime] = {}
     for sender, pace in paces.items():
@@ -73,7 +78,7 @@ def outlook(conn: Connection, runtime: Runtime, now: datetime) -> Outlook:
         if sender in rates:
             times.append(next_token(filled(pace.bucket, rates[sender], now), rates[sender]))
         waits[sender] = max(times, default=now)
-    return Outlook(known, closed, waits, rates)
+    return Outlook(known, down, closed, waits, rates)
 
 
 def choose(conn: Connection, runtime: Runtime, now: datetime, most: int, room: Room) -> Choice:

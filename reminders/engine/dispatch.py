@@ -8,19 +8,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.engine import planning, receipts, reconcile
+from reminders.engine import receipts, reconcile
 from reminders.engine.approval import Shelf
-from reminders.engine.choosing import outlook
 from reminders.engine.claiming import Batch, Claimed, claim, hand_back
 from reminders.engine.delivery import record
 from reminders.engine.holding import ClockWatch
+from reminders.engine.looking import Done, View, look, view
 from reminders.engine.pipeline import Pipeline
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, outbox, workers
-from reminders.store.database import Connection
-from reminders.store.ledger import Fact, write
 
 log = structlog.get_logger()
 
@@ -30,12 +26,12 @@ MOST_CLAIMED = 500
 GATHER = 0.01
 """So many seconds pass between claims when messages fall due one by one, so that few are made."""
 
-CHORES_EVERY = 1.0
+LOOK_EVERY = 5.0
+"""While messages are with slow providers, so many seconds pass until what is new is noticed."""
+
 SEEN_EVERY = 10.0
 LONGEST = 20.0
 """A pass that has lasted so many seconds claims no more: the next one goes on."""
-
-BATCH = 100
 
 STEP = 0.25
 """So many seconds a chunk of planning is to last: what falls due meanwhile waits for it."""
@@ -49,7 +45,11 @@ MOST_FRUITLESS = 20
 
 @dataclass(slots=True)
 class Report:
-    """What one pass did, in messages. `sent` were accepted by a provider in this pass."""
+    """What one pass did, in messages. `sent` were accepted by a provider in this pass.
+
+    `down` are the channels that are stopped, and `next_at` is when there is something to do next:
+    None if nothing is known of.
+    """
 
     planned: int = 0
     sent: int = 0
@@ -58,6 +58,7 @@ class Report:
     expired: int = 0
     unknown: int = 0
     down: list[str] = field(default_factory=list)
+    next_at: datetime | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the counts alone, as `tick --json` prints them."""
@@ -76,8 +77,9 @@ class Dispatcher:
     """Does the work that is due. One per process; several processes share by claiming.
 
     One step at a time touches the database, the most urgent first: results are written down, what
-    is due is claimed, and between claims a chunk of other work is done. Messages are with their
-    providers meanwhile, and providers are asked for the fate of earlier ones.
+    is due is claimed, and between claims a look tells what there is, and does a chunk of what is
+    not sending. Messages are with their providers meanwhile, and providers are asked for the fate
+    of earlier ones. A pass begins and ends with a look: where there is nothing to do, it is one.
     """
 
     def __init__(self, runtime: Runtime, name: str) -> None:
@@ -112,11 +114,12 @@ class Dispatcher:
         runtime = self._runtime
         self._changed = asyncio.Event()  # it belongs to the loop that it is first awaited in
         work = _Pass(Report(), ends_at=runtime.clock.elapsed() + LONGEST)
+        await self._watch.is_right(runtime)
         while await self._step(work):
             self.progress_at = runtime.clock.elapsed()
         self.unfinished = runtime.clock.elapsed() > work.ends_at
-        closed = await runtime.work(clinics.closed_channels)
-        work.report.down = [f"{channel.clinic}/{channel.channel.value}" for channel in closed]
+        if not work.looked:
+            work.note_view(await runtime.work(view, runtime, runtime.clock.now()))
         return work.report
 
     async def _step(self, work: "_Pass") -> bool:
@@ -135,8 +138,8 @@ class Dispatcher:
         if going_on and work.claim_at <= now and line.room() > 0:
             await self._claim(work)
             return True
-        if going_on and work.chores_at <= now:
-            await self._do_chores(work)
+        if going_on and work.look_at <= now:
+            await self._look(work)
             return True
         if line.idle and not self._asking:
             return going_on and work.last_look()
@@ -163,10 +166,11 @@ class Dispatcher:
             self._line.put_back(results)
             raise
         work.report.add(counts)
+        work.looked = False
         if work.probing and State.ACCEPTED in counts:
             work.probing, work.claim_at = False, -math.inf  # the channel is open: others wait
         if counts.keys() - {State.ACCEPTED}:
-            work.chores_at = -math.inf  # the planner may have been asked for another way
+            work.look_at = -math.inf  # the planner may have been asked for another way
 
     async def _hand_back(self, claims: list[Claimed]) -> None:
         """Let go of what this worker will not begin."""
@@ -174,19 +178,18 @@ class Dispatcher:
         if claims:
             await runtime.work(hand_back, runtime, claims, runtime.clock.now())
 
-    async def _do_chores(self, work: "_Pass") -> None:
+    async def _look(self, work: "_Pass") -> None:
         """Do one chunk of each kind of other work, and begin to ask what has to be asked."""
         runtime, now = self._runtime, self._runtime.clock.now()
-        if runtime.clock.elapsed() - self._seen_at >= SEEN_EVERY:
-            self._seen_at = runtime.clock.elapsed()
-            await runtime.work(workers.seen, self._name, now)
         began = runtime.clock.elapsed()
-        done = await runtime.work(do_chores, runtime, now, self._chunk)
+        shows = began - self._seen_at >= SEEN_EVERY
+        done = await runtime.work(look, runtime, now, self._chunk, self._name if shows else None)
+        self._seen_at = began if shows else self._seen_at
         self._fit(done.visits, runtime.clock.elapsed() - began)
-        work.note_chores(done, _loop_time())
+        work.note_look(done, now, _loop_time())
         for name, at, ask in (
-            ("search", done.agenda.sought, reconcile.search),
-            ("poll", done.agenda.asked, receipts.poll),
+            ("search", done.view.agenda.sought, reconcile.search),
+            ("poll", done.view.agenda.asked, receipts.poll),
         ):
             if at is not None and at <= now and name not in self._asking:
                 task = asyncio.get_running_loop().create_task(ask(runtime, now))
@@ -206,9 +209,9 @@ class Dispatcher:
         """Wait until something comes back, or there is something to do again."""
         for name in [name for name, task in self._asking.items() if task.done()]:
             if self._asking.pop(name).result():
-                work.claim_at = work.chores_at = -math.inf
+                work.claim_at = work.look_at = -math.inf
             return
-        times = [work.chores_at] if going_on else []
+        times = [work.look_at] if going_on else []
         if going_on and self._line.room() > 0:
             times.append(work.claim_at)
         flush_at = self._line.flush_at()
@@ -219,20 +222,19 @@ class Dispatcher:
             async with asyncio.timeout_at(None if until == math.inf else until):
                 await self._changed.wait()
 
-    async def next_wake(self) -> datetime | None:
-        """Return when there is something to do next; None if nothing is known of."""
-        runtime = self._runtime
-        return await runtime.work(next_wake, runtime, runtime.clock.now())
-
 
 @dataclass(slots=True)
 class _Pass:
-    """One pass: what it has done, and when to look for more. Instants are on the loop's clock."""
+    """One pass: what it has done, and when to look for more. Instants are on the loop's clock.
+
+    `looked`: nothing has been done since the last look, which found nothing.
+    """
 
     report: Report
     ends_at: float
-    claim_at: float = -math.inf
-    chores_at: float = -math.inf
+    claim_at: float = math.inf
+    look_at: float = -math.inf
+    looked: bool = False
     found: bool = False
     probing: bool = False
     fruitless: int = 0
@@ -241,10 +243,11 @@ class _Pass:
         """Take note of what a claim found, and when the next may find something."""
         self.report.expired += batch.expired
         self.found = batch.looked_at > 0
+        self.looked = self.looked and not self.found
         self.probing = self.probing or batch.probing
         self.fruitless = self.fruitless + 1 if self.found and not batch.settled else 0
         if batch.settled < batch.looked_at:
-            self.chores_at = -math.inf  # some went back to the planner
+            self.look_at = -math.inf  # some went back to the planner
         if self.fruitless > MOST_FRUITLESS:
             log.error("planner_and_gate_disagree")
             self.found, self.claim_at = False, math.inf
@@ -256,69 +259,33 @@ class _Pass:
         else:
             self.claim_at = at + GATHER if self.found else math.inf
 
-    def note_chores(self, done: "Done", at: float) -> None:
-        """Take note of a chunk of other work: where there was some, there may be more."""
+    def note_look(self, done: Done, now: datetime, at: float) -> None:
+        """Take note of a look: where there was other work, there may be more."""
         self.report.planned += done.planned
         self.report.expired += done.expired
-        if done.any:
-            self.claim_at = -math.inf
-        self.chores_at = -math.inf if done.any else at + CHORES_EVERY
+        self.note_view(done.view)
+        if self.fruitless <= MOST_FRUITLESS:
+            self.claim_at = min(self.claim_at, at + _seconds_until(done.view.send_at, now))
+        rest = _seconds_until(done.view.agenda.next_at, now)  # what is past is being asked already
+        rest = min(rest, LOOK_EVERY) if rest > 0 else LOOK_EVERY
+        self.look_at = -math.inf if done.any else at + rest
+        self.looked = not done.any
+
+    def note_view(self, view: View) -> None:
+        """Take note of what there is to do."""
+        self.report.down, self.report.next_at = view.down, view.next_at
 
     def last_look(self) -> bool:
-        """Look once more if the last claim found something; tell whether to."""
-        if self.found:
-            self.claim_at = -math.inf
-        return self.found
+        """Look once more if something was done since the last look; tell whether to."""
+        if self.looked:
+            return False
+        self.look_at = -math.inf
+        return True
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What was done of the other work."""
-
-    agenda: outbox.Agenda
-    visits: int
-    planned: int
-    expired: int
-    lost: int
-
-    @property
-    def any(self) -> bool:
-        """Tell whether there was anything to do."""
-        return self.visits + self.expired + self.lost > 0
-
-
-def do_chores(
-    conn: Connection, runtime: Runtime, now: datetime, most: int = planning.CHUNK
-) -> Done:
-    """Plan some visits, end what helps no more, fence off lost workers: a chunk of each."""
-    agenda = outbox.agenda(conn)
-    visits = planned = expired = lost = 0
-    if agenda.pending:
-        visits, planned = planning.plan_pending(conn, runtime, now, most)
-    if agenda.overdue is not None and agenda.overdue < now:
-        expired = expire_overdue(conn, runtime, now)
-    if agenda.lost is not None and agenda.lost <= now:
-        lost = reconcile.take_back_lost(conn, runtime, now)
-    return Done(agenda, visits, planned, expired, lost)
-
-
-def next_wake(conn: Connection, runtime: Runtime, now: datetime) -> datetime | None:
-    """Return when a message, or a stopped channel, has to be looked at next."""
-    times = (outbox.agenda(conn).next_at, outlook(conn, runtime, now).again_at(now))
-    return min((at for at in times if at is not None), default=None)
+def _seconds_until(when: datetime | None, now: datetime) -> float:
+    return math.inf if when is None else (when - now) / timedelta(seconds=1)
 
 
 def _loop_time() -> float:
     return asyncio.get_running_loop().time()
-
-
-def expire_overdue(conn: Connection, runtime: Runtime, now: datetime) -> int:
-    """End planned messages that can no longer help; return how many."""
-    late = outbox.overdue(conn, now, BATCH)
-    facts: list[Fact] = []
-    for due in late:
-        outbox.put(conn, due.message.id, State.EXPIRED, Reason.DEADLINE_PASSED, now)
-        detail = {"rule": due.message.key.rule, "reason": Reason.DEADLINE_PASSED.value}
-        facts.append(Fact(State.EXPIRED.value, due.appointment_id, due.message.id, detail))
-    write(conn, now, runtime.actor, facts)
-    return len(late)

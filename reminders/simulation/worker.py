@@ -35,8 +35,9 @@ class Worker:
             self.wake.clear()
             began = clock.now()
             self._before(began)
-            self._after(await self._dispatcher.run_once())
-            due = await self._dispatcher.next_wake()
+            report = await self._dispatcher.run_once()
+            self._after(report)
+            due = report.next_at
             if self._dispatcher.unfinished:
                 continue  # at once, as the daemon does
             if due is not None and due <= began:

@@ -144,7 +144,7 @@ class Clinic:
             for name, value in report.counts().items():
                 setattr(total, name, getattr(total, name) + value)
             total.down = report.down
-            wake = await self.dispatcher.next_wake()
+            wake = report.next_at
             if wake is None or wake > end:
                 self.clock.set(end)
                 return total

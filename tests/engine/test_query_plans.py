@@ -59,7 +59,6 @@ def test_no_question_of_the_day_reads_all_of_history(clinic: Clinic) -> None:
     now = clinic.clock.now()
     with overheard(clinic) as heard:
         asyncio.run(clinic.dispatcher.run_once())
-        asyncio.run(clinic.dispatcher.next_wake())
         with clinic.runtime.database.reading() as conn:
             views.health(conn, now)
             desk.worklist(conn, clinic.runtime, "internet", now)

@@ -57,7 +57,8 @@ def visits(count: int) -> list[str]:
     lost = (count - URGENT) // 2
     return [
         *some("LOST", "vårdnadshavare", lost, "2026-12-02 08:00", 120),
-        *some("HELPED", "vårdnadshavare", count - URGENT - lost, "2026-12-02 10:30", 180),
+        # A prime, so that among ten thousand no two are of one phone at one time.
+        *some("HELPED", "vårdnadshavare", count - URGENT - lost, "2026-12-02 10:30", 181),
         *some("NOW", "patient", URGENT, "2026-12-01 14:06", 9),
     ]
 

@@ -92,7 +92,7 @@ MUTANTS = (
                 "True:",
             ),
             Patch(
-                "reminders.engine.dispatch",
+                "reminders.engine.looking",
                 "if agenda.overdue is not None and agenda.overdue < now:",
                 "if False:",
             ),
@@ -238,7 +238,7 @@ MUTANTS = (
     ),
     _one(
         "lost messages are not taken back",
-        "engine.dispatch",
+        "engine.looking",
         "if agenda.lost is not None and agenda.lost <= now:",
         "if False:",
         CRASH,

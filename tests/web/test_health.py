@@ -82,7 +82,7 @@ def test_the_numbers_tell_what_happened(open_clinic, either_url):
     assert found['reminders_lateness_seconds_bucket{channel="sms",le="5.0"}'] == 1
     assert found['reminders_provider_seconds_count{provider="sandbox"}'] == 2
     assert found['reminders_channel_down{channel="sms",clinic="internet"}'] == 0
-    assert "0605" not in watcher.get("/metrics").text
+    assert "701740605" not in watcher.get("/metrics").text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""The look: what there is to do, and a chunk of all that is not sending."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reminders.domain.reasons import Reason
+from reminders.domain.state import State
+from reminders.engine import planning, reconcile
+from reminders.engine.choosing import outlook
+from reminders.engine.runtime import Runtime
+from reminders.store import outbox, workers
+from reminders.store.database import Connection
+from reminders.store.ledger import Fact, write
+from reminders.store.outbox import Agenda
+
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What there is to do: beside sending, and from when on there is something to send."""
+
+    agenda: Agenda
+    send_at: datetime | None
+    down: list[str]
+
+    @property
+    def next_at(self) -> datetime | None:
+        """Return when a message, or a stopped channel, has to be looked at next."""
+        times = (self.agenda.next_at, self.send_at)
+        return min((at for at in times if at is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done of the other work, and what there is to do.
+
+    After some was done there may be more: the view's agenda is from before.
+    """
+
+    view: View
+    visits: int
+    planned: int
+    expired: int
+    lost: int
+
+    @property
+    def any(self) -> bool:
+        """Tell whether there was anything to do."""
+        return self.visits + self.expired + self.lost > 0
+
+
+def view(conn: Connection, runtime: Runtime, now: datetime) -> View:
+    """Return what there is to do."""
+    return _view(conn, runtime, now, outbox.agenda(conn))
+
+
+def _view(conn: Connection, runtime: Runtime, now: datetime, agenda: Agenda) -> View:
+    seen = outlook(conn, runtime, now)
+    down = [f"{closed.clinic}/{closed.channel.value}" for closed in seen.down]
+    return View(agenda, seen.again_at(now), down)
+
+
+def look(
+    conn: Connection,
+    runtime: Runtime,
+    now: datetime,
+    most: int = planning.CHUNK,
+    shown_by: str | None = None,
+) -> Done:
+    """Plan some visits, end what helps no more, fence off lost workers: a chunk of each.
+
+    `shown_by` is the worker of which it is written down that it is at work.
+    """
+    if shown_by is not None:
+        workers.seen(conn, shown_by, now)
+    agenda = outbox.agenda(conn)
+    visits = planned = expired = lost = 0
+    if agenda.pending:
+        visits, planned = planning.plan_pending(conn, runtime, now, most)
+    if agenda.overdue is not None and agenda.overdue < now:
+        expired = expire_overdue(conn, runtime, now)
+    if agenda.lost is not None and agenda.lost <= now:
+        lost = reconcile.take_back_lost(conn, runtime, now)
+    return Done(_view(conn, runtime, now, agenda), visits, planned, expired, lost)
+
+
+def expire_overdue(conn: Connection, runtime: Runtime, now: datetime) -> int:
+    """End planned messages that can no longer help; return how many."""
+    late = outbox.overdue(conn, now, BATCH)
+    facts: list[Fact] = []
+    for due in late:
+        outbox.put(conn, due.message.id, State.EXPIRED, Reason.DEADLINE_PASSED, now)
+        detail = {"rule": due.message.key.rule, "reason": Reason.DEADLINE_PASSED.value}
+        facts.append(Fact(State.EXPIRED.value, due.appointment_id, due.message.id, detail))
+    write(conn, now, runtime.actor, facts)
+    return len(late)
