@@ -5,12 +5,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import psycopg
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Dialect, Engine, create_engine
 
@@ -71,6 +73,14 @@ def _statements_are_compiled_once() -> Iterator[None]:
     """Spare each test's database what a process does once: a quarter of the time of all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "create_engine", _create_engine)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _commands_are_built_once() -> Iterator[None]:
+    """Spare each invocation what a process does once: to read all commands and their options."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
         yield
 
 
