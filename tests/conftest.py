@@ -12,7 +12,7 @@ from zlib import crc32
 
 import psycopg
 import pytest
-import typer.testing
+import typer.main
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Dialect, Engine, create_engine
 
@@ -80,7 +80,7 @@ def _statements_are_compiled_once() -> Iterator[None]:
 def _commands_are_built_once() -> Iterator[None]:
     """Spare each invocation what a process does once: to read all commands and their options."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
+        patch.setattr("typer.testing._get_command", cache(typer.main.get_command))
         yield
 
 
