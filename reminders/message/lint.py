@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,20 +11,13 @@ from reminders.domain.contact import Channel
 from reminders.domain.replies import Reply
 from reminders.domain.template import Source
 from reminders.errors import TemplateError
-from reminders.message.context import Context, make_context
 from reminders.message.languages import language_of
-from reminders.message.marks import (
-    ONLY_EMAIL,
-    STATEMENTS,
-    Marks,
-    marked,
-    unknown_names,
-    used_values,
-)
-from reminders.message.render import FAULTS, Library, Rendered
-from reminders.message.samples import IN_GOOD_TIME, Sample, extremes, samples
+from reminders.message.marks import ONLY_EMAIL, STATEMENTS, unknown_names
+from reminders.message.render import Library, Rendered
+from reminders.message.samples import IN_GOOD_TIME, Sample
 from reminders.message.sms import Charset, Measure, measure, outside_gsm, repair
 from reminders.message.syntax import file_name, locate
+from reminders.message.trial import Readers, Tried, readers_for, try_out
 
 ONE_SEGMENT = frozenset({"day_before", "fifteen_minutes"})
 """Templates whose full text has to fit one segment in the languages of the clinic."""
@@ -117,39 +110,53 @@ def lint(
     """
     known = {(s.language, s.name, s.channel): s for s in sources}
     findings: list[Finding] = [*_sender(key, clinic), *_missing(known, clinic)]
-    costs: list[Cost] = []
-    library = Library(known.values())
-    ends = extremes(clinic, {language for language, _, _ in known})
-    people = _Readers(list(samples(clinic, now)), clinic, *ends)
-    said: _Said = {}
-    for name in sorted(known):
-        source = known[name]
-        findings += _in_source(source, clinic)
-        try:
-            marks = _look(source, people)
-            findings += marks.findings
-            if marks.said:
-                said[name] = marks.said
-            longest = _fill(library, source, marks.different, people, findings)
-        except TemplateError as error:
-            findings.append(broken(file_name(source), str(error)))
-            continue
-        if longest is not None:
-            costs.append(longest)
-    findings += _not_said(said, {(s.language, s.name, s.channel): s for s in before}, people)
-    return Report(tuple(dict.fromkeys(findings)), tuple(costs))
+    readers = readers_for(clinic, {language for language, _, _ in known}, now)
+    checked = {name: readers.remember(_check, known[name]) for name in sorted(known)}
+    for found in checked.values():
+        findings += found.findings
+    said = {name: found.said for name, found in checked.items() if found.said}
+    findings += _not_said(said, {(s.language, s.name, s.channel): s for s in before}, readers)
+    costs = tuple(found.cost for found in checked.values() if found.cost is not None)
+    return Report(tuple(dict.fromkeys(findings)), costs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What is wrong with one template by itself, what it says to whom, and its dearest SMS."""
+
+    findings: tuple[Finding, ...]
+    said: Mapping[str, frozenset[str]]
+    cost: Cost | None
+
+
+def _check(source: Source, readers: Readers) -> _Checked:
+    findings = list(_in_source(source, readers.clinic))
+    tried, cost = Tried(), None
+    try:
+        unknown = list(_unknown(source))
+        if not unknown:
+            tried = try_out(source, readers)
+        findings += unknown
+        message = "nobody is ever shown this branch. Is its question right?"
+        findings += (Finding(*locate(source, n), Code.UNREACHABLE, message) for n in tried.lost)
+        cost = _fill(source, tried.different, readers, findings)
+    except TemplateError as error:
+        findings.append(broken(file_name(source), str(error)))
+    return _Checked(tuple(findings), tried.said, cost)
+
+
+def _unknown(source: Source) -> Iterator[Finding]:
+    for line, name in unknown_names(source):
+        message = f"there is no {name!r} to show."
+        yield Finding(*locate(source, line), Code.UNKNOWN_NAME, message, what=name)
 
 
 def _fill(
-    library: Library,
-    source: Source,
-    different: Sequence[Sample],
-    readers: "_Readers",
-    findings: list[Finding],
+    source: Source, different: Sequence[Sample], readers: Readers, findings: list[Finding]
 ) -> Cost | None:
     """Fill a template in for everybody, noting what is wrong; return the dearest SMS."""
     longest: Cost | None = None
-    clinic = readers.clinic
+    library, clinic = Library(()), readers.clinic
     for sample in different:
         context = readers.context(source, sample, clinic)
         rendered = library.render(source, sample.facts, clinic, context)
@@ -162,79 +169,13 @@ def _fill(
     return longest
 
 
-_Said = dict[tuple[str, str, Channel], dict[str, frozenset[str]]]
+_ByReader = Mapping[str, frozenset[str]]
+_Said = Mapping[tuple[str, str, Channel], _ByReader]
 """By template, what it says to each sample reader."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    findings: tuple[Finding, ...]
-    said: dict[str, frozenset[str]]
-    different: tuple[Sample, ...]
-    """Whose texts differ. An email is as it is by the branches it takes: one of each is enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Readers:
-    """Sample people, and the facts in words of each language: made once for all its texts."""
-
-    people: Sequence[Sample]
-    clinic: ClinicConfig
-    bare: ClinicConfig
-    whole: ClinicConfig
-    _contexts: dict[tuple[str, Channel, str, int], Context] = field(default_factory=dict)
-
-    def context(self, source: Source, sample: Sample, clinic: ClinicConfig) -> Context:
-        key = (source.language, source.channel, sample.name, id(clinic))
-        if key not in self._contexts:
-            made = make_context(source.language, source.channel, sample.facts, clinic)
-            self._contexts[key] = made
-        return self._contexts[key]
-
-
-def _look(source: Source, readers: _Readers) -> _Looked:
-    """Find branches that nobody gets, and what each reader is told."""
-    unknown = [
-        Finding(
-            *locate(source, line), Code.UNKNOWN_NAME, f"there is no {name!r} to show.", what=name
-        )
-        for line, name in unknown_names(source)
-    ]
-    if unknown:
-        return _Looked(tuple(unknown), {}, ())
-    try:
-        return _look_into(source, readers)
-    except FAULTS:
-        return _Looked((), {}, tuple(readers.people))  # filling it in says what is wrong, and where
-
-
-def _look_into(source: Source, readers: _Readers) -> _Looked:
-    marks, clinic = marked(source), readers.clinic
-    taken: set[int] = set()
-    said: dict[str, frozenset[str]] = {}
-    ways: dict[object, Sample] = {}
-    others = (readers.bare, readers.whole)
-    alike: dict[object, Marks] = {}
-    for sample in readers.people:
-        for way in (clinic, *others):
-            context = readers.context(source, sample, way)
-            same = used_values(source, context)
-            if same not in alike:
-                alike[same] = marks.look(context)
-                taken |= alike[same].taken
-            if way is clinic:
-                own = alike[same].taken if source.channel is Channel.EMAIL else same
-                ways.setdefault(own, sample)
-        # Where nothing is set, there is nothing to say: that is no fault of the text.
-        said[sample.name] = alike[same].said
-    message = "nobody is ever shown this branch. Is its question right?"
-    lines = dict.fromkeys(line for n, line in marks.branches.items() if n not in taken)
-    missed = (Finding(*locate(source, line), Code.UNREACHABLE, message) for line in lines)
-    return _Looked(tuple(missed), said, tuple(ways.values()))
-
-
 def _not_said(
-    said: _Said, before: Mapping[tuple[str, str, Channel], Source], readers: _Readers
+    said: _Said, before: Mapping[tuple[str, str, Channel], Source], readers: Readers
 ) -> Iterator[Finding]:
     """Find statements of the handout that a language no longer says to somebody."""
     places = {(language, channel) for language, name, channel in said if name in ALWAYS}
@@ -267,18 +208,19 @@ def _not_said(
             yield Finding(files[0], 1, Code.NOT_SAID, message, what=statement)
 
 
-_ByReader = Mapping[str, frozenset[str]]
-
-
 def _earlier(
     language: str,
     channel: Channel,
     before: Mapping[tuple[str, str, Channel], Source],
-    readers: _Readers,
+    readers: Readers,
 ) -> dict[str, _ByReader]:
     """Return what the approved texts tell each reader, by name."""
     known = ((name, before.get((language, name, channel))) for name in ALWAYS)
-    return {name: _look(source, readers).said for name, source in known if source}
+    return {
+        name: try_out(source, readers).said
+        for name, source in known
+        if source and not unknown_names(source)
+    }
 
 
 def _told(said: _ByReader, statement: str) -> set[str]:
