@@ -9,10 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from reminders.domain.access import Role
-from reminders.engine import accounts, importing
+from reminders.engine import accounts, desk, importing
 from reminders.errors import NotFoundError
 from reminders.web.app import create_app
-from tests.engine.clinic import HEAD, Clinic, row
+from tests.engine.clinic import HEAD, Clinic, at, row
 from tests.web.conftest import PASSWORD, add_user, log_in
 
 HERE = "/c/internet"
@@ -138,6 +138,10 @@ def test_who_cannot_be_told_of_a_change_is_on_the_call_list(
     log_in(web)
     clinic.until("2026-11-30 12:05")
     _post(web, "/visit/B1", "/act/stop/B1", address="+46701740605")
+    runtime, now = clinic.runtime, clinic.clock.now()
+    runtime.in_transaction(desk.move, runtime, "internet", "B1", at("2026-12-23 10:00"), now)
+    page = re.sub(r"<[^>]+>", "", web.get(f"{HERE}/calls").text)
+    assert re.search(r"den förra tiden\. De räknar med ons 2 dec\S* \S*10[:.]00\.", page), page
     answer = _post(web, "/visit/B1", "/act/cancel/B1")
     assert "se ringlistan" in web.get(answer.headers["location"]).text
     assert "avbokat, och de vet inte om det" in web.get(f"{HERE}/calls").text
