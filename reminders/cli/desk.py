@@ -24,7 +24,7 @@ from reminders.cli.session import (
 )
 from reminders.cli.visits import message_json, messages_text
 from reminders.domain.state import State
-from reminders.engine import desk
+from reminders.engine import desk, prospect, several
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
@@ -61,18 +61,20 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Cancel visits. Those who were told of them are told; the others hear nothing."""
-    several = bool(day or clinician)
-    if bool(refs) == several:
+    many = bool(day or clinician)
+    if bool(refs) == many:
         raise UsageError("Give the references of the bookings, or --day DATE, or --clinician NAME.")
     config = config_of(ctx)
     key = one_clinic(config, clinic)
     zone = zone_of(config, key)
     with opened(config) as runtime:
-        if several:
+        if many:
             found = _chosen(runtime, key, day, clinician, zone)
         else:
             found = _named(runtime, key, refs or [])
-        if several and not _agreed(found, zone, yes=yes, quiet=as_json):
+        if many and not as_json:
+            _show(runtime, key, found, zone)
+        if many and not _agreed(found, yes=yes):
             raise typer.Exit(NOT_DONE)
         names = [visit.ref for visit in found]
         already = [visit for visit in found if visit.status != "booked"]
@@ -103,7 +105,10 @@ def _chosen(
         begins, until = _day(day, zone)
         since = max(since, begins)
     with runtime.database.reading() as conn:
-        found = views.visits(conn, clinic, since=since, until=until, clinician=clinician)
+        names = None
+        if clinician is not None:
+            names = several.named(clinician, several.clinicians(conn, clinic, since, until))
+        found = views.visits(conn, clinic, since=since, until=until, clinicians=names)
     return [visit for visit in found if visit.status == "booked"]
 
 
@@ -119,16 +124,25 @@ def _day(day: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return begins, ends
 
 
-def _agreed(found: list[Visit], zone: ZoneInfo, *, yes: bool, quiet: bool) -> bool:
+def _show(runtime: Runtime, clinic: str, found: list[Visit], zone: ZoneInfo) -> None:
+    """Say which visits are meant, and what cancelling them would send."""
+    if not found:
+        return
+    rows = [
+        Row((local(visit.starts_at, zone), visit.ref, visit.kind, visit.clinician or ""))
+        for visit in found
+    ]
+    say(table(["Time", "Visit", "Kind", "Clinician"], rows) + "\n")
+    with runtime.database.reading() as conn:
+        seen = prospect.before(conn, runtime, clinic, found, None, runtime.clock.now())
+    texts, emails = f"{seen.texts} SMS", plural(seen.emails, "email")
+    say(f"Would send {texts}, {emails}. Of {plural(seen.untold, 'visit')} nobody is told.\n")
+
+
+def _agreed(found: list[Visit], *, yes: bool) -> bool:
     if not found:
         tell("There is no such visit to come: nothing to cancel.")
         return yes
-    if not quiet:
-        rows = [
-            Row((local(visit.starts_at, zone), visit.ref, visit.kind, visit.clinician or ""))
-            for visit in found
-        ]
-        say(table(["Time", "Visit", "Kind", "Clinician"], rows) + "\n")
     return ask(f"Cancel {plural(len(found), 'visit')}, and tell those who know of them?", yes=yes)
 
 

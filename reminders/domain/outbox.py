@@ -1,5 +1,7 @@
 """The difference between a plan and the outbox: the rows to write so that they agree."""
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -52,6 +54,31 @@ def difference(case: Case, plan: Plan, practice: Practice) -> list[Change]:
             reason = _why_gone(message, case, plan, practice)
             changes.append(_with_state(message, State.CANCELLED, reason))
     return changes
+
+
+def written(history: Iterable[Message], changes: Iterable[Change]) -> list[Message]:
+    """Return the rows as they would be with these changes; new ones have ids after all others."""
+    rows = {message.id: message for message in history}
+    fresh = itertools.count(max(rows, default=0) + 1)
+    for change in changes:
+        before = rows.get(change.id) if change.id is not None else None
+        row = Message(
+            before.id if before else next(fresh),
+            change.key,
+            change.state,
+            change.truth,
+            change.due_at,
+            change.not_after,
+            change.address_key,
+            change.short,
+            before.attempts if before else 0,
+            change.reason,
+            sent_at=before.sent_at if before else None,
+            request_id=change.request_id,
+            counts_on=change.counts_on,
+        )
+        rows[row.id] = row
+    return sorted(rows.values(), key=lambda message: message.id)
 
 
 def _key(decision: Decision) -> Key:

@@ -70,6 +70,12 @@ def require(conn: Connection, clinic: str, ref: str) -> Visit:
     return visit
 
 
+def require_all(conn: Connection, clinic: str, refs: Sequence[str]) -> list[Visit]:
+    """Return these visits, each once, in this order. Raise NotFoundError."""
+    found = {visit.ref: visit for visit in views.visits(conn, clinic, refs=refs)}
+    return [found.get(ref) or require(conn, clinic, ref) for ref in dict.fromkeys(refs)]
+
+
 def move(
     conn: Connection, runtime: Runtime, clinic: str, ref: str, to: datetime, now: datetime
 ) -> list[Line]:
@@ -95,7 +101,7 @@ def cancel(
 
     One that is cancelled already stays as it is.
     """
-    found = [require(conn, clinic, ref) for ref in refs]
+    found = require_all(conn, clinic, refs)
     booked = [visit for visit in found if visit.status == VisitStatus.BOOKED.value]
     desk.cancel_visits(conn, [visit.id for visit in booked], now)
     facts = [Fact("cancelled_by_hand", visit.id) for visit in booked]
@@ -107,19 +113,35 @@ def resend(
     conn: Connection, runtime: Runtime, clinic: str, ref: str, rule: str, now: datetime
 ) -> list[Line]:
     """Have a rule's message sent now; return the messages planned, or the reasons why not."""
+    visit = require(conn, clinic, ref)
+    requests = ask(conn, runtime, clinic, [visit], rule, now)
+    return [line for line in views.lines(conn, [visit]) if line.message.request_id in requests]
+
+
+def ask(
+    conn: Connection,
+    runtime: Runtime,
+    clinic: str,
+    visits: Sequence[Visit],
+    rule: str,
+    now: datetime,
+) -> list[int]:
+    """Have a rule's message of each of these visits sent now; return the ids of the requests."""
     practice = runtime.practices[clinic]
     if rule not in practice.rule:
         known = ", ".join(practice.rule)
         raise UsageError(
             "There is no rule '%(rule)s'. There are: %(known)s.", rule=rule, known=known
         )
-    visit = require(conn, clinic, ref)
-    _refuse_untrue(conn, practice.rule[rule], visit, now)
-    request_id = desk.ask_to_send(conn, visit.id, rule, now, runtime.actor)
+    for visit in visits:
+        _refuse_untrue(conn, practice.rule[rule], visit, now)
+    ids = [visit.id for visit in visits]
+    requests = desk.ask_to_send(conn, ids, rule, now, runtime.actor)
     detail = {"rule": rule}
-    ledger.write(conn, now, runtime.actor, [Fact("asked_to_send", visit.id, None, detail)])
-    _plan(conn, runtime, [visit], now)
-    return [line for line in views.lines(conn, [visit]) if line.message.request_id == request_id]
+    facts = [Fact("asked_to_send", visit_id, None, detail) for visit_id in ids]
+    ledger.write(conn, now, runtime.actor, facts)
+    planning.plan_visits(conn, runtime, ids, now)
+    return requests
 
 
 def _refuse_untrue(conn: Connection, rule: Rule, visit: Visit, now: datetime) -> None:
@@ -228,7 +250,7 @@ def calls_after(
     conn: Connection, runtime: Runtime, clinic: str, refs: Sequence[str], now: datetime
 ) -> list[Item]:
     """Return whom to phone of these visits, now that staff have changed them."""
-    return to_phone(conn, runtime, [require(conn, clinic, ref) for ref in refs], now)
+    return to_phone(conn, runtime, require_all(conn, clinic, refs), now)
 
 
 def nobody_to_tell(visit: Visit) -> Reason:

@@ -1,4 +1,4 @@
-"""What an import will send: the real planner and the real texts, over rows not yet written."""
+"""What will be sent: the real planner and the real texts, over what is not yet written."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
 from reminders.domain.contact import Channel, Contact, Reach, canonical
 from reminders.domain.decision import Decision, Send, Suppress
 from reminders.domain.merge import Category, ContactChange, PatientChange, VisitChange
-from reminders.domain.plan import Case, plan
+from reminders.domain.plan import Case, Plan, plan
 from reminders.domain.reasons import Reason
 from reminders.domain.told import knew
 from reminders.engine.approval import Shelf
@@ -17,6 +17,7 @@ from reminders.engine.runtime import Runtime
 from reminders.engine.texts import REF_TAIL, Composer
 from reminders.errors import TemplateError
 from reminders.message.context import likeness
+from reminders.message.render import Rendered
 from reminders.message.sms import measure
 from reminders.store import cases, clinics
 from reminders.store.database import Connection
@@ -38,6 +39,8 @@ class Forecast:
     """So many more would go, but for the environment guard."""
     samples: Mapping[str, str] = field(default_factory=dict)
     """One real SMS of each rule."""
+    letters: Mapping[str, Rendered] = field(default_factory=dict)
+    """One real email of each rule."""
 
 
 class Forecaster:
@@ -66,6 +69,7 @@ class Forecaster:
         self._tallies: dict[Hashable, _Tally] = {}
         self._lengths: dict[Hashable, int] = {}
         self._samples: dict[str, str] = {}
+        self._letters: dict[str, Rendered] = {}
 
     def add(self, change: PatientChange, *, confirm: bool) -> None:
         """Plan one patient's new and changed visits as they would be."""
@@ -93,6 +97,10 @@ class Forecaster:
             truth = Truth(case.appointment.truth.starts_at, VisitStatus.CANCELLED)
             self._plan(replace(case, appointment=self._changed(case.appointment, truth)))
 
+    def take(self, case: Case, result: Plan) -> None:
+        """Add what a visit was planned to send."""
+        self._add(self._tallied(case, result))
+
     def result(self) -> Forecast:
         """Return the sums."""
         price = self._runtime.config.cost
@@ -106,6 +114,7 @@ class Forecaster:
             by_rule=dict(self._messages),
             kept_back=self._kept_back,
             samples=dict(self._samples),
+            letters=dict(self._letters),
         )
 
     def _cases(self, ids: list[int]) -> dict[int, Case]:
@@ -153,7 +162,9 @@ class Forecaster:
         return replace(appointment, truth=truth, changed_at=self._now)
 
     def _plan(self, case: Case) -> None:
-        tally = self._tally(case)
+        self._add(self._tally(case))
+
+    def _add(self, tally: "_Tally") -> None:
         for rule, count in tally.messages.items():
             self._messages[rule] = self._messages.get(rule, 0) + count
         self._segments += tally.segments
@@ -194,18 +205,22 @@ class Forecaster:
         return age, len(tail) if tail.isascii() and tail.isalnum() else tail
 
     def _count(self, case: Case) -> "_Tally":
-        result = plan(case, self._practice, self._now)
+        return self._tallied(case, plan(case, self._practice, self._now))
+
+    def _tallied(self, case: Case, result: Plan) -> "_Tally":
         people = {contact.id: contact for contact in case.contacts}
         tally = _Tally(kept_back=_kept_back(result.decisions))
         for decision in result.decisions:
             if isinstance(decision, Send):
                 at = max(decision.due_at, self._now)
                 tally.add(decision.key.rule, at)
+                person = people[decision.key.contact]
+                before = knew(case.history, person, result.appointment.version)
+                writing = _Writing(decision, case.appointment, person, at, before)
                 if decision.key.channel is Channel.SMS:
-                    person = people[decision.key.contact]
-                    before = knew(case.history, person, result.appointment.version)
-                    writing = _Writing(decision, case.appointment, person, at, before)
                     tally.segments += self._length(writing)
+                else:
+                    self._show(writing)
         return tally
 
     def _length(self, one: "_Writing") -> int:
@@ -225,11 +240,24 @@ class Forecaster:
         return length
 
     def _rendered(self, one: "_Writing") -> int:
+        text = self._composed(one)
+        if text is None:
+            return 0
+        self._samples.setdefault(one.send.key.rule, text.body)
+        return measure(text.body).segments
+
+    def _show(self, one: "_Writing") -> None:
+        """Keep one email of each rule as a sample."""
+        if one.send.key.rule not in self._letters and (text := self._composed(one)) is not None:
+            self._letters[one.send.key.rule] = text
+
+    def _composed(self, one: "_Writing") -> Rendered | None:
+        """Return a text as it would go. None if it cannot be filled in."""
         send, rule = one.send, self._practice.rule[one.send.key.rule]
         try:
-            text = self._composer.compose(
+            return self._composer.compose(
                 rule,
-                Channel.SMS,
+                send.key.channel,
                 one.visit,
                 one.contact,
                 one.at,
@@ -237,9 +265,7 @@ class Forecaster:
                 knew=one.knew,
             )
         except TemplateError:
-            return 0
-        self._samples.setdefault(send.key.rule, text.body)
-        return measure(text.body).segments
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,7 @@ class _Taking:
         rule, choice = self._choose(wanted)
         if choice is None:
             return None
-        desk.ask_to_send(self.conn, choice.visit.id, rule, self.now, ACTOR, choice.contact_id)
+        desk.ask_to_send(self.conn, [choice.visit.id], rule, self.now, ACTOR, choice.contact_id)
         fact = Fact("answered", choice.visit.id, None, {"rule": rule})
         write(self.conn, self.now, ACTOR, [fact])
         planning.plan_visits(self.conn, self.runtime, [choice.visit.id], self.now)

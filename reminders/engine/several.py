@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reminders.domain.state import State
-from reminders.engine import desk
+from reminders.domain.rules import NOT_COME, Event
+from reminders.engine import desk, prospect
+from reminders.engine.prospect import Prospect
 from reminders.engine.runtime import Runtime
 from reminders.errors import ConflictError, UsageError
-from reminders.store import clinics, pages
+from reminders.store import clinics, pages, views
 from reminders.store.database import Connection
-from reminders.store.pages import Person, Wanted
-from reminders.store.views import Line, Visit
+from reminders.store.pages import Wanted
+from reminders.store.views import Visit
 
 MOST = 500
 """So many visits are shown, and acted on, at once."""
@@ -30,33 +31,62 @@ class ChosenChangedError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The visits that are meant, with those who would be told, and a mark of what was shown."""
+    """The visits that are meant, what would come of the act, and a mark of what was shown.
+
+    `names`: who holds visits in the span.
+    """
 
     visits: tuple[Visit, ...]
-    people: dict[int, list[Person]]
-    told: frozenset[int]
+    prospect: Prospect
     mark: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which visits are meant: those that start in [since, until), of one clinician if named."""
+
+    since: datetime
+    until: datetime
+    clinician: str = ""
 
 
 def choose(
-    conn: Connection, clinic: str, since: datetime, until: datetime, clinician: str | None
+    conn: Connection,
+    runtime: Runtime,
+    clinic: str,
+    span: Span,
+    rule: str | None,
+    now: datetime,
 ) -> Chosen:
-    """Return the booked visits of a span, of one clinician if one is named.
+    """Return the booked visits of a span, and what sending a rule's text, or cancelling, leads to.
 
     Raise UsageError for more than MOST: nothing is done to a part of what was asked for.
     """
+    if rule is not None and rule not in texts(runtime, clinic):
+        raise UsageError("There is no such text. Choose one of those that are shown.")
     clinic_id = clinics.find_clinic_id(conn, clinic) or 0
-    wanted = Wanted(since=since, until=until, status="booked", clinician=clinician)
+    names = clinicians(conn, clinic, span.since, span.until)
+    wanted = Wanted(since=span.since, until=span.until, status="booked")
+    if span.clinician:
+        wanted = replace(wanted, clinicians=named(span.clinician, names))
     found = pages.search(conn, clinic_id, wanted, MOST + 1)
     if len(found) > MOST:
         raise UsageError(
             "There are more than %(most)s visits then. Choose fewer days, or one clinician.",
             most=MOST,
         )
-    ids = [visit.id for visit in found]
-    states = pages.states_of(conn, ids)
-    told = frozenset(i for i in ids if set(states[i]) & {State.ACCEPTED, State.DELIVERED})
-    return Chosen(tuple(found), pages.people_of(conn, ids), told, _mark(found))
+    seen = prospect.before(conn, runtime, clinic, found, rule, now)
+    return Chosen(tuple(found), seen, _mark(found), tuple(names))
+
+
+def texts(runtime: Runtime, clinic: str) -> list[str]:
+    """Return the rules whose texts can be sent of a whole day, at the moment somebody asks.
+
+    Of many visits it is not true that each begins shortly.
+    """
+    rules = runtime.practices[clinic].rules
+    return [r.key for r in rules if r.when is Event.REQUEST and r.template != NOT_COME]
 
 
 def _mark(visits: Sequence[Visit]) -> str:
@@ -66,12 +96,20 @@ def _mark(visits: Sequence[Visit]) -> str:
 
 def _same(conn: Connection, clinic: str, refs: Sequence[str], mark: str) -> list[Visit]:
     """Return these visits. Raise ChosenChangedError unless they are as they were shown."""
-    found = sorted(
-        (desk.require(conn, clinic, ref) for ref in refs), key=lambda v: (v.starts_at, v.id)
-    )
+    found = sorted(desk.require_all(conn, clinic, refs), key=lambda v: (v.starts_at, v.id))
     if _mark(found) != mark:
         raise ChosenChangedError
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What somebody did to visits. `requests`: of the text that was asked for, of each visit."""
+
+    clinic: str
+    visits: tuple[int, ...]
+    rule: str | None = None
+    requests: frozenset[int] | None = None
 
 
 def cancel(
@@ -81,13 +119,14 @@ def cancel(
     refs: Sequence[str],
     mark: str,
     now: datetime,
-) -> list[Line]:
-    """Cancel visits that are still as they were shown; return what is planned for them."""
+) -> Done:
+    """Cancel visits that are still as they were shown."""
     found = _same(conn, clinic, refs, mark)
-    return desk.cancel(conn, runtime, clinic, [visit.ref for visit in found], now)
+    desk.cancel(conn, runtime, clinic, [visit.ref for visit in found], now)
+    return Done(clinic, tuple(visit.id for visit in found))
 
 
-def resend(
+def tell(
     conn: Connection,
     runtime: Runtime,
     clinic: str,
@@ -95,14 +134,31 @@ def resend(
     mark: str,
     rule: str,
     now: datetime,
-) -> list[Line]:
+) -> Done:
     """Send a rule's message of each of these visits now."""
-    lines: list[Line] = []
-    for visit in _same(conn, clinic, refs, mark):
-        lines += desk.resend(conn, runtime, clinic, visit.ref, rule, now)
-    return lines
+    found = _same(conn, clinic, refs, mark)
+    asked = desk.ask(conn, runtime, clinic, found, rule, now)
+    return Done(clinic, tuple(visit.id for visit in found), rule, frozenset(asked))
 
 
-def clinicians(conn: Connection, clinic: str, since: datetime, until: datetime) -> list[str]:
-    """Return who holds visits in a span, for the list to choose from."""
+def what_came(conn: Connection, runtime: Runtime, done: Done, now: datetime) -> Prospect:
+    """Return what has come of it so far: who is told, and who got nothing, and why."""
+    found = views.visits(conn, done.clinic, ids=done.visits)
+    return prospect.after(conn, runtime, found, done.requests, now)
+
+
+def clinicians(conn: Connection, clinic: str, since: datetime, until: datetime | None) -> list[str]:
+    """Return who holds visits in a span, or from `since` on, for the list to choose from."""
     return pages.clinicians(conn, clinics.find_clinic_id(conn, clinic) or 0, since, until)
+
+
+def named(name: str, known: Sequence[str]) -> list[str]:
+    """Return the clinicians that are meant: however a file, or whoever asks, writes capitals.
+
+    Databases differ in which letters have a capital; Å has one.
+    """
+    return [one for one in known if _folded(one) == _folded(name)]
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()

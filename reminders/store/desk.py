@@ -29,26 +29,20 @@ def cancel_visits(conn: Connection, ids: Sequence[int], now: datetime) -> int:
 
 def ask_to_send(
     conn: Connection,
-    visit_id: int,
+    visit_ids: Sequence[int],
     rule: str,
     now: datetime,
     actor: str,
     contact_id: int | None = None,
-) -> int:
-    """Record that somebody wants a rule's message sent now; return the request's id.
+) -> list[int]:
+    """Record that somebody wants a rule's message of visits sent now; return the requests' ids.
 
     It is for all whom the rule is for, or for one contact alone.
     """
-    conn.execute(update(appointment).where(appointment.c.id == visit_id).values(needs_plan=True))
-    request_id: int = conn.execute(
-        insert(request)
-        .values(
-            appointment_id=visit_id,
-            rule=rule,
-            requested_at=now,
-            actor=actor,
-            contact_id=contact_id,
-        )
-        .returning(request.c.id)
-    ).scalar_one()
-    return request_id
+    asked = appointment.c.id.in_(visit_ids)
+    conn.execute(update(appointment).where(asked).values(needs_plan=True))
+    same = {"rule": rule, "requested_at": now, "actor": actor, "contact_id": contact_id}
+    rows = [{"appointment_id": visit_id, **same} for visit_id in visit_ids]
+    return (
+        list(conn.execute(insert(request).returning(request.c.id), rows).scalars()) if rows else []
+    )

@@ -193,7 +193,7 @@ class Wanted:
     address: str | None = None
     status: str | None = None
     states: Sequence[State] = ()
-    clinician: str | None = None
+    clinicians: Sequence[str] | None = None
     after: tuple[datetime, int] | None = None
 
 
@@ -208,8 +208,8 @@ def search(conn: Connection, clinic_id: int, wanted: Wanted, limit: int) -> list
         among.append(appointment.c.starts_at < wanted.until)
     if wanted.status is not None:
         among.append(appointment.c.status == wanted.status)
-    if wanted.clinician is not None:
-        among.append(func.lower(appointment.c.clinician) == wanted.clinician.lower())
+    if wanted.clinicians is not None:
+        among.append(appointment.c.clinician.in_(wanted.clinicians))
     if wanted.address is not None:
         among.append(appointment.c.patient_id.in_(_people_at(conn, clinic_id, wanted.address)))
     if wanted.states:
@@ -265,19 +265,18 @@ def _people_at(conn: Connection, clinic_id: int, address: str) -> list[int]:
     return list(rows.scalars())
 
 
-def clinicians(conn: Connection, clinic_id: int, since: datetime, until: datetime) -> list[str]:
-    """Return who holds visits in a span."""
-    rows = conn.execute(
-        select(appointment.c.clinician)
-        .distinct()
-        .where(
-            appointment.c.clinic_id == clinic_id,
-            appointment.c.starts_at >= since,
-            appointment.c.starts_at < until,
-            appointment.c.clinician.is_not(None),
-        )
-        .order_by(appointment.c.clinician)
+def clinicians(
+    conn: Connection, clinic_id: int, since: datetime, until: datetime | None
+) -> list[str]:
+    """Return who holds visits in a span, or from `since` on."""
+    query = select(appointment.c.clinician).where(
+        appointment.c.clinic_id == clinic_id,
+        appointment.c.starts_at >= since,
+        appointment.c.clinician.is_not(None),
     )
+    if until is not None:
+        query = query.where(appointment.c.starts_at < until)
+    rows = conn.execute(query.distinct().order_by(appointment.c.clinician))
     return [name for name in rows.scalars() if name]
 
 

@@ -108,9 +108,10 @@ def visits(
     clinic_key: str | None = None,
     *,
     refs: Sequence[str] | None = None,
+    ids: Sequence[int] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    clinician: str | None = None,
+    clinicians: Sequence[str] | None = None,
     among: ColumnElement[bool] | None = None,
 ) -> list[Visit]:
     """Return visits, the soonest first; `since` is included and `until` is not."""
@@ -119,8 +120,10 @@ def visits(
         query = query.where(clinic.c.key == clinic_key)
     if refs is not None:
         query = query.where(appointment.c.ref.in_(refs))
-    if clinician is not None:
-        query = query.where(func.lower(appointment.c.clinician) == clinician.lower())
+    if ids is not None:
+        query = query.where(appointment.c.id.in_(ids))
+    if clinicians is not None:
+        query = query.where(appointment.c.clinician.in_(clinicians))
     if among is not None:
         query = query.where(among)
     if since is not None:

@@ -26,8 +26,6 @@ NOTES: Mapping[str, str] = {
     "imported": N_("The import is applied."),
     "thrown_away": N_("The file was not imported. Nothing was changed."),
     "solved": N_("The row is put right."),
-    "told": N_("Messages are on their way to all of them."),
-    "day_cancelled": N_("The visits are cancelled. Those who knew of them are told."),
     "paused": N_("Nothing more goes out until you let it."),
     "resumed": N_("Messages go out again."),
     "no_file": N_("Choose a file first."),
@@ -49,9 +47,7 @@ _HELD_TEXT = N_("The message waits: it goes out once sending is released, if it 
 WHILE_HELD: Mapping[str, str] = {
     "moved": _HELD_NEWS,
     "cancelled": _HELD_NEWS,
-    "day_cancelled": _HELD_NEWS,
     "help": _HELD_TEXT,
     "resent": _HELD_TEXT,
-    "told": _HELD_TEXT,
 }
 """What is said instead while nothing goes out."""

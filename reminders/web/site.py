@@ -33,7 +33,7 @@ class Site:
     def __init__(self, runtime: Runtime, wake: Callable[[], None] = _nobody) -> None:
         self.runtime = runtime
         self.wake = wake
-        self._searched: OrderedDict[str, str] = OrderedDict()
+        self._kept: OrderedDict[str, object] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, "web-read")
         self._writer = ThreadPoolExecutor(1, "web-write")
         self.jobs = Jobs(runtime, None if wake is _nobody else wake)
@@ -67,16 +67,27 @@ class Site:
 
     def remember(self, address: str) -> str:
         """Keep an address that is looked for, and return a name for it: URLs hold none."""
-        name = self.runtime.digest(f"searched {address}")
-        self._searched[name] = address
-        self._searched.move_to_end(name)
-        if len(self._searched) > REMEMBERED:
-            self._searched.popitem(last=False)
-        return name
+        return self._keep(self.runtime.digest(f"searched {address}"), address)
 
     def remembered(self, name: str) -> str | None:
         """Return the address of this name, unless it is forgotten."""
-        return self._searched.get(name)
+        found = self._kept.get(name)
+        return found if isinstance(found, str) else None
+
+    def keep(self, what: object) -> str:
+        """Keep what somebody did, too long for a URL, and return a name for it."""
+        return self._keep(self.runtime.token(), what)
+
+    def kept(self, name: str) -> object:
+        """Return what has this name; None if it is forgotten."""
+        return self._kept.get(name)
+
+    def _keep(self, name: str, what: object) -> str:
+        self._kept[name] = what
+        self._kept.move_to_end(name)
+        if len(self._kept) > REMEMBERED:
+            self._kept.popitem(last=False)
+        return name
 
     def close(self) -> None:
         """Let the threads end."""

@@ -117,6 +117,7 @@ def test_cancel_of_a_day_asks_first(busy: Installation):
     assert result.exit_code == 1
     assert "B3" in result.stdout
     assert "B4" not in result.stdout
+    assert "Would send 2 SMS, 1 email. Of 0 visits nobody is told." in result.stdout
     assert busy.json("show", "B1")["status"] == "booked"
     assert busy.json("cancel", "--day", "2026-12-01", "--yes")["count"] == 3
     assert busy.json("show", "B4")["status"] == "booked"

@@ -1,13 +1,14 @@
 """A whole day, or one clinician's visits: looked at, then cancelled or told of at once."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Form, Query
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from reminders.domain.rules import NOT_COME, Event
-from reminders.engine import desk, several
+from reminders.engine import several
+from reminders.engine.several import Done, Span
 from reminders.errors import UsageError
 from reminders.store import keeping
 from reminders.store.database import Connection
@@ -19,6 +20,7 @@ from reminders.web.times import read_day, span_of, start_of
 router = page_router(prefix="/c/{clinic}")
 
 Text = Annotated[str, Form(max_length=400)]
+Refs = Annotated[list[str] | None, Form()]
 Asked = Annotated[str, Query(max_length=200)]
 LONGEST = 31
 TOO_LONG = N_("Choose at most 31 days.")
@@ -26,26 +28,29 @@ TOO_LONG = N_("Choose at most 31 days.")
 
 @router.get("/several")
 async def choose(
-    here: Acting, day: Asked = "", until: Asked = "", clinician: Asked = ""
+    here: Acting, day: Asked = "", until: Asked = "", clinician: Asked = "", text: Asked = ""
 ) -> HTMLResponse:
-    """Show the visits that are meant."""
+    """Show the visits that are meant, and what would come of it. `text`: a rule; none: cancel."""
     chosen = None
     if day:
         first, last = read_day(day), read_day(until or day)
         if not timedelta() <= last - first < timedelta(days=LONGEST):
             raise UsageError(TOO_LONG)
         begins, ends = start_of(first, here.zone), span_of(last, here.zone)[1]
-        begins = max(begins, here.now)
-        chosen = await here.read(several.choose, here.clinic, begins, ends, clinician or None)
-    practice = here.runtime.practices[here.clinic]
-    # Of a whole day it is not true that each visit begins shortly.
-    on_request = (rule for rule in practice.rules if rule.when is Event.REQUEST)
-    rules = [rule.key for rule in on_request if rule.template != NOT_COME]
-    asked = {"day": day or here.iso_day(here.now), "until": until, "clinician": clinician}
-    names = await here.read(_clinicians, here)
-    held = await here.read(keeping.held_by)
+        span = Span(max(begins, here.now), ends, clinician.strip())
+        chosen = await here.read(
+            several.choose, here.runtime, here.clinic, span, text or None, here.now
+        )
+    asked = {
+        "day": day or here.iso_day(here.now), "until": until, "clinician": clinician, "text": text,
+    }  # fmt: skip
     return here.page(
-        "several.html", held=held, chosen=chosen, asked=asked, rules=rules, names=names
+        "several.html",
+        held=await here.read(keeping.held_by),
+        chosen=chosen,
+        asked=asked,
+        texts=several.texts(here.runtime, here.clinic),
+        names=chosen.names if chosen else await here.read(_clinicians, here),
     )
 
 
@@ -54,21 +59,30 @@ def _clinicians(conn: Connection, here: Here) -> list[str]:
 
 
 @router.post("/several/cancel")
-async def cancel(
-    here: Acting, mark: Text = "", ref: Annotated[list[str] | None, Form()] = None
-) -> RedirectResponse:
+async def cancel(here: Acting, mark: Text = "", ref: Refs = None) -> RedirectResponse:
     """Cancel the visits that were shown."""
-    chosen = ref or []
-    await here.write(several.cancel, here.runtime, here.clinic, chosen, mark, here.now)
-    calls = await here.read(desk.calls_after, here.runtime, here.clinic, chosen, here.now)
-    return here.go("calls", "cancelled_phone") if calls else here.go("visits", "day_cancelled")
+    return await _do(here, several.cancel, ref or [], mark)
 
 
 @router.post("/several/tell")
 async def tell(
-    here: Acting, mark: Text = "", rule: Text = "",
-    ref: Annotated[list[str] | None, Form()] = None,
-) -> RedirectResponse:  # fmt: skip
+    here: Acting, mark: Text = "", rule: Text = "", ref: Refs = None
+) -> RedirectResponse:
     """Send a text about each of the visits that were shown."""
-    await here.write(several.resend, here.runtime, here.clinic, ref or [], mark, rule, here.now)
-    return here.go("visits", "told")
+    return await _do(here, several.tell, ref or [], mark, rule)
+
+
+async def _do(here: Here, act: Callable[..., Done], *arguments: object) -> RedirectResponse:
+    done = await here.write(act, here.runtime, here.clinic, *arguments, here.now)
+    return here.go(f"several/done/{here.site.keep(done)}")
+
+
+@router.get("/several/done/{name}")
+async def done(here: Acting, name: str) -> Response:
+    """Show what has come of it so far. What was done is forgotten in time, and at a restart."""
+    kept = here.site.kept(name)
+    if not isinstance(kept, Done) or kept.clinic != here.clinic:
+        return here.go("visits")
+    came = await here.read(several.what_came, here.runtime, kept, here.now)
+    held = await here.read(keeping.held_by)
+    return here.page("several_done.html", held=held, done=kept, came=came)
