@@ -1,7 +1,7 @@
 """One text, not several: people who share a phone, and rules that fall due together."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Appointment
 from reminders.domain.contact import Channel
@@ -9,8 +9,25 @@ from reminders.domain.decision import Decision, Send, Suppress
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Key, Message
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import Event, Practice
+from reminders.domain.rules import Event, Practice, Rule
 from reminders.domain.when import due_time
+
+SHORTLY = timedelta(hours=1)
+"""What staff send by hand may stand for a text that goes by itself so soon after, at most."""
+
+AT_THE_DOOR = timedelta(hours=1)
+"""A text that goes so near a visit says how to get in, as the help with connecting does."""
+
+
+def stands_for(rule: Rule, went_at: datetime, due_at: datetime, starts_at: datetime) -> bool:
+    """Tell whether a rule's text that staff sent by hand does the work of the one due at `due_at`.
+
+    An event is told once. Of other texts one goes at its time: by hand it may be a third of the
+    time to the visit early, and an hour at most.
+    """
+    if isinstance(rule.when, Event):
+        return True
+    return went_at >= due_at - min(SHORTLY, abs(starts_at - due_at) / 3)
 
 
 def one_text_now(
@@ -23,9 +40,17 @@ def one_text_now(
     """Of several rules due at one moment for one person, let the most complete text go.
 
     A text that already went, at or after the moment the other fell due, covers it as well: planning
-    again after the first has gone must not bring the second back. What staff asked for is neither
-    covered nor covers.
+    again after the first has gone must not bring the second back. What staff asked for is never
+    covered; it covers what would say the same shortly after.
     """
+    asked: list[Send | Message] = [
+        *(d for d in decisions if isinstance(d, Send) and d.request_id is not None),
+        *(
+            m
+            for m in history
+            if m.state in TOLD and m.request_id is not None and m.truth == appointment.truth
+        ),
+    ]
     sent = sorted(
         (
             m
@@ -39,8 +64,10 @@ def one_text_now(
     covered: dict[Key, str] = {}
     # The most complete first: only a text that goes itself can stand for another.
     for send in sorted(planned, key=lambda d: _rank(d, appointment, practice)):
-        saying = next((m for m in sent if _said_before(send, m)), None) or next(
-            (other for other in going if _said_with(send, other, now)), None
+        saying: Send | Message | None = (
+            next((m for m in sent if _said_before(send, m)), None)
+            or next((other for other in going if _said_with(send, other, now)), None)
+            or next((a for a in asked if _said_by_hand(send, a, appointment, practice, now)), None)
         )
         if saying is None:
             going.append(send)
@@ -63,9 +90,33 @@ def _said_with(send: Send, other: Send, now: datetime) -> bool:
     return together and _other_rule_same_person(send, other)
 
 
+def _said_by_hand(
+    send: Send, asked: Send | Message, appointment: Appointment, practice: Practice, now: datetime
+) -> bool:
+    """Tell whether what staff asked for says the same: the same text, or the help at the door.
+
+    Help that still waits covers only what is due as well: it may never be filled in, or go.
+    """
+    own, starts_at = practice.rule[send.key.rule], appointment.truth.starts_at
+    rule = practice.rule.get(asked.key.rule)
+    if rule is None or not _same_person(send, asked):
+        return False
+    at = asked.went_at if isinstance(asked, Message) else asked.due_at
+    if not stands_for(own, at, send.due_at, starts_at):
+        return False
+    if asked.key.rule == send.key.rule:
+        return asked.key.channel is send.key.channel
+    helps = rule.when is Event.REQUEST and (isinstance(asked, Message) or send.due_at <= now)
+    at_the_door = timedelta() <= starts_at - send.due_at <= AT_THE_DOOR
+    return helps and at_the_door and not isinstance(own.when, Event)
+
+
+def _same_person(send: Send, other: Send | Message) -> bool:
+    return other.key.contact == send.key.contact or other.address_key == send.address_key
+
+
 def _other_rule_same_person(send: Send, other: Send | Message) -> bool:
-    same_person = other.key.contact == send.key.contact or other.address_key == send.address_key
-    return same_person and other.key.rule != send.key.rule
+    return _same_person(send, other) and other.key.rule != send.key.rule
 
 
 def _rank(
@@ -95,8 +146,8 @@ def share_addresses(
             continue
         key = decision.key
         place = (key.rule, key.channel, decision.address_key, decision.request_id)
-        timed = not isinstance(practice.rule[key.rule].when, Event)
-        told = any(_told_there(decision, m, appointment, timed=timed) for m in history)
+        rule = practice.rule[key.rule]
+        told = any(_told_there(decision, m, appointment, rule) for m in history)
         if told or place in taken:
             shared.append(Suppress(key, Reason.SHARED_ADDRESS, decision.request_id))
         else:
@@ -105,7 +156,7 @@ def share_addresses(
     return shared
 
 
-def _told_there(send: Send, message: Message, appointment: Appointment, *, timed: bool) -> bool:
+def _told_there(send: Send, message: Message, appointment: Appointment, rule: Rule) -> bool:
     """Tell whether another person's message has said this at the same address."""
     same_place = (
         message.key.contact != send.key.contact
@@ -113,8 +164,10 @@ def _told_there(send: Send, message: Message, appointment: Appointment, *, timed
         and message.address_key == send.address_key
     )
     current = message.key.version == appointment.version
+    timed = not isinstance(rule.when, Event)
     same_matter = current or (timed and message.truth == appointment.truth)
+    starts_at = appointment.truth.starts_at
     stands = message.request_id == send.request_id or (
-        send.request_id is None and message.went_at >= send.due_at
+        send.request_id is None and stands_for(rule, message.went_at, send.due_at, starts_at)
     )
     return message.state in TOLD and same_place and same_matter and stands

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Appointment, VisitStatus, advance, age_at
 from reminders.domain.contact import Channel, Consent, Contact, Role
-from reminders.domain.coverage import one_text_now, share_addresses
+from reminders.domain.coverage import one_text_now, share_addresses, stands_for
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import NOT_REACHED, TOLD
 from reminders.domain.message import Key, Message, Request
@@ -285,14 +285,18 @@ class Planner:
         """Return the message of this slot that has told what is now true, if there is one.
 
         An event is told of anew in each version. A text that staff asked for stands for the rule's
-        own if it went when that was due, or later: an early one must not cost the timely one.
+        own if it went shortly before that was due, or later: an early one must not cost the timely
+        one.
         """
+        starts_at = self.appointment.truth.starts_at
 
         def stands(message: Message) -> bool:
             current = message.key.version == self.appointment.version
             if message.state not in TOLD or (isinstance(rule.when, Event) and not current):
                 return False
-            timely = isinstance(timing, Reason) or message.went_at >= timing.due_at
+            timely = isinstance(timing, Reason) or stands_for(
+                rule, message.went_at, timing.due_at, starts_at
+            )
             return message.request_id == request_id or timely
 
         past = self._past(rule, contact, channel, request_id)

@@ -104,7 +104,7 @@ def claim(
     claiming = _Claiming(conn, runtime, shelf.library(conn), now)
     claiming.look(found)
     claimed = claiming.begin()
-    cases.mark_for_planning(conn, claiming.replan)
+    cases.mark_for_planning(conn, claiming.replan + claiming.lapsed)
     write(conn, now, runtime.actor, claiming.facts)
     _spend(conn, choice, claimed)
     expired = sum(fact.event == State.EXPIRED for fact in claiming.facts)
@@ -129,7 +129,7 @@ def doubt(conn: Connection, runtime: Runtime, shelf: Shelf, now: datetime) -> in
     claiming = _Claiming(conn, runtime, shelf.library(conn), now)
     claiming.look(queue.take(conn, [(front, NO_LIMIT) for front in queue.fronts(conn)], now))
     claiming.doubt()
-    cases.mark_for_planning(conn, claiming.replan)
+    cases.mark_for_planning(conn, claiming.replan + claiming.lapsed)
     write(conn, now, runtime.actor, claiming.facts)
     return len(claiming.ready)
 
@@ -171,6 +171,7 @@ class _Claiming:
     ready: list[_Ready] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     replan: list[int] = field(default_factory=list)
+    lapsed: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.conn, self.runtime, self.library, self.now)
@@ -202,6 +203,8 @@ class _Claiming:
 
     def _stop(self, due: Taken, kind: Kind, state: State, reason: Reason, cause: str = "") -> None:
         outbox.put(self.conn, due.message_id, state, reason, self.now)
+        if state is State.EXPIRED and kind.message.request_id is not None:
+            self.lapsed.append(due.appointment_id)  # the rule's own text may still help
         detail = {"rule": kind.message.key.rule, "reason": reason.value}
         if cause:
             detail["cause"] = cause

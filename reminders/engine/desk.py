@@ -112,10 +112,27 @@ def cancel(
 def resend(
     conn: Connection, runtime: Runtime, clinic: str, ref: str, rule: str, now: datetime
 ) -> list[Line]:
-    """Have a rule's message sent now; return the messages planned, or the reasons why not."""
+    """Have a rule's message sent now; return the messages planned, or the reasons why not.
+
+    Besides, what was to go shortly and does not, as this takes its place.
+    """
     visit = require(conn, clinic, ref)
+    planned = {
+        line.message.id
+        for line in views.lines(conn, [visit])
+        if line.message.state is State.PLANNED
+    }
     requests = ask(conn, runtime, clinic, [visit], rule, now)
-    return [line for line in views.lines(conn, [visit]) if line.message.request_id in requests]
+    return [
+        line
+        for line in views.lines(conn, [visit])
+        if line.message.request_id in requests or (line.message.id in planned and is_replaced(line))
+    ]
+
+
+def is_replaced(line: Line) -> bool:
+    """Tell whether another text says what this one would have said."""
+    return line.message.reason is Reason.COVERED_BY
 
 
 def ask(

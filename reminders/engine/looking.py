@@ -8,7 +8,7 @@ from reminders.domain.state import State
 from reminders.engine import planning, reconcile
 from reminders.engine.choosing import outlook
 from reminders.engine.runtime import Runtime
-from reminders.store import outbox, workers
+from reminders.store import cases, outbox, workers
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 from reminders.store.outbox import Agenda
@@ -94,4 +94,6 @@ def expire_overdue(conn: Connection, runtime: Runtime, now: datetime) -> int:
         detail = {"rule": due.message.key.rule, "reason": Reason.DEADLINE_PASSED.value}
         facts.append(Fact(State.EXPIRED.value, due.appointment_id, due.message.id, detail))
     write(conn, now, runtime.actor, facts)
+    asked = [due.appointment_id for due in late if due.message.request_id is not None]
+    cases.mark_for_planning(conn, asked)  # the rule's own text may still help
     return len(late)

@@ -13,6 +13,7 @@ NOTES: Mapping[str, str] = {
     "cancelled": N_("The visit is cancelled. Those who knew of it are told."),
     "help": N_("The connection help goes out now."),
     "resent": N_("The message goes out now."),
+    "resent_instead": N_("The message goes out now, in the place of the one that was to go soon."),
     "nobody": N_("Nothing will be sent. Phone instead: the reasons stand below."),
     "contact": N_("The contact is corrected. What was planned for the old address is taken back."),
     "unchanged": N_("Nothing was changed."),
@@ -49,5 +50,6 @@ WHILE_HELD: Mapping[str, str] = {
     "cancelled": _HELD_NEWS,
     "help": _HELD_TEXT,
     "resent": _HELD_TEXT,
+    "resent_instead": _HELD_TEXT,
 }
 """What is said instead while nothing goes out."""

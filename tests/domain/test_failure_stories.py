@@ -272,10 +272,74 @@ def test_a_resend_that_stands_for_the_rules_own_is_the_reason():
     world = World(DAY).book(VISIT).plan().sleep("2026-05-11 15:00").ask("day").plan()
     own, asked = sorted(world.rows, key=lambda row: row.request_id or 0)
     gone = replace(asked, state=State.ACCEPTED, attempts=1, sent_at=world.now)
-    world.rows = [own, gone]
+    world.rows = [replace(own, state=State.PLANNED, reason=None), gone]
     world.plan()
     assert State.CANCELLED in world.states("day")
     assert world.why("day") == {Reason.ALREADY_SENT}
+
+
+def test_a_resend_shortly_before_the_rules_own_takes_its_place():
+    """What staff send shortly before its time is sent once, and the plan says what stands for it."""
+    world = World(DAY).book(VISIT).run(until="2026-05-11 13:30").ask("day")
+    assert world.why("day") == {Reason.COVERED_BY}
+    assert world.run(until=END).sent == ["05-11 13:30 day patient sms"]
+
+
+def test_a_resend_of_news_that_is_about_to_go():
+    """A confirmation that staff ask for while it waits is sent once."""
+    world = World().book(VISIT).plan().ask("booked").run(until="2026-05-05 10:00")
+    assert world.sent == ["05-04 10:00 booked patient sms"]
+
+
+@pytest.mark.parametrize(
+    ("pressed", "sent"),
+    [
+        ("13:42", ["05-12 13:42 help mother sms"]),
+        (
+            "13:30",
+            [
+                "05-12 13:30 help mother sms",
+                "05-12 13:45 quarter mother sms",
+                "05-12 13:45 quarter mother email",
+            ],
+        ),
+    ],
+)
+def test_help_shortly_before_the_last_text_takes_its_place(pressed: str, sent: list[str]):
+    """Help with connecting says all that the last text says, if it goes shortly before it."""
+    practice = clinic(quarter={"before": "15m", "deliver": "each"}, help={"on": "request"})
+    world = mother(World(practice)).book(VISIT).run(until=f"2026-05-12 {pressed}").ask("help")
+    assert world.run(until=END).sent == sent
+
+
+def test_help_and_the_last_text_that_waited_together():
+    """Where both are due at once, as sending was held, the help goes alone."""
+    practice = clinic(quarter={"before": "15m"}, help={"on": "request"})
+    world = World(practice).book(VISIT).run(until="2026-05-12 13:42").ask("help")
+    world.sleep("2026-05-12 13:50").run(until=END)
+    assert world.sent == ["05-12 13:50 help patient sms"]
+
+
+def test_a_resend_that_fails_gives_the_rules_own_its_place_back():
+    """Where the text that staff asked for cannot be handed over in time, the planned one goes."""
+    world = World(DAY).book(VISIT).run(until="2026-05-11 13:30")
+    world.answers["phone-1"] = [BAD_NUMBER]
+    world.ask("day").run(until=END)
+    assert world.sent == ["05-11 14:00 day patient sms"]
+
+
+def test_a_resend_that_runs_out_of_time_gives_the_rules_own_its_place_back():
+    """What staff asked for while nothing could be sent is not the reason that nothing goes."""
+    world = World(DAY).book(VISIT).run(until="2026-05-11 13:30").ask("day")
+    world.sleep("2026-05-11 15:00").run(until=END)
+    assert world.sent == ["05-11 15:00 day patient sms"]
+
+
+def test_a_resend_to_a_shared_phone_shortly_before():
+    """Two guardians with one phone get one text, by hand or by itself."""
+    world = World(DAY).person("mother", phone="shared").person("father", phone="shared")
+    world.book(VISIT).run(until="2026-05-11 13:30").ask("day").run(until=END)
+    assert world.went_to == ["shared"]
 
 
 @pytest.mark.parametrize("phones", [("shared", "shared"), ("phone-1", "phone-2")])

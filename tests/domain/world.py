@@ -274,6 +274,7 @@ class World:
         for row in self.rows:
             if row.state is State.PLANNED and row.not_after < self.now:
                 self._settle(row, Step(State.EXPIRED, Reason.DEADLINE_PASSED))
+                self.pending = self.pending or row.request_id is not None
         case = self.case
         claimed = [row for row in self._due() if self._claim(row, case)]
         for row in claimed:

@@ -179,6 +179,29 @@ def test_what_waits_while_sending_is_held_is_said_where_it_is_done(
     assert "går ut nu" not in said
 
 
+def test_a_text_sent_by_hand_shortly_before_its_time_goes_once(
+    clinic: Clinic, web: TestClient
+) -> None:
+    """It goes in the place of the planned one, and the page says so; held too long, that one goes."""
+    add_user(clinic)
+    clinic.until("2026-12-01 09:30")
+    log_in(web)
+    answers = [
+        _post(web, f"/visit/{ref}", f"/act/resend/{ref}", rule="day_before") for ref in ("B1", "B2")
+    ]
+    assert "i stället för det som snart" in web.get(answers[0].headers["location"]).text
+    _post(web, "/today", "/hold")
+    clinic.until("2026-12-01 10:45")
+    _post(web, "/today", "/release")
+    clinic.until("2026-12-01 11:00")
+    gone = clinic.texts()[2:]
+    assert sorted(text.to[-3:] for text in gone) == ["605", "606"]
+    assert [one[2:] for one in clinic.states("B1") if one[0] == "day_before"] == [
+        ("delivered", None),
+        ("expired", "deadline_passed"),
+    ]
+
+
 def test_a_day_is_cancelled_only_as_it_was_shown(clinic: Clinic, web: TestClient) -> None:
     """Cancelling a day does nothing if one of its visits has been moved since it was shown."""
     add_user(clinic)

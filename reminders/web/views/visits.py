@@ -171,8 +171,9 @@ async def send_help(here: Acting, ref: str, not_come: Text = "") -> RedirectResp
 async def resend(here: Acting, ref: str, rule: Text = "") -> RedirectResponse:
     """Send a rule's message again, now."""
     lines = await here.write(desk.resend, here.runtime, here.clinic, ref, rule, here.now)
-    going = any(line.message.state is State.PLANNED for line in lines)
-    return _back(here, ref, "resent" if going else "nobody")
+    if not any(line.message.state is State.PLANNED for line in lines):
+        return _back(here, ref, "nobody")
+    return _back(here, ref, "resent_instead" if any(map(desk.is_replaced, lines)) else "resent")
 
 
 @router.post("/act/contact/{ref:path}")
