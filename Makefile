@@ -21,7 +21,10 @@ demo: $(VENV)/runtime.stamp ## see two days of an example clinic in a minute
 	@$(BIN)/reminders demo
 
 test: $(VENV)/dev.stamp ## every check and every test, side by side
-	@$(MAKE) --no-print-directory --jobs=2 check suite
+	@$(MAKE) --no-print-directory check > $(VENV)/check.log 2>&1 & checked=$$!; \
+	$(MAKE) --no-print-directory suite; passed=$$?; \
+	wait $$checked || { cat $(VENV)/check.log; echo "make check found something: see above."; exit 1; }; \
+	exit $$passed
 
 suite: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
