@@ -6,7 +6,7 @@ read from the rows. Both say of each visit what its people get, and who gets not
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.contact import Channel
@@ -31,6 +31,9 @@ ASKED = 1 << 62
 
 GOING = TOLD | {State.PLANNED}
 
+LATELY = timedelta(hours=4)
+"""Whoever asks for a text again so soon is told that it was asked for before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -47,7 +50,8 @@ class Gap:
 class Fate:
     """What the people of one visit get. `at` (UTC) is when the first of it goes, or went.
 
-    `reached`: so much of it has arrived. `gaps`: who has to be phoned, or gets nothing.
+    `reached`: so much of it has arrived. `gaps`: who has to be phoned, or gets nothing. `asked_at`:
+    when the same text was asked for before, a short time ago.
     """
 
     visit: Visit
@@ -57,6 +61,7 @@ class Fate:
     missed: int = 0
     at: datetime | None = None
     gaps: tuple[Gap, ...] = ()
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,11 @@ class Prospect:
     def untold(self) -> int:
         """Return of how many visits nobody is told."""
         return sum(not fate.texts + fate.emails for fate in self.fates)
+
+    @property
+    def again(self) -> list[datetime]:
+        """Return when the same text was asked for before, for each visit of which it was."""
+        return [fate.asked_at for fate in self.fates if fate.asked_at is not None]
 
     def gaps(self) -> dict[Reason, list[Gap]]:
         """Return who is not told, by the reason, the soonest visit first."""
@@ -133,7 +143,8 @@ def before(
         )
         own = _changed(then, lines[visit.id], rows)
         requests = None if rule is None else [ASKED]
-        fates.append(_fate(runtime, then, own, requests, people[visit.id], now))
+        fate = _fate(runtime, then, own, requests, people[visit.id], now)
+        fates.append(replace(fate, asked_at=_asked_before(case, rule, now)))
     return Prospect(tuple(fates), forecaster.result())
 
 
@@ -167,6 +178,18 @@ def _cancelled(case: Case, now: datetime) -> Case:
 
 def _asked(case: Case, rule: str, now: datetime) -> Case:
     return replace(case, requests=(Request(ASKED, rule, now),))
+
+
+def _asked_before(case: Case, rule: str | None, now: datetime) -> datetime | None:
+    """Return when a text that was asked for of late went, or is to go; None if there is none."""
+    went = (
+        message.went_at
+        for message in case.history
+        if (message.key.rule, message.state in GOING) == (rule, True)
+        and message.request_id is not None
+        and message.went_at > now - LATELY
+    )
+    return max(went, default=None)
 
 
 def _lines_of(conn: Connection, visits: Sequence[Visit]) -> dict[int, list[Line]]:

@@ -1,22 +1,28 @@
 """Many visits at once: a day, or one clinician's, cancelled or told of, after a look at them."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reminders.domain.rules import NOT_COME, Event
 from reminders.engine import desk, prospect
+from reminders.engine.forecast import Forecast
 from reminders.engine.prospect import Prospect
 from reminders.engine.runtime import Runtime
 from reminders.errors import ConflictError, UsageError
 from reminders.store import clinics, pages, views
+from reminders.store import desk as store
 from reminders.store.database import Connection
 from reminders.store.pages import Wanted
 from reminders.store.views import Visit
 
 MOST = 500
 """So many visits are shown, and acted on, at once."""
+
+MOST_PARTS = 20
+"""Of so many parts a span is made, each of which can be shown; of a longer one none."""
 
 
 class ChosenChangedError(ConflictError):
@@ -30,16 +36,32 @@ class ChosenChangedError(ConflictError):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a span with too many visits: those that start in [since, until)."""
+
+    since: datetime
+    until: datetime
+    count: int
+
+    @property
+    def can_be_shown(self) -> bool:
+        """Tell whether it is small enough; one is not where too many start together."""
+        return self.count <= MOST
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """The visits that are meant, what would come of the act, and a mark of what was shown.
 
-    `names`: who holds visits in the span.
+    `names`: who holds visits in the span. `parts`: where there are too many visits none is shown,
+    and each part can be chosen instead.
     """
 
     visits: tuple[Visit, ...]
     prospect: Prospect
     mark: str
     names: tuple[str, ...]
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +83,8 @@ def choose(
 ) -> Chosen:
     """Return the booked visits of a span, and what sending a rule's text, or cancelling, leads to.
 
-    Raise UsageError for more than MOST: nothing is done to a part of what was asked for.
+    Of more than MOST, return the parts to choose from: nothing is done to a part of what was asked
+    for. Raise UsageError for more than can be shown in parts.
     """
     if rule is not None and rule not in texts(runtime, clinic):
         raise UsageError("There is no such text. Choose one of those that are shown.")
@@ -72,12 +95,26 @@ def choose(
         wanted = replace(wanted, clinicians=named(span.clinician, names))
     found = pages.search(conn, clinic_id, wanted, MOST + 1)
     if len(found) > MOST:
-        raise UsageError(
-            "There are more than %(most)s visits then. Choose fewer days, or one clinician.",
-            most=MOST,
-        )
+        split = parts(conn, clinic_id, wanted, span)
+        return Chosen((), Prospect((), Forecast()), "", tuple(names), tuple(split))
     seen = prospect.before(conn, runtime, clinic, found, rule, now)
-    return Chosen(tuple(found), seen, _mark(found), tuple(names))
+    return Chosen(tuple(found), seen, _mark(conn, found), tuple(names))
+
+
+def parts(conn: Connection, clinic_id: int, wanted: Wanted, span: Span) -> list[Part]:
+    """Return a span in parts of at most MOST visits, where no more of them start at one minute."""
+    starts = pages.starts(conn, clinic_id, wanted, MOST * MOST_PARTS + 1)
+    if len(starts) > MOST * MOST_PARTS:
+        raise UsageError("There are far too many visits then. Choose fewer days, or one clinician.")
+    minutes = Counter(at.replace(second=0, microsecond=0) for at in starts)
+    cuts: list[tuple[datetime, int]] = []
+    for minute, count in minutes.items():
+        if cuts and cuts[-1][1] + count <= MOST:
+            cuts[-1] = (cuts[-1][0], cuts[-1][1] + count)
+        else:
+            cuts.append((minute if cuts else span.since, count))
+    ends = [since for since, _ in cuts[1:]] + [span.until]
+    return [Part(since, until, count) for (since, count), until in zip(cuts, ends, strict=True)]
 
 
 def texts(runtime: Runtime, clinic: str) -> list[str]:
@@ -89,15 +126,17 @@ def texts(runtime: Runtime, clinic: str) -> list[str]:
     return [r.key for r in rules if r.when is Event.REQUEST and r.template != NOT_COME]
 
 
-def _mark(visits: Sequence[Visit]) -> str:
+def _mark(conn: Connection, visits: Sequence[Visit]) -> str:
+    """Return a mark of visits, and of what was asked for: nothing is done twice by mistake."""
     said = [(visit.id, visit.starts_at, visit.status) for visit in visits]
-    return hashlib.sha256(repr(said).encode()).hexdigest()
+    last = store.last_request(conn, [visit.id for visit in visits])
+    return hashlib.sha256(repr((said, last)).encode()).hexdigest()
 
 
 def _same(conn: Connection, clinic: str, refs: Sequence[str], mark: str) -> list[Visit]:
     """Return these visits. Raise ChosenChangedError unless they are as they were shown."""
     found = sorted(desk.require_all(conn, clinic, refs), key=lambda v: (v.starts_at, v.id))
-    if _mark(found) != mark:
+    if _mark(conn, found) != mark:
         raise ChosenChangedError
     return found
 

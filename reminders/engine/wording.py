@@ -16,9 +16,9 @@ from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
 from reminders.errors import TemplateError
 from reminders.message.render import Library, Rendered
-from reminders.store import outbox, pages, templates
+from reminders.store import outbox, templates
 from reminders.store.database import Connection
-from reminders.store.pages import Handed
+from reminders.store.handed import Handed, handed
 from reminders.store.views import Line
 
 
@@ -37,7 +37,7 @@ def words_of(
     lines, case = shown.lines, shown.case
     if not lines:
         return {}
-    went = pages.handed(conn, [line.message.id for line in lines])
+    went = handed(conn, [line.message.id for line in lines])
     contacts = sorted({line.message.key.contact for line in lines})
     shared = outbox.addresses(conn, contacts, now)
     approved = Library(templates.approved(conn))

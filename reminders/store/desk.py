@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from reminders.store.schema import appointment, request
 
@@ -46,3 +46,9 @@ def ask_to_send(
     return (
         list(conn.execute(insert(request).returning(request.c.id), rows).scalars()) if rows else []
     )
+
+
+def last_request(conn: Connection, visit_ids: Sequence[int]) -> int:
+    """Return the id of the last request for any of these visits; 0 if there is none."""
+    among = request.c.appointment_id.in_(visit_ids)
+    return conn.execute(select(func.max(request.c.id)).where(among)).scalar() or 0

@@ -18,21 +18,18 @@ from sqlalchemy import (
     union_all,
 )
 
-from reminders.domain.contact import Channel, canonical
+from reminders.domain.contact import canonical
 from reminders.domain.state import State
-from reminders.domain.template import Source
 from reminders.store import views
 from reminders.store.schema import (
     TROUBLE,
     WENT,
     appointment,
-    attempt,
     consent,
     contact,
     message,
     opt_out,
     patient,
-    template_version,
 )
 from reminders.store.views import Visit
 
@@ -199,6 +196,24 @@ class Wanted:
 
 def search(conn: Connection, clinic_id: int, wanted: Wanted, limit: int) -> list[Visit]:
     """Return visits, the soonest first, at most `limit`."""
+    chosen = (
+        select(appointment.c.id)
+        .where(*_among(conn, clinic_id, wanted))
+        .order_by(appointment.c.starts_at, appointment.c.id)
+        .limit(limit)
+    )
+    found = views.visits(conn, among=appointment.c.id.in_(chosen))
+    return sorted(found, key=lambda visit: (visit.starts_at, visit.id))
+
+
+def starts(conn: Connection, clinic_id: int, wanted: Wanted, limit: int) -> list[datetime]:
+    """Return when visits start, the soonest first, at most `limit` of them."""
+    query = select(appointment.c.starts_at).where(*_among(conn, clinic_id, wanted))
+    return list(conn.execute(query.order_by(appointment.c.starts_at).limit(limit)).scalars())
+
+
+def _among(conn: Connection, clinic_id: int, wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return the conditions on a visit that is looked for."""
     among: list[ColumnElement[bool]] = [appointment.c.clinic_id == clinic_id]
     if wanted.ref is not None:
         among.append(appointment.c.ref == wanted.ref)
@@ -221,14 +236,7 @@ def search(conn: Connection, clinic_id: int, wanted: Wanted, limit: int) -> list
             and_(appointment.c.starts_at == at, appointment.c.id > last),
         )
         among += [appointment.c.starts_at >= at, later]
-    chosen = (
-        select(appointment.c.id)
-        .where(*among)
-        .order_by(appointment.c.starts_at, appointment.c.id)
-        .limit(limit)
-    )
-    found = views.visits(conn, among=appointment.c.id.in_(chosen))
-    return sorted(found, key=lambda visit: (visit.starts_at, visit.id))
+    return among
 
 
 def _with_message(wanted: Wanted) -> ColumnElement[bool]:
@@ -352,45 +360,3 @@ def people_of(
             Person(row.id, row.role, row.phone, row.email, row.language, wishes[row.id], out)
         )
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """The last try to hand a message over: the digest of its text, and what it was filled in from.
-
-    `sources` has one template, unless two languages have the same text.
-    """
-
-    body_digest: str
-    started_at: datetime
-    sources: tuple[Source, ...]
-
-
-def handed(conn: Connection, message_ids: Sequence[int]) -> dict[int, Handed]:
-    """Return the last attempt of each of these messages that has one."""
-    of_it = (template_version.c.channel == message.c.channel) & (
-        template_version.c.version == attempt.c.template_version
-    )
-    rows = conn.execute(
-        select(
-            attempt.c.id,
-            attempt.c.message_id,
-            attempt.c.body_digest,
-            attempt.c.started_at,
-            template_version,
-        )
-        .join(message, message.c.id == attempt.c.message_id)
-        .outerjoin(template_version, of_it)
-        .where(attempt.c.message_id.in_(list(message_ids)))
-        .order_by(attempt.c.id)
-    ).all()
-    last = {row.message_id: row for row in rows}
-    sources: dict[int, list[Source]] = {row.id: [] for row in last.values()}
-    for row in rows:
-        if row.source is not None and row.id in sources:
-            channel = Channel(row.channel)
-            sources[row.id].append(Source(row.language, row.name, channel, row.source, row.version))
-    return {
-        message_id: Handed(row.body_digest, row.started_at, tuple(sources[row.id]))
-        for message_id, row in last.items()
-    }

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from reminders.engine import several
 from reminders.web.app import create_app
 from tests.engine.clinic import Clinic, row
 from tests.web.conftest import add_user, log_in
@@ -49,15 +48,3 @@ def test_what_is_too_large_is_said_on_a_page(web: TestClient) -> None:
     assert "Filen är för stor" in answer.text
     assert 'href="/"' in answer.text
     assert answer.headers["connection"] == "close"
-
-
-def test_too_many_visits_are_not_cut_short(
-    web: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A span with more visits than are taken at once shows none of them, and says why."""
-    assert "/visit/B1" in web.get(f"{HERE}/several?day=2026-12-02").text
-    monkeypatch.setattr(several, "MOST", 0)
-    answer = web.get(f"{HERE}/several?day=2026-12-02")
-    assert answer.status_code == 400
-    assert "Välj färre dagar" in answer.text
-    assert "several/cancel" not in answer.text

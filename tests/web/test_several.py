@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -100,14 +101,18 @@ def test_what_is_shown_is_what_comes_of_it(
     assert [len(sms), len(emails)] == [shown.prospect.texts, shown.prospect.emails] == [2, 1]
 
 
-def _post(web: TestClient, page: str) -> Any:
-    """Press the button of a preview."""
-    shown = web.get(page).text
-    form = next(part for part in shown.split("<form") if 'name="mark"' in part)
-    action = re.findall(r'action="([^"]+)"', form)[0]
+def _form(page: str) -> tuple[dict[str, list[str]], str]:
+    """Return the fields of a preview's form, and where it is sent."""
+    form = next(part for part in page.split("<form") if 'name="mark"' in part)
     data: dict[str, list[str]] = {}
     for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form):
-        data.setdefault(name, []).append(value)
+        data.setdefault(name, []).append(unescape(value))
+    return data, re.findall(r'action="([^"]+)"', form)[0]
+
+
+def _post(web: TestClient, page: str) -> Any:
+    """Press the button of a preview."""
+    data, action = _form(web.get(page).text)
     return web.post(action, data=data)
 
 
@@ -134,3 +139,42 @@ def test_a_clinician_who_is_not_there_is_not_a_dead_end(web: TestClient) -> None
     page = web.get(f"{HERE}/several?day={DAY}&clinician=Åsa").text
     assert "Inget är bokat då hos en behandlare" in page
     assert re.search(r'href="[^"]+clinician=%C3%85sa(%20|\+)%C3%96berg[^"]*">Åsa Öberg', page)
+
+
+def test_too_many_visits_are_offered_in_parts(
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more visits than are taken at once none is shown: each part of the day is a link to some."""
+    monkeypatch.setattr(several, "MOST", 3)
+    page = web.get(f"{HERE}/several?day={DAY}").text
+    assert 'name="mark"' not in page
+    parts = page[page.index('id="parts"') :]
+    assert re.findall(r"<a [^>]*>i dag ([^<]+)</a>\s*<span[^>]*>([^<]+)<", parts) == [
+        ("07:30 – 10:00", "3 besök"),
+        ("10:00 – 14:00", "3 besök"),
+        ("14:00 – i morgon 00:00", "ett besök"),
+    ]
+    links = [unescape(link) for link in re.findall(r'href="([^"]+begins[^"]+)"', parts)]
+    shown = [re.findall(r"/visit/(\w+)\">\w+</a><span", web.get(link).text) for link in links]
+    assert shown == [["B1", "B2", "C1"], ["B3", "B4", "B5"], ["B6"]]
+    [rest] = re.findall(r'href="([^"]+)">Resten av samma tid', _post(web, links[0]).text)
+    assert "3 besök" in web.get(unescape(rest)).text
+
+
+def test_more_than_can_start_together_is_for_one_clinician(
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where too many start at one minute that part is no link; of one clinician it is shown."""
+    monkeypatch.setattr(several, "MOST", 1)
+    page = web.get(f"{HERE}/several?day={DAY}&begins=09:00&ends=09.01").text
+    assert "välj en behandlare" in page
+    assert "/visit/C1" in web.get(f"{HERE}/several?day={DAY}&ends=09:01&clinician=Bo Lind").text
+
+
+def test_a_text_is_not_asked_for_twice_by_mistake(web: TestClient) -> None:
+    """A button pressed twice, or by two, sends once; who looks again sees that it was asked for."""
+    data, action = _form(web.get(f"{OURS}&text=help").text)
+    assert web.post(action, data=data).status_code == 200
+    assert web.post(action, data=data).status_code == 409
+    assert "För 4 av besöken är meddelandet redan begärt" in web.get(f"{OURS}&text=help").text
+    assert "redan begärt" not in web.get(OURS).text
