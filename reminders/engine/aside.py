@@ -1,10 +1,12 @@
 """Files of the watched folder that a person has to see to: why, where they lie, what is done."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -112,9 +114,11 @@ def require(conn: Connection, clinic: str, aside_id: int) -> Aside:
     return found
 
 
-def close(conn: Connection, runtime: Runtime, clinic: str, aside_id: int, now: datetime) -> None:
-    """Record that somebody has seen to a file. It stays where it lies."""
-    aside.close(conn, require(conn, clinic, aside_id).id, runtime.actor, now)
+def close(conn: Connection, runtime: Runtime, clinic: str, aside_id: int, now: datetime) -> Aside:
+    """Record that somebody has seen to a file, and return it. It stays where it lies."""
+    found = require(conn, clinic, aside_id)
+    aside.close(conn, found.id, runtime.actor, now)
+    return found
 
 
 def place(runtime: Runtime, entry: Aside) -> Path | None:
@@ -130,22 +134,44 @@ def _lies(runtime: Runtime, entry: Aside) -> bool:
     return path is not None and path.is_file() and not path.is_symlink()
 
 
-def put_away(runtime: Runtime, entry: Aside) -> None:
-    """Move a file that a person has imported to the others that are done, with its report.
+def put_away(runtime: Runtime, entry: Aside, end: End, now: datetime) -> bool:
+    """Move a file that a person has imported, or refused, with a report that says who did.
 
-    One that cannot be moved stays where it lies: what it says is imported all the same.
+    Return whether it was there and could be moved. What the person decided holds all the same.
     """
     path = place(runtime, entry)
-    if path is None:
-        return
-    done = path.parent.parent / End.DONE.value
+    if path is None or not path.is_file():
+        return False
+    to = path.parent.parent / end.value / path.name
     try:
-        done.mkdir(exist_ok=True)
-        for one in (path, report_of(path)):
-            if one.is_file():
-                one.replace(done / one.name)
+        to.parent.mkdir(exist_ok=True)
+        report = _report(report_of(path)) | {
+            "end": end.value,
+            "decided_by": runtime.actor,
+            "decided_at": now.isoformat(timespec="seconds"),
+        }
+        write_report(to, report)
+        path.replace(to)
+        report_of(path).unlink(missing_ok=True)
     except OSError as error:
         log.warning("file_not_put_away", error=error.strerror)
+        return False
+    return True
+
+
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write the report of a file beside where it is, or is going to be."""
+    text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
+    report_of(path).write_text(text, "utf-8")
+
+
+def _report(path: Path) -> dict[str, Any]:
+    """Return what a report says; nothing if it is gone, or somebody has changed it."""
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def report_of(path: Path) -> Path:

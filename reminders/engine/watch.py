@@ -5,7 +5,6 @@ that dies before leaves it where it is: it is read again, and the same file chan
 """
 
 import fcntl
-import json
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -197,6 +196,5 @@ def _alone(folder: Path) -> Iterator[bool]:
 def _put_away(path: Path, to: Path, report: dict[str, Any]) -> None:
     """Write the report, then move the file: a file that is moved has its report."""
     to.parent.mkdir(exist_ok=True)
-    text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
-    aside.report_of(to).write_text(text, "utf-8")
+    aside.write_report(to, report)
     path.replace(to)

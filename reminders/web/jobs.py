@@ -15,6 +15,7 @@ from typing import BinaryIO
 import structlog
 
 from reminders.engine import aside, importing, planning, proposal
+from reminders.engine.aside import End
 from reminders.engine.fingerprint import DifferenceChangedError
 from reminders.engine.importing import Difference, Options, Staged
 from reminders.engine.proposal import Row
@@ -169,7 +170,7 @@ class Jobs:
             job.said, job.step = RemindersError(STOPPED), Step.REFUSED
             return
         if job.aside is not None:
-            aside.put_away(runtime, job.aside)
+            aside.put_away(runtime, job.aside, End.DONE, now)
         job.step = Step.APPLIED
         self._wake()
         if self._plans:

@@ -37,6 +37,11 @@ NOTES: Mapping[str, str] = {
         "The file is not in the folder any more. Put it there again, or say that you have seen to"
         " it."
     ),
+    "file_refused": N_(
+        "The file is not imported. It lies in the folder refused, with a report that says who said"
+        " no."
+    ),
+    "file_not_moved": N_("The file is not imported. It could not be moved to the folder refused."),
     "seen_to": N_("Noted. The file stays where it lies."),
     "language": N_("From now on the pages are in English."),
 }

@@ -1,5 +1,6 @@
 """Files of the watched folder that wait for a person, on the pages."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -100,6 +101,25 @@ def test_a_viewer_sees_the_file_and_no_button(clinic: Clinic, web: TestClient) -
         assert "import/aside/" not in page
 
 
+def _is_refused(clinic: Clinic) -> None:
+    assert there(clinic.folder, "waiting") == []
+    assert there(clinic.folder, "refused") == ["avbokat.csv", "avbokat.csv.report.json"]
+    [report] = (clinic.folder / "exports" / "refused").glob("*.json")
+    said = json.loads(report.read_text("utf-8"))
+    assert (said["end"], said["decided_by"], said["cancelled"]) == ("refused", "anna", 10)
+
+
+def test_a_no_without_a_look_is_a_no(clinic: Clinic, web: TestClient) -> None:
+    """Who says no on the list has refused the file as well; a file that cannot be moved is said to be."""
+    assert press(web, r"aside/\d+/close").headers["location"] == f"{HERE}/import?note=file_refused"
+    _is_refused(clinic)
+    put(clinic, "igen.csv", *CANCELLED)
+    (clinic.folder / "exports" / "refused").rename(clinic.folder / "elsewhere")
+    (clinic.folder / "exports" / "refused").write_text("in the way", "utf-8")
+    answer = press(web, r"aside/\d+/close")
+    assert answer.headers["location"] == f"{HERE}/import?note=file_not_moved"
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Return the system's browser, started once."""
@@ -176,10 +196,10 @@ def test_a_person_looks_and_says_yes(desk: Desk, browser: Browser) -> None:
 
 
 def test_a_person_looks_and_says_no(desk: Desk, browser: Browser) -> None:
-    """A no changes nothing, and the file leaves the lists; it stays in its folder."""
+    """A no changes nothing; the file leaves the lists, and lies with who refused it in its report."""
     with window(browser) as page:
         look(page, desk)
-        page.get_by_role("button", name="Nej, kasta den").click()
-        page.wait_for_url("**/import?note=thrown_away")
+        page.get_by_role("button", name="Nej, läs inte in den").click()
+        page.wait_for_url("**/import?note=file_refused")
         expect(page.locator("main")).not_to_contain_text("avbokat.csv")
-    assert there(desk.folder, "waiting") == ["avbokat.csv", "avbokat.csv.report.json"]
+    _is_refused(desk)

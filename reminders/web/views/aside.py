@@ -3,6 +3,7 @@
 from fastapi.responses import RedirectResponse
 
 from reminders.engine import aside
+from reminders.engine.aside import End
 from reminders.engine.difference import Options
 from reminders.engine.watch import options_of
 from reminders.store.aside import Aside
@@ -40,6 +41,14 @@ def _begin(here: Here, entry: Aside) -> Job | None:
 
 @router.post("/{aside_id}/close")
 async def close(here: Acting, aside_id: int) -> RedirectResponse:
-    """Record that somebody has seen to a file."""
-    await here.write(aside.close, here.runtime, here.clinic, aside_id, here.now)
-    return here.go("import", "seen_to")
+    """Record that somebody has seen to a file; of one that waits, that they said no to it."""
+    return here.go("import", await say_no(here, aside_id))
+
+
+async def say_no(here: Here, aside_id: int) -> str:
+    """Close a file, and move one that waited to the refused ones; return what to say of it."""
+    entry = await here.write(aside.close, here.runtime, here.clinic, aside_id, here.now)
+    if entry.file.ending != End.WAITING:
+        return "seen_to"
+    moved = await here.site.aside(aside.put_away, here.runtime, entry, End.REFUSED, here.now)
+    return "file_refused" if moved else "file_not_moved"

@@ -21,6 +21,7 @@ from reminders.web.here import Acting, AtClinic, Here
 from reminders.web.jobs import Job, Step
 from reminders.web.notes import NOTES
 from reminders.web.security import page_router
+from reminders.web.views.aside import say_no
 
 router = page_router()
 
@@ -133,7 +134,7 @@ async def throw_away(here: Acting, job_id: str) -> RedirectResponse:
     job = _ready(here, job_id)
     await here.site.aside(here.site.jobs.throw_away, here.runtime, job)
     if job.aside is not None:
-        await here.write(aside.close, here.runtime, here.clinic, job.aside.id, here.now)
+        return here.go("import", await say_no(here, job.aside.id))
     return here.go("import", "thrown_away")
 
 
