@@ -192,6 +192,9 @@ class _Taking:
         if wanted is None or not self._may_answer(wanted):
             return None
         rule, choice = self._choose(wanted)
+        if choice is None and wanted is Keyword.HELP and self._may_answer(Reply.OTHER):
+            # There is no visit to help with; they are told at least whom to phone.
+            rule, choice = self._choose(Reply.OTHER)
         if choice is None:
             return None
         desk.ask_to_send(self.conn, [choice.visit.id], rule, self.now, ACTOR, choice.contact_id)
@@ -215,7 +218,9 @@ class _Taking:
             case Keyword.YES:
                 return None if confirmed else Reply.OTHER
             case Keyword.NO:
-                return Reply.CANCEL
+                # "Nothing is cancelled" is for those alone who have nothing that is.
+                about = self._about()
+                return Reply.CANCEL if about and all(v.booked for v in about) else Reply.OTHER
             case _:
                 return Reply.OTHER
 
@@ -360,7 +365,7 @@ class _Taking:
                 waits = Reason.WROTE_YES if vague else Reason.WROTE_YES_UNASKED
                 return None if confirmed else waits
             case Keyword.HELP:
-                return None if reply else Reason.WROTE_HELP
+                return Reason.WROTE_HELP if reply in {None, Reply.OTHER} else None
             case Keyword.NO:
                 return Reason.WROTE_NO_UNCLEAR if unclear else Reason.WROTE_NO
             case _:

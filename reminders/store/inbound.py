@@ -1,6 +1,6 @@
 """What people have written to us: once for each clinic it concerns, ticked off by its staff."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -173,18 +173,22 @@ def visits_near(
     return [Near(r.id, r.patient_id, r.key, r.starts_at, r.status == "booked") for r in rows]
 
 
-def told_of(conn: Connection, contact_ids: Sequence[int], since: datetime) -> set[int]:
-    """Return the visits that texts to these contacts have been about since then."""
+def told_of(
+    conn: Connection, contact_ids: Sequence[int], since: datetime
+) -> Mapping[int, datetime]:
+    """Return the visits that texts to these contacts have been about since then: when the last."""
     rows = conn.execute(
-        select(message.c.appointment_id).where(
+        select(message.c.appointment_id, func.max(message.c.sent_at).label("last"))
+        .where(
             message.c.contact_id.in_(contact_ids),
             message.c.channel == literal_column("'sms'"),
             message.c.state.in_([state.value for state in TOLD]),
             message.c.rule.not_in(sorted(REPLY_KEYS)),
             message.c.sent_at >= since,
         )
+        .group_by(message.c.appointment_id)
     )
-    return set(rows.scalars())
+    return {row.appointment_id: row.last for row in rows}
 
 
 def told_start(conn: Connection, contact_ids: Sequence[int], visit_id: int) -> datetime | None:

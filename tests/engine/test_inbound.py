@@ -302,6 +302,51 @@ def test_a_yes_to_a_visit_that_is_cancelled_confirms_no_other(clinic: Clinic) ->
     assert [reason for _, reason in items(clinic)] == ["wrote_yes"]
 
 
+@pytest.mark.parametrize(("word", "reason"), [("JA", "wrote_yes"), ("NEJ", "wrote_no_unclear")])
+def test_an_answer_to_a_cancellation_is_not_of_the_other_visit(
+    clinic: Clinic, word: str, reason: str
+) -> None:
+    """To "is a new time needed?", a JA or NEJ neither confirms nor declines a sibling's visit."""
+    clinic.read(*siblings(), confirmations=True)
+    clinic.until("2026-12-01 09:00")
+    runtime = clinic.runtime
+    runtime.in_transaction(desk.cancel, runtime, "internet", ["B1"], clinic.clock.now())
+    clinic.until("2026-12-01 09:05")
+    wrote(clinic, word)
+    clinic.until("2026-12-01 09:06")
+    assert clinic.show("B2").patient.confirmed_at is None
+    assert [found for _, found in items(clinic)] == [reason]
+    assert named(clinic) == [["B1", "B2"]]
+    assert "läser det på vår telefontid" in bodies(clinic)[-1]
+
+
+def test_a_no_where_nothing_is_booked_is_not_told_that_nothing_is_cancelled(
+    clinic: Clinic,
+) -> None:
+    """Who has just been told that the visit is cancelled is not told that nothing is."""
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-12-01 09:00")
+    runtime = clinic.runtime
+    runtime.in_transaction(desk.cancel, runtime, "internet", ["B1"], clinic.clock.now())
+    clinic.until("2026-12-01 09:05")
+    wrote(clinic, "NEJ")
+    clinic.until("2026-12-01 09:06")
+    assert items(clinic) == [("B1", "wrote_no")]
+    assert "läser det på vår telefontid" in bodies(clinic)[-1]
+
+
+def test_who_asks_for_help_that_cannot_go_is_told_whom_to_phone(clinic: Clinic) -> None:
+    """After the visit, HJÄLP is for a person; whoever wrote it is not left without a word."""
+    clinic.read(row())
+    clinic.until("2026-12-02 15:00")
+    before = len(bodies(clinic))
+    wrote(clinic, "HJÄLP")
+    wrote(clinic, "HJÄLP")
+    clinic.until("2026-12-02 15:05")
+    assert items(clinic) == [("B1", "wrote_help")] * 2
+    assert ["ring 112" in body for body in bodies(clinic)[before:]] == [True]
+
+
 def test_a_yes_to_the_old_time_does_not_confirm_the_new_one(clinic: Clinic) -> None:
     """Who has not been told of the move yet has said yes to the time that they know."""
     clinic.read(row())
@@ -507,5 +552,6 @@ def test_who_asks_for_help_is_not_told_that_they_are_waited_for(
     clinic.until("2026-11-30 12:05")
     wrote(clinic, "HJÄLP")
     clinic.until("2026-11-30 12:10")
-    assert not [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"]
+    sent = [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"]
+    assert sent == ["reply_other"]
     assert items(clinic) == [("B1", "wrote_help")]
