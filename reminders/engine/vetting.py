@@ -68,9 +68,19 @@ def _findings(
                 yield finding
 
 
+class NotApprovableError(UsageError):
+    """Texts say too much, or cannot be filled in; `findings` has what to put right."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        told = "; ".join(f"{f.file}, line {f.line}: {f.message}" for f in findings)
+        super().__init__(
+            "Nothing was approved. Put it right in the file first. %(found)s", found=told
+        )
+        self.findings = tuple(findings)
+
+
 def insist(vetted: Iterable[Vetted]) -> None:
-    """Raise UsageError with what to put right, if one of these must not be approved."""
+    """Raise NotApprovableError if one of these must not be approved."""
     worst = [finding for one in vetted for finding in one.worst]
     if worst:
-        told = "\n".join(f"{f.file}, line {f.line}: {f.message}" for f in worst)
-        raise UsageError(f"{told}\nNothing was approved. Put it right in the file first.")
+        raise NotApprovableError(worst)

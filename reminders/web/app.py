@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from reminders.engine.runtime import Runtime
 from reminders.errors import ConflictError, NotFoundError, RemindersError
 from reminders.store.database import DatabaseFault
-from reminders.web import accounts, again, api, health, hooks, metrics
+from reminders.web import accounts, again, api, faults, health, hooks, metrics
 from reminders.web.here import show
 from reminders.web.language import N_, Speaking, known
 from reminders.web.security import User, csrf_field, protect, signed_in
@@ -151,7 +151,7 @@ def _place(error: BaseException) -> str:
 
 async def _again(request: Request, status: int, error: RemindersError) -> Response:
     """Return the page that the form stands on, or, where there is none, one that says why."""
-    said = Speaking(_language(request)).error(error)
+    said = faults.refusal(error, Speaking(_language(request)))
     return await again.show_again(request, status, said) or _page(request, status, said)
 
 

@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 
+from markupsafe import Markup
+
+from reminders.engine.vetting import NotApprovableError
+from reminders.errors import RemindersError
 from reminders.intake.problems import Problem
 from reminders.message.lint import Finding
 from reminders.store.aside import Aside, BadLine
@@ -155,6 +159,8 @@ FINDINGS: Mapping[str, str] = {
 }
 """What a check finds in a text. `what` is the word, the sign or the number that it is about."""
 
+PLACE = N_("%(file)s, line %(line)s: %(what)s")
+
 ASIDE: Mapping[str, str] = {
     "too_much": N_(
         "It would move or cancel %(changed)s of the %(known)s known bookings in it: more than"
@@ -191,3 +197,14 @@ def finding(one: Finding, speaking: Speaking) -> str:
 def aside(entry: Aside, speaking: Speaking) -> str:
     """Return why a file of the watched folder waits, or is refused."""
     return str(speaking.text(ASIDE[entry.file.why], **entry.file.numbers))
+
+
+def refusal(error: RemindersError, speaking: Speaking) -> Markup:
+    """Return what an error says, with what a check has found said as the pages say it."""
+    if not isinstance(error, NotApprovableError):
+        return speaking.error(error)
+    found = (
+        speaking.text(PLACE, file=one.file, line=one.line, what=finding(one, speaking))
+        for one in error.findings
+    )
+    return speaking.text(error.sentence, found=Markup("; ").join(found))

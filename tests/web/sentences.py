@@ -11,8 +11,8 @@ WEB = Path(__file__).parents[2] / "reminders" / "web"
 ERRORS = frozenset(
     {"UsageError", "NotFoundError", "RefusedFileError", "OlderFileError", "ConflictError"}
 )
-AT_THE_TERMINAL = frozenset({"accounts.py", "runtime.py", "vetting.py", "api"})
-"""Modules whose errors no page shows: users are added, clinics named and texts vetted elsewhere."""
+AT_THE_TERMINAL = frozenset({"accounts.py", "runtime.py", "api"})
+"""Modules whose errors no page shows: users are added and clinics named elsewhere."""
 
 MARKS = frozenset({"N_", "text"})
 

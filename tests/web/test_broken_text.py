@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from reminders.engine import approval
 from tests.engine.clinic import Clinic, row
 
 HERE = "/c/internet"
@@ -51,6 +52,22 @@ def test_another_text_is_approved_meanwhile(clinic: Clinic, web: TestClient) -> 
     assert "moved" not in web.get(f"{HERE}/texts/waiting").text
     clinic.until("2026-11-30 12:05")
     assert len(clinic.texts()) == 1
+
+
+def test_a_text_that_says_too_much_is_refused_in_words(
+    clinic: Clinic, web: TestClient, folder: Path
+) -> None:
+    """Whoever sends the form all the same is told in the user's language what to put right."""
+    (folder / "moved.sms.txt").write_text("Ny tid hos {{ clinic.name }}.\n", "utf-8")
+    token = re.findall(r'name="csrf_token" value="(\w+)"', web.get(f"{HERE}/today").text)
+    with clinic.runtime.database.reading() as conn:
+        [waiting] = approval.waiting(conn, clinic.runtime)
+    names = ("language", "name", "channel", "version")
+    data = {**dict(zip(names, waiting.source.identity, strict=True)), "csrf_token": token[0]}
+    answer = web.post(f"{HERE}/texts/approve", data=data)
+    assert answer.status_code == 400
+    assert "Inget är godkänt" in answer.text
+    assert "moved.sms.txt, rad 1: Den säger mottagningens namn" in answer.text
 
 
 @pytest.mark.parametrize("wrong", ["a wrong name", "no folder", "not text"])
