@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -21,7 +22,7 @@ from reminders.store.database import DatabaseFault
 from reminders.web import accounts, again, api, faults, health, hooks, metrics
 from reminders.web.here import show
 from reminders.web.language import N_, Speaking, known
-from reminders.web.security import User, csrf_field, protect, signed_in
+from reminders.web.security import User, csrf_field, protect, signed_in, visitor_of
 from reminders.web.site import STATIC, Site
 from reminders.web.views import (
     answers,
@@ -78,7 +79,7 @@ def create_app(runtime: Runtime, wake: Callable[[], None] | None = None) -> Fast
         app.include_router(router)
     app.add_api_route("/", _home, include_in_schema=False)
     _tell_errors(app)
-    protect(app, runtime, lambda request: _page(request, 413))
+    protect(app, runtime, _too_large)
     return app
 
 
@@ -121,10 +122,12 @@ def _tell_errors(app: FastAPI) -> None:
     async def refused(request: Request, error: HTTPException) -> Response:
         if error.headers and "location" in {name.lower() for name in error.headers}:
             return Response(status_code=error.status_code, headers=error.headers)
+        await _recognise(request)
         return _page(request, error.status_code)
 
     @app.exception_handler(RequestValidationError)
     async def misread(request: Request, _error: RequestValidationError) -> Response:
+        await _recognise(request)
         return await _again(request, 400, RemindersError(MISREAD))
 
     @app.exception_handler(RemindersError)
@@ -153,6 +156,18 @@ async def _again(request: Request, status: int, error: RemindersError) -> Respon
     """Return the page that the form stands on, or, where there is none, one that says why."""
     said = faults.refusal(error, Speaking(_language(request)))
     return await again.show_again(request, status, said) or _page(request, status, said)
+
+
+async def _too_large(request: Request) -> Response:
+    """Return the page for a body that is refused before anybody has asked whose it is."""
+    await _recognise(request)
+    return _page(request, 413)
+
+
+async def _recognise(request: Request) -> None:
+    """Find out who is asking, for the language of a page that is shown before that is known."""
+    with suppress(DatabaseFault):
+        await run_in_threadpool(visitor_of, request)
 
 
 def _language(request: Request) -> str:

@@ -27,7 +27,7 @@ from reminders.engine.runtime import Runtime
 from reminders.store import users
 from reminders.store.database import DatabaseFault
 from reminders.web import again
-from reminders.web.shield import SAFE, BodyLimit, SameOrigin, SecureHeaders
+from reminders.web.shield import SAFE, BodyLimit, Page, SameOrigin, SecureHeaders
 
 __all__ = [
     "Admin",
@@ -197,9 +197,7 @@ def set_cookie(runtime: Runtime, response: Response, name: str, value: str) -> N
 # --------------------------------------------------------------- the whole application
 
 
-def protect(
-    app: FastAPI, runtime: Runtime, too_large: Callable[[Request], Response] | None = None
-) -> None:
+def protect(app: FastAPI, runtime: Runtime, too_large: Page | None = None) -> None:
     """Put the headers, the limits and the checks around an application.
 
     `too_large` makes the page for a body that is.

@@ -1,7 +1,7 @@
 """What stands around every page: the headers, the size of a body, and where a form came from."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -37,6 +37,9 @@ FOR_PEOPLE = ("/c/", "/import/")
 
 CLOSE = {"connection": "close"}
 """The connection is not used again: what is left of a body would be read as a request."""
+
+Page = Callable[[Request], Awaitable[Response]]
+"""Makes the page for people whose request is refused."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -110,7 +113,7 @@ class BodyLimit:
         *,
         uploads: re.Pattern[str],
         limit: int,
-        page: Callable[[Request], Response] | None = None,
+        page: Page | None = None,
     ) -> None:
         """Take the paths that may have more than others, how much, and the page that says no."""
         self._app = app
@@ -126,22 +129,24 @@ class BodyLimit:
         limit = self._limit(scope["path"])
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > limit:
-            await self._refusal(scope)(scope, receive, send)
+            refusal = await self._refusal(scope)
+            await refusal(scope, receive, send)
             return
         counted = _Counted(receive, send, limit)
         try:
             await self._app(scope, counted.receive, counted.send)
         except _TooLargeError:
             if not counted.answered:
-                await self._refusal(scope)(scope, receive, send)
+                refusal = await self._refusal(scope)
+                await refusal(scope, receive, send)
 
     def _limit(self, path: str) -> int:
         return self._upload_limit if self._uploads.fullmatch(path) else BODY_LIMIT
 
-    def _refusal(self, scope: Scope) -> Response:
+    async def _refusal(self, scope: Scope) -> Response:
         if self._page is None or not scope["path"].startswith(FOR_PEOPLE):
             return _refusal(scope, 413, TOO_LARGE)
-        page = self._page(Request(scope))
+        page = await self._page(Request(scope))
         page.headers.update(CLOSE)
         return page
 

@@ -48,3 +48,20 @@ def test_what_is_too_large_is_said_on_a_page(web: TestClient) -> None:
     assert "Filen är för stor" in answer.text
     assert 'href="/"' in answer.text
     assert answer.headers["connection"] == "close"
+
+
+def test_a_refusal_is_in_the_language_that_the_user_chose(web: TestClient) -> None:
+    """Too large, not there, or no form of ours: the browser's language counts for strangers alone."""
+    web.headers["accept-language"] = "en"
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    huge = {**form, "content-length": str(1 << 40)}
+    for method, path, headers, status in (
+        ("POST", "/import/internet", huge, 413),
+        ("GET", "/c/internet/nothing-there", {}, 404),
+        ("POST", f"{HERE}/act/cancel/B1", {}, 403),
+    ):
+        answer = web.request(method, path, headers=headers)
+        assert answer.status_code == status
+        assert '<html lang="sv"' in answer.text, path
+    web.cookies.clear()
+    assert '<html lang="en"' in web.post("/import/internet", content=b"", headers=huge).text
