@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    false,
     func,
     or_,
     select,
@@ -216,7 +217,7 @@ def _among(conn: Connection, clinic_id: int, wanted: Wanted) -> list[ColumnEleme
     """Return the conditions on a visit that is looked for."""
     among: list[ColumnElement[bool]] = [appointment.c.clinic_id == clinic_id]
     if wanted.ref is not None:
-        among.append(appointment.c.ref == wanted.ref)
+        among.append(appointment.c.ref == wanted.ref if views.NUL not in wanted.ref else false())
     if wanted.since is not None:
         among.append(appointment.c.starts_at >= wanted.since)
     if wanted.until is not None:

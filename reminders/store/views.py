@@ -28,6 +28,9 @@ from reminders.store.schema_intake import import_run, problem
 KEPT = 2
 """So many characters of an email address are shown, where these tell people apart."""
 
+NUL = "\0"
+"""No reference has it, and PostgreSQL does not even take it to look for."""
+
 CALL_AHEAD = timedelta(days=14)
 OVERDUE_AFTER = timedelta(minutes=5)
 
@@ -119,7 +122,7 @@ def visits(
     if clinic_key is not None:
         query = query.where(clinic.c.key == clinic_key)
     if refs is not None:
-        query = query.where(appointment.c.ref.in_(refs))
+        query = query.where(appointment.c.ref.in_([ref for ref in refs if NUL not in ref]))
     if ids is not None:
         query = query.where(appointment.c.id.in_(ids))
     if clinicians is not None:

@@ -21,6 +21,7 @@ from reminders.errors import ConflictError, NotFoundError, RemindersError
 from reminders.store.database import DatabaseFault
 from reminders.web import accounts, again, api, faults, health, hooks, metrics
 from reminders.web.here import show
+from reminders.web.ids import OUT_OF_RANGE
 from reminders.web.language import N_, Speaking, known
 from reminders.web.security import User, csrf_field, protect, signed_in, visitor_of
 from reminders.web.site import STATIC, Site
@@ -126,8 +127,10 @@ def _tell_errors(app: FastAPI) -> None:
         return _page(request, error.status_code)
 
     @app.exception_handler(RequestValidationError)
-    async def misread(request: Request, _error: RequestValidationError) -> Response:
+    async def misread(request: Request, error: RequestValidationError) -> Response:
         await _recognise(request)
+        if any(one["loc"][0] == "path" or one["type"] in OUT_OF_RANGE for one in error.errors()):
+            return _page(request, 404)
         return await _again(request, 400, RemindersError(MISREAD))
 
     @app.exception_handler(RemindersError)

@@ -1,5 +1,6 @@
 """What cannot be, asked for or sent, gets a page in words, in the user's language, with a way back."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -31,6 +32,7 @@ def web(open_clinic: Callable[..., Clinic]) -> Iterator[TestClient]:
         "visits?day=0001-01-01",
         f"import?before={'9' * 30}",
         f"import/{'9' * 30}",
+        "import/-1",
     ],
 )
 def test_a_day_or_a_number_that_cannot_be(web: TestClient, asked: str) -> None:
@@ -38,6 +40,13 @@ def test_a_day_or_a_number_that_cannot_be(web: TestClient, asked: str) -> None:
     answer = web.get(f"{HERE}/{asked}")
     assert answer.status_code in {400, 404}
     assert "<h1>" in answer.text
+
+
+def test_a_place_in_a_list_that_no_page_has_ends_the_list(web: TestClient) -> None:
+    """Beyond every visit there is none."""
+    answer = web.get(f"{HERE}/visits?after=9999999999.{'9' * 30}")
+    assert answer.status_code == 200
+    assert "/visit/B1" not in answer.text
 
 
 def test_what_is_too_large_is_said_on_a_page(web: TestClient) -> None:
@@ -65,3 +74,47 @@ def test_a_refusal_is_in_the_language_that_the_user_chose(web: TestClient) -> No
         assert '<html lang="sv"' in answer.text, path
     web.cookies.clear()
     assert '<html lang="en"' in web.post("/import/internet", content=b"", headers=huge).text
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        (f"import/aside/{'9' * 30}/close", ""),
+        (f"import/aside/{'9' * 30}/look", ""),
+        (f"import/{'9' * 30}/settle", "problem"),
+        ("import/1/settle", "problem"),
+        ("import/aside/x/look", ""),
+        ("answered", "answer"),
+        ("called", "contact"),
+        ("not-called", "called"),
+        ("act/contact/B1", "contact"),
+        ("act/wishes/B1", "contact"),
+        ("act/informed/B1", "contact"),
+    ],
+)
+def test_a_number_that_names_nothing_is_not_there(web: TestClient, path: str, field: str) -> None:
+    """No address and no form with a number that no row can have breaks anything: it is not there."""
+    token = re.findall(r'name="csrf_token" value="(\w+)"', web.get(f"{HERE}/more").text)[0]
+    data = {
+        "csrf_token": token,
+        "ref": "B1",
+        "initials": "AB",
+        **({field: "9" * 30} if field else {}),
+    }
+    answer = web.post(f"{HERE}/{path}", data=data)
+    assert answer.status_code == 404
+    assert "<h1>" in answer.text
+
+
+def test_a_sign_that_no_database_takes_is_not_found(
+    open_clinic: Callable[..., Clinic], either_url: str
+) -> None:
+    """A reference with a NUL in it is not there, on SQLite and on PostgreSQL."""
+    clinic = open_clinic(url=either_url)
+    add_user(clinic)
+    with TestClient(create_app(clinic.runtime), follow_redirects=False) as web:
+        log_in(web)
+        assert web.get(f"{HERE}/visit/B1%00").status_code == 404
+        token = re.findall(r'name="csrf_token" value="(\w+)"', web.get(f"{HERE}/visits").text)[0]
+        sent = web.post(f"{HERE}/visits", data={"csrf_token": token, "text": "B1\0"})
+        assert sent.status_code == 404

@@ -35,6 +35,7 @@ from reminders.web.api.models import (
     TakenOut,
     WorklistOut,
 )
+from reminders.web.ids import LARGEST
 
 T = TypeVar("T")
 
@@ -47,7 +48,6 @@ class Text(PathConvertor):
 
 register_url_convertor("text", Text())
 
-LARGEST_ID = 2**63 - 1
 CREATED = 201
 _REF_LINE = 2
 _BAD_REF = "Write the reference without spaces, apostrophes or the like around it."
@@ -167,7 +167,7 @@ def _move(conn: Connection, call: Call, ref: str, start: datetime) -> None:
 @router.get("/messages", summary="Messages, in the order in which they were made")
 def list_messages(
     call: Caller,
-    after: Annotated[int, Query(ge=0, le=LARGEST_ID, description="`next` of the page before.")] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="`next` of the page before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> MessagesOut:
     """Return a page of the clinic's messages."""

@@ -15,13 +15,13 @@ from reminders.engine import attention, people
 from reminders.engine.people import Changes
 from reminders.errors import UsageError
 from reminders.web.here import Acting
+from reminders.web.ids import LARGEST, FormId
 from reminders.web.language import N_
 from reminders.web.security import page_router
 
 router = page_router(prefix="/c/{clinic}")
 
 Text = Annotated[str, Form(max_length=400)]
-Number = Annotated[int, Form()]
 T = TypeVar("T")
 
 NOT_A_CHOICE = N_("Choose one of the answers in the list.")
@@ -37,7 +37,7 @@ class Wished(BaseModel):
     `no_sms` was shown where both times were; they are compared with it.
     """
 
-    contact: int = 0
+    contact: int = Field(0, ge=0, le=LARGEST)
     prefers: str = Field("", max_length=10)
     from_13: str = Field("", max_length=10)
     sms: str = Field("", max_length=10)
@@ -49,7 +49,7 @@ class Wished(BaseModel):
 
 
 @router.post("/answered")
-async def answered(here: Acting, answer: Number = 0, ref: Text = "") -> RedirectResponse:
+async def answered(here: Acting, answer: FormId = 0, ref: Text = "") -> RedirectResponse:
     """Tick off what somebody has written."""
     await here.write(attention.finish, here.runtime, here.clinic, answer, here.now)
     return RedirectResponse(f"{here.visit(ref) if ref else here.url('today')}?note=answered", 303)
@@ -67,7 +67,7 @@ async def login(here: Acting, ref: str, answer: Text = "") -> RedirectResponse:
 
 
 @router.post("/act/informed/{ref:path}")
-async def informed(here: Acting, ref: str, contact: Number = 0) -> RedirectResponse:
+async def informed(here: Acting, ref: str, contact: FormId = 0) -> RedirectResponse:
     """Record that a contact knows what the texts say now."""
     changes = Changes(informed=True)
     await here.write(people.change, here.runtime, here.clinic, ref, contact, changes, here.now)

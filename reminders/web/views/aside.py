@@ -8,6 +8,7 @@ from reminders.engine.difference import Options
 from reminders.engine.watch import options_of
 from reminders.store.aside import Aside
 from reminders.web.here import Acting, Here
+from reminders.web.ids import PathId
 from reminders.web.jobs import Job
 from reminders.web.security import page_router
 
@@ -15,7 +16,7 @@ router = page_router(prefix="/c/{clinic}/import/aside")
 
 
 @router.post("/{aside_id}/look")
-async def look(here: Acting, aside_id: int) -> RedirectResponse:
+async def look(here: Acting, aside_id: PathId) -> RedirectResponse:
     """Read a file where it lies, as if it had been chosen on the page."""
     entry = await here.read(aside.require, here.clinic, aside_id)
     job = here.site.jobs.reading(here.clinic, entry)
@@ -40,7 +41,7 @@ def _begin(here: Here, entry: Aside) -> Job | None:
 
 
 @router.post("/{aside_id}/close")
-async def close(here: Acting, aside_id: int) -> RedirectResponse:
+async def close(here: Acting, aside_id: PathId) -> RedirectResponse:
     """Record that somebody has seen to a file; of one that waits, that they said no to it."""
     return here.go("import", await say_no(here, aside_id))
 

@@ -9,6 +9,7 @@ from reminders.engine import attention, calls
 from reminders.store import clinics, keeping
 from reminders.store.database import Connection
 from reminders.web.here import Acting, AtClinic, Here
+from reminders.web.ids import FormId
 from reminders.web.security import page_router
 
 router = page_router(prefix="/c/{clinic}")
@@ -33,7 +34,7 @@ def _call_list(conn: Connection, here: Here) -> calls.CallList:
 
 @router.post("/called")
 async def tick(
-    here: Acting, ref: Text = "", contact: Annotated[int, Form()] = 0, initials: Text = ""
+    here: Acting, ref: Text = "", contact: FormId = 0, initials: Text = ""
 ) -> RedirectResponse:
     """Tick somebody off."""
     await here.write(calls.tick, here.runtime, here.clinic, ref, contact, initials, here.now)
@@ -41,9 +42,7 @@ async def tick(
 
 
 @router.post("/not-called")
-async def untick(
-    here: Acting, ref: Text = "", called: Annotated[int, Form()] = 0
-) -> RedirectResponse:
+async def untick(here: Acting, ref: Text = "", called: FormId = 0) -> RedirectResponse:
     """Put somebody back."""
     await here.write(calls.untick, here.runtime, here.clinic, ref, called, here.now)
     return here.go("calls", "uncalled")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Form, HTTPException, Path, Query, UploadFile
+from fastapi import Form, HTTPException, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from reminders.domain.contact import Role
@@ -18,6 +18,7 @@ from reminders.store.database import Connection
 from reminders.store.import_changes import Change
 from reminders.store.import_pages import ImportLine
 from reminders.web.here import Acting, AtClinic, Here
+from reminders.web.ids import FormId, PathId, QueryId
 from reminders.web.jobs import Job, Step
 from reminders.web.notes import NOTES
 from reminders.web.security import page_router
@@ -27,17 +28,13 @@ router = page_router()
 
 Text = Annotated[str, Form(max_length=400)]
 Tick = Annotated[str, Form(max_length=10)]
-LARGEST = 1 << 53
-RunId = Annotated[int, Path(le=LARGEST)]
 PAGE = 20
 LISTED = 50
 PLACE = "/c/{clinic}/import"
 
 
 @router.get(PLACE)
-async def choose(
-    here: AtClinic, before: Annotated[int | None, Query(le=LARGEST)] = None
-) -> HTMLResponse:
+async def choose(here: AtClinic, before: QueryId | None = None) -> HTMLResponse:
     """Show where a file is chosen, what waits for a yes, and what was imported."""
     history = await here.read(_history, here.clinic, before)
     files = await here.read(aside.waiting, here.runtime, here.clinic)
@@ -150,7 +147,7 @@ async def confirmations(here: Acting, job_id: str, confirm: Tick = "") -> Redire
 
 @router.post(PLACE + "/waiting/{job_id}/solve")
 async def solve(
-    here: Acting, job_id: str, problem: Annotated[int, Form(le=LARGEST)], role: Text = "guardian",
+    here: Acting, job_id: str, problem: FormId, role: Text = "guardian",
     phone: Text = "", email: Text = "",
 ) -> RedirectResponse:  # fmt: skip
     """Put a row right with a phone number or an email address, and compare anew."""
@@ -165,7 +162,7 @@ async def solve(
 
 
 @router.get(PLACE + "/{run_id}")
-async def done(here: AtClinic, run_id: RunId) -> HTMLResponse:
+async def done(here: AtClinic, run_id: PathId) -> HTMLResponse:
     """Show what an import changed, and its problem rows."""
     found, rows, changes = await here.read(_done, here.clinic, run_id)
     if found is None:
@@ -185,9 +182,7 @@ def _done(
 
 
 @router.post(PLACE + "/{run_id}/settle")
-async def settle(
-    here: Acting, run_id: RunId, problem: Annotated[int, Form(le=LARGEST)]
-) -> RedirectResponse:
+async def settle(here: Acting, run_id: PathId, problem: FormId) -> RedirectResponse:
     """Close a problem row that has been seen to."""
     await here.write(proposal.settle, here.clinic, problem, here.now)
     return here.go(f"import/{run_id}", "solved")

@@ -22,6 +22,7 @@ from reminders.store.pages import Wanted
 from reminders.store.views import Line
 from reminders.web import story
 from reminders.web.here import Acting, AtClinic, Here
+from reminders.web.ids import LARGEST, FormId
 from reminders.web.language import N_
 from reminders.web.security import page_router
 from reminders.web.times import read_day, read_moment, start_of
@@ -65,7 +66,7 @@ def _place(text: str) -> tuple[datetime, int] | None:
     if not (at.isascii() and at.isdigit() and last.isascii() and last.isdigit()):
         return None
     try:
-        return datetime.fromtimestamp(int(at), UTC), int(last)
+        return datetime.fromtimestamp(int(at), UTC), min(int(last), LARGEST)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -178,7 +179,7 @@ async def resend(here: Acting, ref: str, rule: Text = "") -> RedirectResponse:
 
 @router.post("/act/contact/{ref:path}")
 async def correct(
-    here: Acting, ref: str, contact: Annotated[int, Form()] = 0, role: Text = "",
+    here: Acting, ref: str, contact: FormId = 0, role: Text = "",
     phone: Text = "", email: Text = "",
 ) -> RedirectResponse:  # fmt: skip
     """Correct a contact's addresses; without a contact, add one."""
