@@ -36,7 +36,7 @@ from reminders.cli.session import (
     opened,
     zone_of,
 )
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.engine import importing
 from reminders.engine.importing import Difference, HowFar, Options, Staged
 from reminders.engine.runtime import Runtime
@@ -308,7 +308,20 @@ def _problems(difference: Difference) -> list[str]:
         lines.append(indented(f"Line {problem.line}{column}: {problem.message}", 2, 6))
     if len(found) > LISTED:
         lines.append(f"  … and {len(found) - LISTED} more")
-    return lines
+    return [*lines, *_of_anybody(difference)]
+
+
+def _of_anybody(difference: Difference) -> list[str]:
+    found = difference.of_anybody
+    if not found:
+        return []
+    lines = ", ".join(map(str, found[:LISTED]))
+    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    said = (
+        f"Of these lines it cannot be told whom they are about: {lines}{more}. So the file takes no"
+        " contact away, puts no number in another's place and lifts no protection."
+    )
+    return ["", indented(said, 0, 2)]
 
 
 def _as_json(
@@ -344,6 +357,7 @@ def _as_json(
         "first_import": shown.first_import,
         "file_time_ahead": iso(shown.file_time, zone),
         "unread_columns": list(shown.unread),
+        "lines_of_anybody": list(shown.of_anybody),
         "assumed": [field.value for field in shown.assumed],
         "applied": shown.applied,
     }

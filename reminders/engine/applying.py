@@ -7,7 +7,7 @@ stands with the import itself: whoever goes on, this process or another, goes on
 from collections.abc import Iterable
 from datetime import datetime
 
-from reminders.domain.merge import Category, PatientChange
+from reminders.domain.brought import Category, PatientChange
 from reminders.engine.difference import (
     MOST_LISTED,
     Difference,

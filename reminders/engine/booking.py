@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.engine import desk, importing, planning
 from reminders.engine.difference import Staged, changes_of
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
-from reminders.intake.bookings import Problem, Row, read
+from reminders.intake.bookings import Doubt, Item, Problem, Row, read
 from reminders.store import clinics, consents, imports, ledger, problems, staging
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
@@ -40,8 +40,10 @@ class Taken:
 
 def read_booking(
     runtime: Runtime, clinic: str, lines: Sequence[Mapping[str, str]], now: datetime
-) -> list[Row]:
-    """Return a booking's rows; `lines` has a line for each person, by our fields' names.
+) -> list[Item]:
+    """Return a booking's rows, and what else is heard of them.
+
+    `lines` has a line for each person, by our fields' names.
 
     Raise UnusableBookingError for whatever a file's row would have a problem for.
     """
@@ -59,7 +61,8 @@ def read_booking(
     if problems:
         raise UnusableBookingError(problems)
     rows = [item for item in found if isinstance(item, Row)]
-    return [_as_told(row, line) for row, line in zip(rows, lines, strict=True)]
+    told = [_as_told(row, line) for row, line in zip(rows, lines, strict=True)]
+    return [*told, *(item for item in found if isinstance(item, Doubt))]
 
 
 def _as_told(row: Row, line: Mapping[str, str]) -> Row:
@@ -79,16 +82,16 @@ def take(
     conn: Connection,
     runtime: Runtime,
     clinic: str,
-    rows: list[Row],
+    ref: str,
+    items: Sequence[Item],
     now: datetime,
     *,
     confirm: bool,
 ) -> Taken:
     """Write what a booking changes, and plan it at once. Doing it again changes nothing."""
     clinic_id = clinics.clinic_id(conn, clinic)
-    ref = rows[0].ref
     run_id = staging.begin(conn, clinic_id, SOURCE, "", now, now, runtime.actor)
-    importing.add_rows(conn, run_id, clinic_id, rows, [], now)
+    importing.add_rows(conn, run_id, clinic_id, items, now)
     staging.join_patients(conn, run_id)
     staged = Staged(run_id, clinic, (), confirm, first_import=False)
     changes = list(changes_of(conn, runtime, staged, clinic_id, now))
@@ -102,7 +105,8 @@ def take(
     ledger.write(conn, now, runtime.actor, facts)
     problems.solve(conn, clinic_id, [ref], now)
     planning.plan_visits(conn, runtime, [visit_id for visit_id, _ in written], now)
-    category = changes[0].visits[0].category
+    visits = (visit for change in changes for visit in change.visits)
+    category = next(visit.category for visit in visits if visit.visit.ref == ref)
     known = imports.known_visits(conn, clinic_id, [ref], now)
     shown = desk.show(conn, runtime, clinic, ref, now) if ref in known else None
     return Taken(category, shown)

@@ -88,13 +88,31 @@ def add(
     addresses: Addresses,
     now: datetime,
 ) -> None:
-    """Add a contact to a visit's patient, and plan all that follows from it."""
+    """Add a contact to a visit's patient, and plan all that follows from it.
+
+    One of that role who is known without an address is given these: what they refuse holds.
+    """
     visit = require(conn, clinic, ref)
     if visit.protected:
         raise UsageError("The patient's identity is protected: no contact is kept. Phone instead.")
-    contact_id = contacts.add(conn, visit.id, role.value, addresses.phone, addresses.email)
-    _consent_to_new(conn, contact_id, addresses, _Asking(runtime, clinic, None, {}), now)
+    waiting = _waiting(conn, visit, role)
+    if waiting is None:
+        contact_id = contacts.add(conn, visit.id, role.value, addresses.phone, addresses.email)
+        asking = _Asking(runtime, clinic, None, {})
+    else:
+        contact_id = waiting.id
+        contacts.update_addresses(conn, contact_id, addresses.phone, addresses.email)
+        asking = _Asking(runtime, clinic, waiting.language, waiting.consents)
+    _consent_to_new(conn, contact_id, addresses, asking, now)
     _follow(conn, runtime, visit, Fact("contact_added", visit.id, None, {"role": role.value}), now)
+
+
+def _waiting(conn: Connection, visit: Visit, role: Role) -> pages.Person | None:
+    """Return who is known in that role without an address; first of all who refuses the most."""
+    people = pages.people_of(conn, [visit.id])[visit.id]
+    found = [p for p in people if p.role == role.value and not (p.phone or p.email)]
+    refused = Consent.REFUSED.value
+    return max(found, key=lambda p: [*p.consents.values()].count(refused), default=None)
 
 
 @dataclass(frozen=True, slots=True)

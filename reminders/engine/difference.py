@@ -2,27 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from reminders.domain.merge import (
+from reminders.domain.brought import (
     NAMELESS,
     Category,
     IncomingPatient,
+    IncomingVisit,
     KnownPatient,
     KnownVisit,
     PatientChange,
     VisitChange,
-    merge,
 )
+from reminders.domain.merge import merge
 from reminders.engine import forecast
 from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
-from reminders.intake.bookings import Problem
+from reminders.intake.bookings import Problem, ProblemCode
 from reminders.intake.columns import Field, PersonColumns
-from reminders.store import imports, incoming, staging
+from reminders.store import besides, import_pages, imports, incoming, staging
 from reminders.store.database import Connection
 from reminders.store.import_changes import Change
 
@@ -70,13 +71,15 @@ class Difference:
     """What no column tells: KIND, all are taken for video visits; STATUS, for booked."""
     file_time: datetime | None = None
     """The file's own time on the disk, where that is yet to come: it is taken as exported now."""
+    of_anybody: tuple[int, ...] = ()
+    """Lines that tell of nobody in particular: no contact of anybody's goes because of them."""
     counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
     first: dict[Category, list[Change]] = field(default_factory=lambda: defaultdict(list))
     """Of each kind of change the first MOST_LISTED visits."""
     moved: list[tuple[int, Move]] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
     kept: list[tuple[int, str]] = field(default_factory=list)
-    missing: list[imports.MissingVisit] = field(default_factory=list)
+    missing: list[besides.MissingVisit] = field(default_factory=list)
     cancels_missing: bool = False
     cancel_only: frozenset[str] | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -98,6 +101,7 @@ class Difference:
             unread=staged.unread,
             assumed=staged.assumed,
             file_time=staged.file_time,
+            of_anybody=staged.of_anybody,
             problems=list(staged.problems),
         )
 
@@ -137,7 +141,7 @@ class Difference:
         self.applied = part.applied
 
     @property
-    def cancelling(self) -> list[imports.MissingVisit]:
+    def cancelling(self) -> list[besides.MissingVisit]:
         """Return the missing bookings that are cancelled."""
         only = self.cancel_only
         return [v for v in self.missing if self.cancels_missing and (only is None or v.ref in only)]
@@ -146,7 +150,7 @@ class Difference:
         """Return the fingerprint of what has been seen of the file, and of the whole."""
         seen.add([visit.ref for visit in self.missing])
         seen.add([(p.line, p.column, p.code) for p in self.problems])
-        seen.add(self.confirmations)
+        seen.add((self.confirmations, self.of_anybody))
         return seen.digest()
 
     @property
@@ -187,6 +191,8 @@ class Staged:
     file_time: datetime | None = None
     people: tuple[PersonColumns, ...] = ()
     """Whose addresses its columns have."""
+    of_anybody: tuple[int, ...] = ()
+    """Lines that may tell of anybody at all."""
 
 
 def changes_of(
@@ -214,9 +220,38 @@ def changes_for(
     refs = [visit.ref for patient in brought for visit in patient.visits]
     visits = _known_visits(conn, clinic_id, refs, imports.exported_at(conn, staged.run_id))
     former = _former(conn, brought, known, visits)
-    for patient in brought:
-        earlier = former.get(patient.key, ())
-        yield merge(patient, known.get(patient.key), visits, default, now, earlier)
+    changes = [
+        merge(patient, known.get(patient.key), visits, default, now, former.get(patient.key, ()))
+        for patient in brought
+        if patient.visits or patient.key in known
+    ]
+    heard_on = {patient.key: patient.heard_on for patient in brought if patient.heard_on}
+    yield from _with_unread(conn, staged.run_id, changes, heard_on, now)
+
+
+def _with_unread(
+    conn: Connection,
+    run_id: int,
+    changes: Sequence[PatientChange],
+    heard_on: Mapping[str, int],
+    now: datetime,
+) -> Iterator[PatientChange]:
+    """Yield the changes, with the visits of which the file tells only that something is otherwise.
+
+    That is those to come of a patient who is changed by a row that cannot be taken.
+    """
+    ids = [c.id for c in changes if c.id is not None and c.differs and c.key in heard_on]
+    unread = besides.coming(conn, run_id, ids, now) if ids else {}
+    for change in changes:
+        more = tuple(
+            VisitChange(Category.UPDATED, _as_known(ref, visit, heard_on[change.key]), visit)
+            for ref, visit in unread.get(change.id or 0, {}).items()
+        )
+        yield replace(change, visits=(*change.visits, *more)) if more else change
+
+
+def _as_known(ref: str, visit: KnownVisit, line: int) -> IncomingVisit:
+    return IncomingVisit(ref, line, visit.kind, True, visit.truth, visit.clinician)
 
 
 def _former(
@@ -280,9 +315,9 @@ def find_missing(
     if span is None or not (options.full or options.cancel_missing):
         return
     first, end = whole_days(*span, runtime.clinic(difference.clinic).zone)
-    difference.missing = imports.missing(conn, clinic_id, difference.run_id, max(first, now), end)
-    nameless = [problem for problem in difference.problems if problem.ref is None]
-    if options.cancel_missing and nameless:
+    difference.missing = besides.missing(conn, clinic_id, difference.run_id, max(first, now), end)
+    nameless = _nameless(conn, difference, clinic_id) if options.cancel_missing else []
+    if nameless:
         raise RefusedFileError(
             "Line %(line)s has no readable booking reference, so it is not known which bookings are"
             " missing. Correct the file, or import it without cancelling those that are missing"
@@ -292,3 +327,18 @@ def find_missing(
         )
     difference.cancels_missing = options.cancel_missing and bool(difference.missing)
     difference.cancel_only = options.cancel_only
+
+
+def _nameless(conn: Connection, difference: Difference, clinic_id: int) -> list[Problem]:
+    """Return the problems of rows of which it is not known which booking they are of.
+
+    Where the cells of a row cannot be told apart, that is any with a reference that is not known.
+    """
+    broken = [p.ref for p in difference.problems if p.ref and p.code is ProblemCode.BROKEN_ROW]
+    known = import_pages.known_refs(conn, clinic_id, broken) if broken else set[str]()
+    return [
+        problem
+        for problem in difference.problems
+        if problem.ref is None
+        or (problem.code is ProblemCode.BROKEN_ROW and problem.ref not in known)
+    ]

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from reminders.domain.alike import Planner, names_of
 from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
+from reminders.domain.brought import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.contact import Channel, Contact, Reach, canonical
 from reminders.domain.decision import Decision, Send, Suppress
-from reminders.domain.merge import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.plan import Case, Plan, plan
 from reminders.domain.reasons import Reason
 from reminders.domain.told import knew

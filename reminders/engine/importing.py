@@ -5,13 +5,14 @@ The shortest path: rows → staging → `merge` for each patient → difference,
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 
-from reminders.domain.contact import Channel
-from reminders.domain.merge import NAMELESS
+from reminders.domain.brought import NAMELESS
+from reminders.domain.contact import Channel, canonical
 from reminders.engine import forecast
 from reminders.engine.applying import (
     AT_ONCE,
@@ -34,9 +35,9 @@ from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.over import without_over
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
-from reminders.intake.bookings import Columns, Format, Person, Problem, Row, read
+from reminders.intake.bookings import Columns, Doubt, Format, Item, Person, Problem, Row, read
 from reminders.interrupts import held
-from reminders.store import clinics, imports, staging
+from reminders.store import clinics, doubts, imports, staging
 from reminders.store import problems as store
 from reminders.store.database import Connection
 from reminders.store.problems import Mark, PutRight
@@ -98,11 +99,12 @@ def stage(
         reader = read(path, format_for(runtime, clinic_key), now, progress, seen.append)
         for chunk in _chunks(reader):
             with runtime.database.reading() as conn:
-                rows, faults = without_over(conn, clinic_id, *chunk, now)
+                items = without_over(conn, clinic_id, chunk, now)
+                faults = [one for one in items if isinstance(one, Problem)]
                 again = store.put_right(conn, clinic_id, [mark_of(one) for one in faults])
             problems += [one for one in faults if mark_of(one) not in again]
-            runtime.in_step(add_rows, run_id, clinic_id, rows, faults, now, again)
-        runtime.in_transaction(staging.join_patients, run_id)
+            runtime.in_step(add_rows, run_id, clinic_id, items, now, again)
+        of_anybody = runtime.in_transaction(_attributed, run_id)
         if options.strict:
             _refuse_problems(path.name, problems)
     except BaseException:
@@ -120,7 +122,14 @@ def stage(
         assumed=tuple(field for columns in seen for field in columns.assumed),
         file_time=exported.file_time,
         people=tuple(person for columns in seen for person in columns.people),
+        of_anybody=tuple(of_anybody),
     )
+
+
+def _attributed(conn: Connection, run_id: int) -> list[int]:
+    """Find out whose each row is, or may be; return the lines that may be anybody's."""
+    staging.join_patients(conn, run_id)
+    return doubts.anybodys(conn, run_id)
 
 
 def _refuse_problems(name: str, problems: list[Problem]) -> None:
@@ -173,33 +182,32 @@ def format_for(runtime: Runtime, clinic_key: str) -> Format:
     )
 
 
-def _chunks(reader: Iterator[Row | Problem]) -> Iterator[tuple[list[Row], list[Problem]]]:
-    rows: list[Row] = []
-    problems: list[Problem] = []
+def _chunks(reader: Iterator[Item]) -> Iterator[list[Item]]:
+    """Yield what the reader finds, a chunk at a time. What a record comes to stays together."""
+    chunk: list[Item] = []
     for item in reader:
-        if isinstance(item, Row):
-            rows.append(item)
-        else:
-            problems.append(item)
-        if len(rows) + len(problems) >= CHUNK:
-            yield rows, problems
-            rows, problems = [], []
-    yield rows, problems
+        if len(chunk) >= CHUNK and item.line != chunk[-1].line:
+            yield chunk
+            chunk = []
+        chunk.append(item)
+    yield chunk
 
 
 def add_rows(
     conn: Connection,
     run_id: int,
     clinic_id: int,
-    rows: list[Row],
-    problems: list[Problem],
+    items: Sequence[Item],
     now: datetime,
     again: Collection[Mark] = (),
 ) -> None:
     """Stage a chunk of a file. `again`: problems that have been put right, in the same rows."""
+    rows = [item for item in items if isinstance(item, Row)]
     visits = [_visit_values(row) for row in rows]
     people = [_person_values(row, person) for row in rows if row.video for person in row.people]
     staging.add(conn, run_id, visits, people)
+    heard = [values for one in items if isinstance(one, Doubt) for values in _doubt_values(one)]
+    doubts.add(conn, run_id, heard)
     values = [
         {
             "line": problem.line,
@@ -213,7 +221,8 @@ def add_rows(
             "put_right": PutRight.BEFORE.value if mark_of(problem) in again else None,
             "solved_at": now if mark_of(problem) in again else None,
         }
-        for problem in problems
+        for problem in items
+        if isinstance(problem, Problem)
     ]
     staging.add_problems(conn, run_id, clinic_id, values)
 
@@ -245,13 +254,13 @@ def _visit_values(row: Row) -> tuple[object, ...]:
 
 
 def _person_values(row: Row, person: Person) -> tuple[object, ...]:
+    key = _patient_key(row)
+    return (row.line, row.ref, key, person.role.value, person.place, *_said(person))
+
+
+def _said(person: Person) -> tuple[object, ...]:
     sms, email = (person.consents.get(channel) for channel in (Channel.SMS, Channel.EMAIL))
     return (
-        row.line,
-        row.ref,
-        _patient_key(row),
-        person.role.value,
-        person.place,
         person.phone,
         person.email,
         person.language,
@@ -259,6 +268,22 @@ def _person_values(row: Row, person: Person) -> tuple[object, ...]:
         email.value if email else None,
         *wish_values(person.wishes).values(),
     )
+
+
+def _doubt_values(doubt: Doubt) -> Iterator[tuple[object, ...]]:
+    """Yield a row for each of the people, or one without anybody."""
+    key = None
+    if doubt.patient_key is not None:
+        key = f"patient:{doubt.patient_key}"
+    elif doubt.ref is not None and not doubt.whose_unread:
+        key = f"{NAMELESS}{doubt.ref}"
+    about = (doubt.line, doubt.ref, key, doubt.starts_at)
+    row = (*about, doubt.unread, doubt.protected, doubt.anyone)
+    for person in doubt.people:
+        email = canonical(person.email) if person.email else person.email
+        yield (*row, person.place, person.role.value, *_said(replace(person, email=email)))
+    if not doubt.people:
+        yield (*row, *[None] * len(doubts.PERSON))
 
 
 def look(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> Difference:

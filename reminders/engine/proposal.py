@@ -10,7 +10,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.columns import Field, whose
 from reminders.intake.problems import OF_AN_ADDRESS
-from reminders.store import clinics, import_pages, problems, staging
+from reminders.store import clinics, doubts, import_pages, problems, staging
 from reminders.store.database import Connection
 from reminders.store.import_pages import ProblemLine
 
@@ -106,6 +106,7 @@ def solve(
         conn, staged.run_id, problem.line, problem.ref, role.value, about.place, right
     )
     problems.solve_in_file(conn, problem.id, now)
+    doubts.put_right(conn, staged.run_id, problem.line, about.place)
     solved = (problem.line, problem.column, problem.code)
     left = (p for p in staged.problems if (p.line, p.column, p.code.value) != solved)
     return replace(staged, problems=tuple(left))

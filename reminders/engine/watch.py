@@ -17,7 +17,7 @@ import structlog
 
 from reminders.config import WatchConfig
 from reminders.config_rules import parse_duration
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.engine import aside, importing
 from reminders.engine.aside import Code, End, Why
 from reminders.engine.difference import Difference, Options

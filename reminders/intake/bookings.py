@@ -1,14 +1,15 @@
 """From a clinic's file to its bookings, row by row, and to what is wrong with them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from reminders.domain.appointment import OwnLogin, VisitStatus, age_at
 from reminders.domain.contact import Role
+from reminders.intake.agreement import Agreement, Said
 from reminders.intake.columns import (
     Columns,
     Field,
@@ -19,8 +20,9 @@ from reminders.intake.columns import (
     read_header,
 )
 from reminders.intake.cut import LastColumn
+from reminders.intake.doubts import Doubt, DoubtReader
 from reminders.intake.patient import Patient, PatientReader
-from reminders.intake.people import Person, read_person
+from reminders.intake.people import Person, read_people
 from reminders.intake.plain import PlainPatients, PlainPeople, PlainVisits
 from reminders.intake.problems import Fault, Problem, ProblemCode, refusal, refuse
 from reminders.intake.record import Notes
@@ -30,7 +32,7 @@ from reminders.intake.times import read_date, read_start
 from reminders.intake.visit import VisitReader, comparable_kind
 from reminders.intake.words import plain_word
 
-__all__ = ["Columns", "Format", "Person", "Problem", "ProblemCode", "Row", "read"]
+__all__ = ["Columns", "Doubt", "Format", "Person", "Problem", "ProblemCode", "Row", "read"]
 
 T = TypeVar("T")
 
@@ -89,8 +91,7 @@ class Row:
     """One record of a booking. `line` is 1-based, where it begins; `starts_at` is in UTC.
 
     `kind` is as written, or the clinic's first video kind where no column tells it. `past`: it is
-    booked at a time that has passed, of which a problem tells; whom to contact is not read. A row
-    that is a problem otherwise is told of, as one that is not by video, if it says `protected`.
+    booked at a time that has passed, of which a problem tells; whom to contact is not read.
     """
 
     line: int
@@ -108,14 +109,20 @@ class Row:
     past: bool = False
 
 
+Item = Row | Problem | Doubt
+"""What a record comes to: its problems, what is heard of it in doubt, its row; in this order."""
+
+
 def read(
     source: bytes | Path,
     form: Format,
     now: datetime,
     progress: Callable[[float], None] | None = None,
     on_columns: Callable[[Columns], None] | None = None,
-) -> Iterator[Row | Problem]:
+) -> Iterator[Item]:
     """Yield each record as a row, preceded by its problems; or its problems alone.
+
+    Of a record that is not taken whole a Doubt says what is heard of it all the same.
 
     `progress` is told the share of the file that is read, 0 to 1, and `on_columns` once which
     columns are read. Raise RefusedFileError for a
@@ -164,68 +171,19 @@ def _known(value: T | Fault) -> T | None:
     return None if isinstance(value, Fault) else value
 
 
-def _mended(records: Iterator[Record], reader: "_Reader", width: int) -> Iterator[Row | Problem]:
+def _mended(records: Iterator[Record], reader: "_Reader", width: int) -> Iterator[Item]:
     """Yield what the records say, where the two halves of a broken row count as one problem."""
-    before, held = 0, list[Row | Problem]()
+    before, held = Record(0, []), list[Item]()
     for record in records:
         results = reader.read(record)
-        cells = len(record.cells)
-        halves = max(before, cells) < width and before + cells == width + 1
+        first, second = len(before.cells), len(record.cells)
+        halves = max(first, second) < width and first + second == width + 1
         if halves and held and not any(isinstance(result, Row) for result in results):
-            first = held[-1]
-            held = [Problem(first.line, None, _HALF_ROW.code, _HALF_ROW.message, first.ref)]
+            held = [*reader.heard_of_halves(before, record, held[0].ref, results)]
             results = []
         yield from held
-        before, held = cells, results
+        before, held = record, results
     yield from held
-
-
-_KEY_BITS = 64
-_TIME_BITS = 40
-_SECONDS_BEFORE_1970 = 1 << 33
-_KEY_MASK = (1 << _KEY_BITS) - 1
-
-
-class _Said(NamedTuple):
-    """What a booking's rows must agree on, and the first line that said it.
-
-    `key` is a hash of the patient's key; 0 where the row has none. Of a million rows each is kept,
-    so it is kept as one number.
-    """
-
-    line: int
-    starts_at: int
-    status: bool
-    key: int
-
-    @classmethod
-    def by(cls, row: Row) -> "_Said":
-        """Return what a row says."""
-        key = hash(row.patient_key) & _KEY_MASK if row.patient_key is not None else 0
-        seconds = int(row.starts_at.timestamp()) + _SECONDS_BEFORE_1970
-        return cls(row.line, seconds, row.status is _BOOKED, key)
-
-    @classmethod
-    def unpacked(cls, number: int) -> "_Said":
-        """Return what was packed."""
-        rest, key = number >> _KEY_BITS, number & _KEY_MASK
-        line, starts_at = rest >> (_TIME_BITS + 1), rest & ((1 << _TIME_BITS) - 1)
-        return cls(line, starts_at, bool(rest >> _TIME_BITS & 1), key)
-
-    def packed(self) -> int:
-        """Return it as a number."""
-        rest = (self.line << 1 | self.status) << _TIME_BITS | self.starts_at
-        return rest << _KEY_BITS | self.key
-
-    def differs_in(self, other: "_Said") -> str | None:
-        """Return what the other says otherwise, in words, or None."""
-        if other.starts_at != self.starts_at:
-            return "another time"
-        if other.status is not self.status:
-            return "another status"
-        if self.key and other.key and other.key != self.key:
-            return "another patient"
-        return None
 
 
 class _Reader:
@@ -243,11 +201,18 @@ class _Reader:
         self._plain_visits = PlainVisits(columns, self._visits)
         self._plain_patients = PlainPatients(columns.visit, self._patients)
         self._plain_people = PlainPeople(columns.people, form.region)
-        self._said: dict[str, int] = {}
-        self.contradictions: list[Problem] = []
+        self._agreement = Agreement()
+        self._doubts = DoubtReader(
+            columns, self._visits, self._patients, form.region, self._default_role
+        )
 
-    def read(self, record: Record) -> list[Row | Problem]:
-        """Return the problems of a record, and then its row if there is one."""
+    @property
+    def contradictions(self) -> Sequence[Problem]:
+        """Return the lines that say otherwise of a booking than one before."""
+        return self._agreement.contradictions
+
+    def read(self, record: Record) -> list[Item]:
+        """Return the problems of a record, what is in doubt, and its row if there is one."""
         plain = self._plain(record)
         return [plain] if plain is not None else self.read_fully(record)
 
@@ -283,16 +248,47 @@ class _Reader:
         self._compare(row)
         return row
 
-    def read_fully(self, record: Record) -> list[Row | Problem]:
+    def read_fully(self, record: Record) -> list[Item]:
         """Do the same for any record, with what there is to note of it."""
         notes = Notes(record.line, record.cells)
         row = self._row(notes)
-        problems = notes.problems
-        if problems:
+        doubt = self._doubt(notes, row)
+        found: list[Item] = [*notes.problems]
+        if notes.problems:
             key = self._form.seal("\x1f".join(record.cells))
-            at = self._visits.starts_at(notes.aside()) if notes.ref is None else None
-            problems = [replace(problem, row_key=key, starts_at=at) for problem in problems]
-        return [*problems, row] if row else [*problems]
+            at = doubt.starts_at if doubt and notes.ref is None else None
+            found = [replace(problem, row_key=key, starts_at=at) for problem in notes.problems]
+        if doubt is not None:
+            found.append(doubt)
+        if row is not None:
+            found.append(replace(row, people=tuple(p for p in row.people if p.taken)))
+        return found
+
+    def _doubt(self, notes: Notes, row: Row | None) -> Doubt | None:
+        """Return what is heard of a record beside what is taken from it, if there is any such."""
+        if row is None or row.past:
+            return self._doubts.of_untaken(notes)
+        if not row.video:
+            key = self._patients.read(notes.aside()).key if row.protected else None
+            return self._doubts.of_counted(notes, key) if row.protected else None
+        protected = bool(row.protected)
+        return self._doubts.of_taken(notes, row.patient_key, row.people, protected=protected)
+
+    def heard_of_halves(
+        self, first: Record, second: Record, ref: str | None, results: Sequence[Item]
+    ) -> Iterator[Item]:
+        """Yield the problem of a row that is broken in two, and what is heard of it.
+
+        `results` are what its second half alone has come to.
+        """
+        yield Problem(first.line, None, _HALF_ROW.code, _HALF_ROW.message, ref)
+        joint = " ".join((first.cells[-1], second.cells[0]))
+        whole = Notes(first.line, [*first.cells[:-1], joint, *second.cells[1:]])
+        whole.ref = self._visits.ref(whole.aside())
+        yield self._doubts.of_untaken(whole)
+        for result in results:
+            if isinstance(result, Doubt):
+                yield replace(result, anyone=False)
 
     def _row(self, notes: Notes) -> Row | None:
         if any(cell.strip() for cell in notes.cells[self._columns.width :]):
@@ -316,7 +312,7 @@ class _Reader:
             patient = Patient(protected=patient.protected)
             status = status or VisitStatus.BOOKED
         if starts_at is None or status is None:
-            return self._protecting(notes.line, ref, kind) if patient.protected else None
+            return None
         row = Row(
             line=notes.line,
             ref=ref,
@@ -333,12 +329,6 @@ class _Reader:
         )
         return self._with_people(notes, row) if video else row
 
-    def _protecting(self, line: int, ref: str, kind: str) -> Row:
-        """Return what a row that is a problem still says: that the identity is protected."""
-        now, booked = self._visits.now, VisitStatus.BOOKED
-        unknown = OwnLogin.UNKNOWN
-        return Row(line, ref, kind, False, now, booked, None, None, True, unknown, ())
-
     def _with_people(self, notes: Notes, row: Row) -> Row | None:
         """Return a video visit's row with its people, if it agrees with others and is to come."""
         self._compare(row)
@@ -346,19 +336,21 @@ class _Reader:
         if booked and not self._visits.in_time(notes, row.starts_at):
             return replace(row, past=True) if self._visits.is_past(row.starts_at) else None
         if row.protected or not booked:
-            return replace(row, people=self._people(notes.aside(), row))
+            # Nobody need be reached, so nothing is wrong; but who is not read is not gone either.
+            apart = notes.aside()
+            row = replace(row, people=self._people(apart, row))
+            notes.unread = bool(apart.problems)
+            return row
         told = len(notes.problems)
         people = self._people(notes, row)
-        if not people and len(notes.problems) == told:
+        if not any(person.taken for person in people) and len(notes.problems) == told:
             notes.note(_NO_CONTACT)
         return replace(row, people=people)
 
     def _people(self, notes: Notes, row: Row) -> tuple[Person, ...]:
+        """Return the row's people, and those who cannot be taken, as such."""
         role = self._default_role(row.birth_date, row.starts_at)
-        people = (
-            read_person(notes, columns, role, self._form.region) for columns in self._columns.people
-        )
-        return tuple(person for person in people if person is not None)
+        return read_people(notes, self._columns.people, role, self._form.region)
 
     def _default_role(self, birth_date: date | None, starts_at: datetime) -> Role:
         """Return who a person is taken for when the file does not tell."""
@@ -367,21 +359,6 @@ class _Reader:
         return self._form.role_by_age(birth_date, starts_at)
 
     def _compare(self, row: Row) -> None:
-        """Keep what a booking said first, and any line that says otherwise."""
-        said = _Said.by(row)
-        number = said.packed()
-        known = self._said.setdefault(row.ref, number)
-        if known is number:
-            return
-        first = _Said.unpacked(known)
-        if not first.key and said.key:
-            self._said[row.ref] = first._replace(key=said.key).packed()
-        differing = first.differs_in(said)
-        if differing:
-            message = (
-                f"The booking has {differing} here than on line {first.line}. Leave the row that "
-                "is true, and export again."
-            )
-            self.contradictions.append(
-                Problem(row.line, None, ProblemCode.CONTRADICTION, message, row.ref)
-            )
+        """Hear what the row says of its booking, which other rows must not contradict."""
+        said = Said.by(row.line, row.starts_at, row.status, row.patient_key)
+        self._agreement.hear(row.ref, said)

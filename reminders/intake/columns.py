@@ -174,7 +174,9 @@ _SHARED = (
     Field.NO_SMS,
     Field.FROM_13,
 )
-_ADDRESSES = (Field.MOBILE, Field.PHONE, Field.EMAIL)
+_CONSENTS = (Field.CONSENT, Field.CONSENT_SMS, Field.CONSENT_EMAIL)
+ADDRESSES = (Field.MOBILE, Field.PHONE, Field.EMAIL)
+"""What a person is reached by."""
 
 _FIELDS = {plain_word(header): field for field, headers in HEADERS.items() for header in headers}
 _FIELDS |= {
@@ -220,12 +222,14 @@ class Column:
 class PersonColumns:
     """The columns of one of the people on a row; `role` is None where the headers do not tell.
 
-    `place` counts the people from 0, in the order of their columns.
+    `place` counts the people from 0, in the order of their columns. `own_consent`: a column tells
+    of this one's consent alone.
     """
 
     role: Role | None
     fields: Mapping[Field, Column]
     place: int = 0
+    own_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +353,7 @@ def _missing(line: int, found: Mapping[Meaning, Column], width: int) -> list[Pro
     wanted = [
         (Field.REF in fields, "the booking's reference (such as 'ref' or 'boknings-id')"),
         (timed, "the time of the visit ('starts_at', or 'datum' and 'tid')"),
-        (not fields.isdisjoint(_ADDRESSES), "a phone number or email address ('mobil', 'e-post')"),
+        (not fields.isdisjoint(ADDRESSES), "a phone number or email address ('mobil', 'e-post')"),
     ]
     missing = "; ".join(what for there, what in wanted if not there)
     if not missing:
@@ -373,10 +377,11 @@ def _people(found: Mapping[Meaning, Column]) -> tuple[PersonColumns, ...]:
         own = {
             meaning.field: column for meaning, column in found.items() if meaning.person == label
         }
-        if own.keys().isdisjoint(_ADDRESSES):
+        if own.keys().isdisjoint(ADDRESSES):
             continue
         role = PEOPLE[label.rstrip("0123456789")][0] if label else None
-        people.append(PersonColumns(role, {**shared, **own}, len(people)))
+        asked = not own.keys().isdisjoint(_CONSENTS)
+        people.append(PersonColumns(role, {**shared, **own}, len(people), asked))
     return tuple(people)
 
 

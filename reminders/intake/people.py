@@ -1,13 +1,13 @@
 """The people to contact on a row: each one's address, language and wishes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from reminders.domain.contact import NO_WISHES, Channel, Consent, Role, Wishes
 from reminders.intake import words
 from reminders.intake.addresses import email_address, mobile_number
-from reminders.intake.columns import Column, Field, PersonColumns
+from reminders.intake.columns import ADDRESSES, Column, Field, PersonColumns
 from reminders.intake.problems import Fault, ProblemCode
 from reminders.intake.record import Notes
 
@@ -56,7 +56,8 @@ class Person:
     An address is "" where the cell is empty, and None where it is not told: there is no such
     column, or the cell cannot be read.
     `language` is an ISO 639 code; `consents` has only what the file says. `place` tells which of
-    the row's people it is, as their columns count them.
+    the row's people it is, as their columns count them. One who is not `taken` is not contacted by
+    this row, as no address, or no role, can be read; what they refuse counts all the same.
     """
 
     role: Role
@@ -66,27 +67,58 @@ class Person:
     consents: Mapping[Channel, Consent]
     wishes: Wishes = NO_WISHES
     place: int = 0
+    taken: bool = True
+
+    @property
+    def refuses(self) -> bool:
+        """Tell whether they want no messages on some channel."""
+        return Consent.REFUSED in self.consents.values()
+
+
+def read_people(
+    notes: Notes, columns: Sequence[PersonColumns], default_role: Role, region: str
+) -> tuple[Person, ...]:
+    """Return the people that the columns tell of, those who cannot be taken too.
+
+    A consent that is refused for the whole row is somebody's without an address if nobody has one.
+    """
+    found = [(one, read_person(notes, one, default_role, region)) for one in columns]
+    told = any(person is not None and person.taken for _, person in found)
+    return tuple(
+        person
+        for one, person in found
+        if person is not None and (not told or one.own_consent or _stands_there(notes, one))
+    )
+
+
+def _stands_there(notes: Notes, columns: PersonColumns) -> bool:
+    return any(notes.cell(columns.fields.get(field)) for field in ADDRESSES)
 
 
 def read_person(
     notes: Notes, columns: PersonColumns, default_role: Role, region: str
 ) -> Person | None:
-    """Return the person that the columns tell of; None if there is nobody who can be contacted.
+    """Return the person that the columns tell of; None if there is nobody.
 
     `default_role` is for one whose role is told by neither header nor cell; `region` is that of
     phone numbers without a country.
     """
-    phone = _phone(notes, columns.fields, region)
-    email = _email(notes, columns.fields.get(Field.EMAIL))
-    if not phone and not email:
-        return None
-    role = read_role(notes, columns, default_role)
+    fields = columns.fields
+    phone = _phone(notes, fields, region)
+    email = _email(notes, fields.get(Field.EMAIL))
+    reached = bool(phone or email)
+    # Who cannot be contacted has one problem, not one for each cell besides.
+    known = notes if reached else notes.aside()
+    role = read_role(known, columns, default_role)
     if role is None:
-        return None
-    language = read_language(notes, columns.fields)
-    consents = read_consents(notes, columns.fields)
-    wishes = read_wishes(notes, columns.fields, role)
-    return Person(role, phone, email, language, consents, wishes, columns.place)
+        reached, known = False, notes.aside()
+    language = read_language(known, fields)
+    consents = read_consents(known, fields)
+    wishes = read_wishes(known, fields, role or default_role)
+    person = Person(
+        role or default_role, phone, email, language, consents, wishes, columns.place, reached
+    )
+    return person if person.refuses or _stands_there(notes, columns) else None
 
 
 def _phone(notes: Notes, fields: Mapping[Field, Column], region: str) -> str | None:

@@ -126,6 +126,8 @@ class PlainPeople:
                 return None
             if person.phone or person.email:
                 found.append(person)
+            elif person.refuses:
+                return None
         return tuple(found)
 
 

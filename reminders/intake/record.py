@@ -13,12 +13,16 @@ LONGEST_KEY = 200
 
 @dataclass(slots=True)
 class Notes:
-    """A record being read. `ref` is set once it is known; each problem is kept once, in order."""
+    """A record being read. `ref` is set once it is known; each problem is kept once, in order.
+
+    `unread`: something of its people cannot be read, where that is no problem to tell of.
+    """
 
     line: int
     cells: Sequence[str]
     ref: str | None = None
     problems: list[Problem] = field(default_factory=list)
+    unread: bool = False
 
     def cell(self, column: Column | None) -> str:
         """Return a cell without spaces around it; empty where there is no such column or cell."""

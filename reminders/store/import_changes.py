@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.store.bulk import insert_rows
 from reminders.store.schema_desk import import_change
 

@@ -2,14 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
-from reminders.domain.contact import Channel, Consent, Role
-from reminders.domain.merge import (
+from reminders.domain.brought import (
     Category,
     ContactChange,
     KnownContact,
@@ -18,10 +25,11 @@ from reminders.domain.merge import (
     PatientChange,
     VisitChange,
 )
+from reminders.domain.contact import Channel, Consent, Role
 from reminders.store.bulk import insert_rows, reserve, update_rows
 from reminders.store.consents import FROM_FILE, FROM_STAFF, Editions
 from reminders.store.schema import appointment, consent, contact, ledger, patient
-from reminders.store.schema_intake import import_run, problem, staged_visit
+from reminders.store.schema_intake import import_run
 from reminders.store.wishes import WISHES, wish_values, wishes_of
 
 WRITTEN = frozenset({Category.NEW, Category.MOVED, Category.CANCELLED, Category.UPDATED})
@@ -289,38 +297,6 @@ def _plan_again(conn: Connection, patient_ids: Sequence[int], now: datetime) -> 
             .where(appointment.c.patient_id.in_(patient_ids), appointment.c.starts_at >= now)
             .values(needs_plan=True)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class MissingVisit:
-    """A booking that a full file should have had."""
-
-    id: int
-    ref: str
-    starts_at: datetime
-
-
-def missing(
-    conn: Connection, clinic_id: int, run_id: int, since: datetime, until: datetime
-) -> list[MissingVisit]:
-    """Return booked visits in [since, until) that the file does not speak of at all."""
-    spoken_of = select(staged_visit.c.ref).where(staged_visit.c.import_run_id == run_id)
-    troubled = select(problem.c.ref).where(
-        problem.c.import_run_id == run_id, problem.c.ref.is_not(None)
-    )
-    rows = conn.execute(
-        select(appointment.c.id, appointment.c.ref, appointment.c.starts_at)
-        .where(
-            appointment.c.clinic_id == clinic_id,
-            appointment.c.status == "booked",
-            appointment.c.starts_at >= since,
-            appointment.c.starts_at < until,
-            appointment.c.ref.not_in(spoken_of),
-            appointment.c.ref.not_in(troubled),
-        )
-        .order_by(appointment.c.starts_at, appointment.c.ref)
-    )
-    return [MissingVisit(row.id, row.ref, row.starts_at) for row in rows]
 
 
 def last_export(conn: Connection, clinic_id: int) -> datetime | None:

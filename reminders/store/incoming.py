@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, select
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
+from reminders.domain.brought import IncomingPatient, IncomingPerson, IncomingVisit
 from reminders.domain.contact import Channel, Consent, Role, is_one_address
-from reminders.domain.merge import IncomingPatient, IncomingPerson, IncomingVisit
-from reminders.store.problems import PutRight
-from reminders.store.schema import appointment, patient
-from reminders.store.schema_intake import problem, staged_contact, staged_visit
+from reminders.store import doubts
+from reminders.store.doubts import Heard
+from reminders.store.schema_intake import staged_contact, staged_visit
 from reminders.store.wishes import wishes_of
 
 
@@ -30,34 +30,30 @@ def load(conn: Connection, run_id: int, keys: Sequence[str]) -> list[IncomingPat
         .order_by(staged_contact.c.line, staged_contact.c.id)
     ).all():
         people[row.patient_key].append(row)
-    doubtful = set(
-        conn.execute(
-            select(staged_visit.c.patient_key)
-            .join(
-                problem,
-                (problem.c.import_run_id == run_id) & (problem.c.ref == staged_visit.c.ref),
-            )
-            .where(func.coalesce(problem.c.put_right, "") != PutRight.HERE.value)
-            .where(staged_visit.c.import_run_id == run_id, staged_visit.c.patient_key.in_(keys))
-        ).scalars()
-    )
-    doubtful |= set(conn.execute(_of_known_bookings(run_id, keys)).scalars())
-    return [
-        _patient(key, visits[key], people[key], doubtful=key in doubtful)
-        for key in keys
-        if key in visits
-    ]
+    heard: dict[str, list[Heard]] = defaultdict(list)
+    for one in doubts.of(conn, run_id, keys):
+        heard[str(one.patient_key)].append(one)
+    anybodys = doubts.any_is_anybodys(conn, run_id)
+    return [_patient(key, visits[key], people[key], heard[key], anybodys=anybodys) for key in keys]
 
 
 def _patient(
     key: str,
     rows: Sequence[Row[tuple[object, ...]]],
     people: Sequence[Row[tuple[object, ...]]],
+    heard: Sequence[Heard],
     *,
-    doubtful: bool,
+    anybodys: bool,
 ) -> IncomingPatient:
-    """Return what all rows of a patient say together: each contact's row may tell something."""
+    """Return what all rows of a patient say together: each contact's row may tell something.
+
+    A yes to a protected identity counts wherever it is heard, and a no only if every row is read.
+    """
     said = [row.protected for row in rows if row.protected is not None]
+    said += [True for one in heard if one.protected]
+    may_be_protected = anybodys or any(one.protected is None for one in heard)
+    protected = any(said) if said else None
+    in_doubt = {(one.line, one.place): one for one in heard if _says_anything(one)}
     logins = [OwnLogin(row.own_login) for row in rows]
     visits: dict[str, Row[tuple[object, ...]]] = {}
     for row in rows:
@@ -65,7 +61,7 @@ def _patient(
     return IncomingPatient(
         key=key,
         birth_date=next((row.birth_date for row in rows if row.birth_date), None),
-        protected=any(said) if said else None,
+        protected=None if protected is False and may_be_protected else protected,
         own_login=next((x for x in logins if x is not OwnLogin.UNKNOWN), OwnLogin.UNKNOWN),
         visits=tuple(
             IncomingVisit(
@@ -79,25 +75,16 @@ def _patient(
             for row in visits.values()
         ),
         people=_people(people),
-        doubtful=doubtful,
+        doubtful=anybodys or any(one.unread for one in heard),
+        unsure=tuple(map(_person, in_doubt.values())),
+        heard_on=min((one.line for one in heard), default=None),
     )
 
 
-def _of_known_bookings(run_id: int, keys: Sequence[str]) -> Select[tuple[str]]:
-    """Return the query for patients of whose known bookings a row could not be read."""
-    return (
-        select(patient.c.external_key)
-        .join(appointment, appointment.c.patient_id == patient.c.id)
-        .join(
-            problem,
-            (problem.c.clinic_id == appointment.c.clinic_id) & (problem.c.ref == appointment.c.ref),
-        )
-        .where(
-            problem.c.import_run_id == run_id,
-            func.coalesce(problem.c.put_right, "") != PutRight.HERE.value,
-            patient.c.external_key.in_(keys),
-        )
-    )
+def _says_anything(one: Heard) -> bool:
+    """Tell whether a person in doubt can be known by an address, or refuses anything."""
+    refuses = Consent.REFUSED.value in {one.consent_sms, one.consent_email}
+    return one.role is not None and bool(refuses or one.phone or one.email)
 
 
 def _people(rows: Sequence[Row[tuple[object, ...]]]) -> tuple[IncomingPerson, ...]:

@@ -55,7 +55,7 @@ def settle(
     days: tuple[datetime, datetime] | None,
     now: datetime,
 ) -> None:
-    """Close earlier problems: those the file solves, and those it repeats (as new ones).
+    """Close problems of files applied earlier: those this one solves, and those it repeats.
 
     A visit in the past that the file no longer has is nothing to put right either. A row without a
     reference is put right by a file of its days, which begin and end at `days`, or without a time
@@ -68,6 +68,10 @@ def settle(
     same_row = select(problem.c.row_key).where(
         problem.c.import_run_id == run_id, problem.c.row_key.is_not(None)
     )
+    applied = select(import_run.c.id).where(
+        import_run.c.clinic_id == clinic_id, import_run.c.applied_at.is_not(None)
+    )
+    earlier = problem.c.import_run_id.in_(applied)
     start = problem.c.starts_at
     of_its_days = or_(start.is_(None), start.between(*days) if days else false())
     conn.execute(
@@ -75,6 +79,7 @@ def settle(
         .where(
             problem.c.clinic_id == clinic_id,
             problem.c.import_run_id != run_id,
+            earlier,
             problem.c.solved_at.is_(None),
             problem.c.ref.in_(spoken_of)
             | problem.c.ref.in_(repeated)
@@ -89,6 +94,7 @@ def settle(
         .where(
             problem.c.clinic_id == clinic_id,
             problem.c.import_run_id != run_id,
+            earlier,
             problem.c.put_right.is_not(None),
             problem.c.ref.in_(spoken_of) | problem.c.ref.in_(repeated),
         )

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from reminders.store.schema import Id, metadata, ref_to
 from reminders.store.types import UtcDateTime
 
-__all__ = ["import_run", "metadata", "problem", "staged_contact", "staged_visit"]
+__all__ = ["import_run", "metadata", "problem", "staged_contact", "staged_doubt", "staged_visit"]
 
 import_run = Table(
     "import_run",
@@ -111,4 +111,43 @@ staged_contact = Table(
     Column("guardian_from_13", Boolean),
     Column("contact_id", Id),
     Index("ix_staged_contact_import_run_id_patient_key", "import_run_id", "patient_key"),
+)
+
+staged_doubt = Table(
+    "staged_doubt",
+    metadata,
+    Column("id", Id, primary_key=True),
+    ref_to("import_run.id"),
+    Column("line", Integer, nullable=False),
+    Column("ref", String(200)),
+    Column("patient_key", String(200)),  # whose the row may be: none, of anybody
+    Column("starts_at", UtcDateTime),
+    Column("unread", Boolean, nullable=False),
+    Column("protected", Boolean),  # unknown where the cell is lost
+    Column("anyone", Boolean, nullable=False),
+    # One of its people who is not taken; nobody where there is no role.
+    Column("place", SmallInteger),
+    Column("role", String(16)),
+    Column("phone", String(32)),
+    Column("email", String(320)),
+    Column("language", String(16)),
+    Column("consent_sms", String(16)),
+    Column("consent_email", String(16)),
+    Column("prefers", String(16)),
+    Column("no_sms_from", Time),
+    Column("no_sms_until", Time),
+    Column("guardian_from_13", Boolean),
+    Index("ix_staged_doubt_import_run_id_line", "import_run_id", "line"),
+    Index("ix_staged_doubt_import_run_id_patient_key", "import_run_id", "patient_key"),
+    # Without these a file of rows without a name would take time that grows with its square.
+    *(
+        Index(
+            f"ix_staged_doubt_{address}",
+            "import_run_id",
+            address,
+            sqlite_where=text("patient_key IS NULL"),
+            postgresql_where=text("patient_key IS NULL"),
+        )
+        for address in ("phone", "email")
+    ),
 )

@@ -4,15 +4,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, false, func, insert, select, union, update
 
 from reminders.domain.appointment import VisitStatus
+from reminders.domain.contact import Consent
+from reminders.store import doubts
 from reminders.store.bulk import Values, insert_rows
 from reminders.store.schema import appointment, clinic, patient
-from reminders.store.schema_intake import import_run, problem, staged_contact, staged_visit
+from reminders.store.schema_intake import (
+    import_run,
+    problem,
+    staged_contact,
+    staged_doubt,
+    staged_visit,
+)
 from reminders.store.wishes import WISHES
 
-_RUN_TABLES = (staged_contact, staged_visit)
+_RUN_TABLES = (staged_contact, staged_doubt, staged_visit)
 CLEARED_AT_ONCE = 10_000
 
 ABANDONED_AFTER = timedelta(days=1)
@@ -109,36 +117,46 @@ def abandoned(conn: Connection, now: datetime) -> list[int]:
 
 def spent(conn: Connection) -> list[int]:
     """Return imports that are applied and still have rows staged: their process ended then."""
-    query = (
-        select(import_run.c.id)
-        .join(staged_visit, staged_visit.c.import_run_id == import_run.c.id)
-        .where(import_run.c.applied_at.is_not(None))
-        .distinct()
+    query = union(
+        *(
+            select(import_run.c.id)
+            .join(table, table.c.import_run_id == import_run.c.id)
+            .where(import_run.c.applied_at.is_not(None))
+            for table in (staged_visit, staged_doubt)
+        )
     )
     return list(conn.execute(query).scalars())
 
 
 def keys_after(conn: Connection, run_id: int, last: str, limit: int) -> list[str]:
-    """Return the next patients of a file, in the order of their keys."""
-    key = staged_visit.c.patient_key
-    query = (
-        select(key)
+    """Return the next patients of a file, and of its rows in doubt, in the order of their keys."""
+    parts = [
+        select(table.c.patient_key.label("key"))
         .distinct()
-        .where(staged_visit.c.import_run_id == run_id, key > last)
-        .order_by(key)
+        .where(table.c.import_run_id == run_id, table.c.patient_key > last)
+        .order_by(table.c.patient_key)
         .limit(limit)
-    )
+        .subquery()
+        for table in (staged_visit, staged_doubt)
+    ]
+    keys = union(*(select(part.c.key) for part in parts)).subquery()
+    query = select(keys.c.key).order_by(keys.c.key).limit(limit)
     return list(conn.execute(query).scalars())
 
 
 def size(conn: Connection, run_id: int) -> int:
-    """Return how many rows of a file are staged."""
-    query = select(func.count()).where(staged_visit.c.import_run_id == run_id)
-    return conn.execute(query).scalar_one()
+    """Return how many rows of a file are staged, and how many people in doubt."""
+    return sum(
+        conn.execute(select(func.count()).where(table.c.import_run_id == run_id)).scalar_one()
+        for table in (staged_visit, staged_doubt)
+    )
 
 
 def join_patients(conn: Connection, run_id: int) -> None:
-    """Let a booking with a patient's key on one row only have it on all."""
+    """Let a booking with a patient's key on one row only have it on all.
+
+    Where the cell for the key cannot be read, a known booking stays its patient's.
+    """
     _decide_kinds(conn, run_id)
     other = staged_visit.alias()
     # Grouped once: asked of each row, the smallest key would be looked for among all of the file.
@@ -148,7 +166,7 @@ def join_patients(conn: Connection, run_id: int) -> None:
         .group_by(other.c.ref)
         .subquery()
     )
-    for table in _RUN_TABLES:
+    for table in (staged_contact, staged_visit):
         conn.execute(
             update(table)
             .where(
@@ -160,21 +178,19 @@ def join_patients(conn: Connection, run_id: int) -> None:
             .values(patient_key=named.c.key)
         )
     _leave_with_their_patients(conn, run_id)
+    doubts.attribute(conn, run_id)
 
 
 def _decide_kinds(conn: Connection, run_id: int) -> None:
     """Let a booking of several kinds be one: a video visit if that row is booked, or the only one.
 
-    Nothing is decided by the rows of another kind where the row beside them cannot be read. What is
-    protected on one row is protected.
+    Nothing is decided by the rows of another kind where the row beside them cannot be read.
     """
     row, other = staged_visit.c, staged_visit.alias()
     ours = row.import_run_id == run_id
     beside = select(other.c.id).where(other.c.import_run_id == run_id, other.c.ref == row.ref)
     unread = select(problem.c.id).where(problem.c.import_run_id == run_id, problem.c.ref == row.ref)
     booked = VisitStatus.BOOKED.value
-    protected = beside.where(other.c.protected).exists()
-    conn.execute(update(staged_visit).where(ours, row.video, protected).values(protected=True))
     by_video = beside.where(other.c.video, other.c.status == booked).exists()
     off = (row.status != booked) & beside.where(other.c.video).exists()
     conn.execute(delete(staged_visit).where(ours, ~row.video, by_video | off | unread.exists()))
@@ -183,26 +199,33 @@ def _decide_kinds(conn: Connection, run_id: int) -> None:
 
 
 def _leave_with_their_patients(conn: Connection, run_id: int) -> None:
-    """Let a known visit that is no longer by video stay its patient's.
+    """Let a known visit stay its patient's where its rows do not tell whose it is.
 
-    Of such a row nothing is read that could tell whose it is.
+    Of one that is no longer by video nothing is read that could tell it, of another not the key.
     """
-    whose = (
-        select(patient.c.external_key)
-        .join(appointment, appointment.c.patient_id == patient.c.id)
-        .join(import_run, import_run.c.clinic_id == appointment.c.clinic_id)
-        .where(import_run.c.id == run_id, appointment.c.ref == staged_visit.c.ref)
-        .scalar_subquery()
+    unread = select(staged_doubt.c.ref).where(
+        staged_doubt.c.import_run_id == run_id,
+        staged_doubt.c.patient_key.is_(None),
+        staged_doubt.c.ref.is_not(None),
     )
-    conn.execute(
-        update(staged_visit)
-        .where(
-            staged_visit.c.import_run_id == run_id,
-            ~staged_visit.c.video,
-            whose.is_not(None),
+    for table, also in ((staged_visit, ~staged_visit.c.video), (staged_contact, false())):
+        whose = (
+            select(patient.c.external_key)
+            .join(appointment, appointment.c.patient_id == patient.c.id)
+            .join(import_run, import_run.c.clinic_id == appointment.c.clinic_id)
+            .where(import_run.c.id == run_id, appointment.c.ref == table.c.ref)
+            .scalar_subquery()
         )
-        .values(patient_key=whose)
-    )
+        nameless = (table.c.patient_key >= "visit:") & (table.c.patient_key < "visit;")
+        conn.execute(
+            update(table)
+            .where(
+                table.c.import_run_id == run_id,
+                also | (nameless & table.c.ref.in_(unread)),
+                whose.is_not(None),
+            )
+            .values(patient_key=whose)
+        )
 
 
 Progress = dict[str, Any]
@@ -293,7 +316,8 @@ def roles_of(
             staged_contact.c.import_run_id == run_id, staged_contact.c.line.in_(list(lines))
         )
     )
-    return {(row.line, row.place): row.role for row in rows}
+    in_doubt = {(one.line, one.place): one.role for one in doubts.people_of(conn, run_id, lines)}
+    return in_doubt | {(row.line, row.place): row.role for row in rows}
 
 
 def put_person(
@@ -307,7 +331,8 @@ def put_person(
 ) -> None:
     """Give one of a row's people right addresses; one who is not staged is added.
 
-    It is the one of this `place` and role. What anybody else on the row has stays as it is.
+    It is the one of this `place` and role. What anybody else on the row has stays as it is. Of one
+    who is added it counts what the row refuses, and all that it tells of that place.
     """
     found = conn.execute(
         update(staged_contact)
@@ -323,5 +348,23 @@ def put_person(
     if found.rowcount or visit is None:
         return
     person = {"line": line, "patient_key": visit.patient_key, "ref": ref}
-    person |= {"role": role, "place": place, **addresses}
+    person |= {"role": role, "place": place, **_said_of(conn, run_id, line, place), **addresses}
     conn.execute(insert(staged_contact).values(import_run_id=run_id, **person))
+
+
+_SAID = ("language", "consent_sms", "consent_email", *WISHES)
+
+
+def _said_of(conn: Connection, run_id: int, line: int, place: int | None) -> Mapping[str, object]:
+    """Return what a line says of the person at a place; of no place, what it refuses for all."""
+    staged = select(staged_contact).where(
+        staged_contact.c.import_run_id == run_id, staged_contact.c.line == line
+    )
+    people = [*doubts.people_of(conn, run_id, [line]), *conn.execute(staged).all()]
+    here = [one for one in people if place is None or one.place == place]
+    said = {name: getattr(here[0], name) for name in _SAID} if here else {}
+    refused = Consent.REFUSED.value
+    for name in ("consent_sms", "consent_email"):
+        if any(getattr(one, name) == refused for one in here):
+            said[name] = refused
+    return said

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
-from reminders.domain.contact import Channel, Consent, Role
-from reminders.domain.merge import (
+from reminders.domain.brought import (
     Category,
     IncomingPatient,
     IncomingPerson,
@@ -19,8 +18,9 @@ from reminders.domain.merge import (
     KnownPatient,
     KnownVisit,
     PatientChange,
-    merge,
 )
+from reminders.domain.contact import Channel, Consent, Role
+from reminders.domain.merge import merge
 from tests.domain.world import local
 
 NOW = local("2026-05-04 10:00")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.engine import importing
 from reminders.engine.housekeeping import keep_house
 from reminders.errors import RefusedFileError

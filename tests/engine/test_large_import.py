@@ -5,7 +5,7 @@ import signal
 import pytest
 from sqlalchemy import func, select
 
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.engine import applying, difference, importing
 from reminders.store import import_changes, schema, schema_intake
 from tests.engine.clinic import HEAD, Clinic, row

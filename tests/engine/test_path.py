@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, insert, select
 
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.engine import desk
 from reminders.errors import RefusedFileError
 from reminders.message.sms import measure

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from tests.engine.clinic import HEAD, Clinic, at, row
 
 WHOSE = "boknings-id;starttid;besökstyp;patient;roll;mobil;födelsedatum;skyddad;eget bankid\n"
@@ -158,6 +158,28 @@ def test_a_booking_that_cannot_be_read_keeps_whom_it_tells(clinic: Clinic) -> No
     assert reached(clinic) == {"+46701740601", "+46701740602"}
 
 
+def test_a_row_that_cannot_be_read_is_of_whoever_is_known_by_it(clinic: Clinic) -> None:
+    """By key, reference, address or time (the rest is in test_unread, on SQLite alone)."""
+    line = "{};2026-12-0{} 10:00;Videobesök;{};{};{};{}\n".format
+    head = "boknings-id;starttid;besökstyp;patient;roll;mobil;skyddad\n"
+    mothers = [line(f"B{n}", n, f"P{n}", "mamma", f"070174060{n}", "nej") for n in range(2, 7)]
+    fathers = [line(f"B{n}", n, f"P{n}", "pappa", f"070174061{n}", "nej") for n in range(2, 7)]
+    clinic.read(*mothers, *fathers, head=head)
+    unread = [
+        line("", 9, "P2", "pappa", "x", "nej"),
+        line("B3", "x", "=1", "pappa", "x", "nej"),
+        line("", "x", "", "pappa", "0701740614", "ja"),
+        line("", 5, "", "pappa", "x", "nej"),
+    ]
+    done = clinic.read(*mothers, *unread, head=head)
+    assert done.of_anybody == ()
+    people = [len(clinic.show(f"B{n}").patient.people) for n in range(2, 7)]
+    assert people == [2, 2, 2, 2, 1]
+    assert [clinic.show(f"B{n}").visit.protected for n in range(2, 7)] == [
+        n == 4 for n in range(2, 7)
+    ]
+
+
 @pytest.mark.parametrize("other", ["0701740601", ""])
 def test_an_unreadable_number_is_the_same_persons_on_another_booking(
     clinic: Clinic, other: str
@@ -206,15 +228,19 @@ def test_the_forecast_counts_whom_the_file_could_not_tell_of(clinic: Clinic) -> 
     assert sum(rule == "moved" for rule, *_ in clinic.states("B1")) == 2
 
 
-@pytest.mark.parametrize("phone", ["0701740601", "070x"])
-def test_the_work_grows_with_the_file_and_no_faster(tmp_path: Path, phone: str) -> None:
+@pytest.mark.parametrize(
+    ("phone", "ref"), [("0701740601", "B{}"), ("070x", "B{}"), ("0701740601", "")]
+)
+def test_the_work_grows_with_the_file_and_no_faster(tmp_path: Path, phone: str, ref: str) -> None:
     """Four times the rows, patients without names, take SQLite about four times the steps."""
     steps = []
     for count in (300, 1200):
         folder = tmp_path / str(count)
         folder.mkdir()
         clinic = Clinic(folder, f"sqlite:///{folder}/x.db", at("2026-11-30 12:00"))
-        rows = [row(f"B{n}", f"2026-12-{n % 20 + 2:02} 10:00", phone=phone) for n in range(count)]
+        refs = [(ref if n % 2 else "B{}").format(n) for n in range(count)]
+        days = [f"2026-12-{n % 20 + 2:02} 10:00" for n in range(count)]
+        rows = [row(*one, phone=phone) for one in zip(refs, days, strict=True)]
         with counted(clinic) as counts:
             clinic.read(*rows)
         steps.append(sum(counts))

@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from reminders.errors import RefusedFileError
-from reminders.intake.bookings import Format, Problem, ProblemCode, Row, read
+from reminders.intake.bookings import Doubt, Format, Item, Problem, ProblemCode, Row, read
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 NOW = datetime(2026, 11, 30, 11, tzinfo=UTC)
@@ -21,10 +21,20 @@ ROW = "A1;2026-12-01 09:00;070-174 06 05;"
 FILE = f"{HEADER}\n{ROW}\n"
 
 
-def results(text: str | bytes | Path, form: Format = FORM) -> list[Row | Problem]:
+def items(text: str | bytes | Path, form: Format = FORM) -> list[Item]:
     """Return all that a file says; text is taken as UTF-8."""
     source = text.encode() if isinstance(text, str) else text
     return list(read(source, form, NOW))
+
+
+def results(text: str | bytes | Path, form: Format = FORM) -> list[Row | Problem]:
+    """Return a file's rows and problems."""
+    return [item for item in items(text, form) if not isinstance(item, Doubt)]
+
+
+def doubts(text: str | bytes | Path, form: Format = FORM) -> list[Doubt]:
+    """Return what is heard of a file's rows beside what is taken."""
+    return [item for item in items(text, form) if isinstance(item, Doubt)]
 
 
 def rows(text: str | bytes | Path, form: Format = FORM) -> list[Row]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reminders.errors import RefusedFileError
-from reminders.intake.bookings import Problem, Row, read
+from reminders.intake.bookings import Item, Problem, read
 from reminders.intake.columns import HEADERS
 from tests.intake.helpers import FORM, HEADER, NOW, ROW
 
@@ -42,9 +42,9 @@ def check(data: bytes) -> None:
         assert len(str(refused).splitlines()) <= 12
 
 
-def read_or_refuse(data: bytes) -> tuple[list[Row | Problem], RefusedFileError | None]:
+def read_or_refuse(data: bytes) -> tuple[list[Item], RefusedFileError | None]:
     """Return what was read, and the refusal that ended it if one did."""
-    found: list[Row | Problem] = []
+    found: list[Item] = []
     try:
         found.extend(read(data, FORM, NOW))
     except RefusedFileError as error:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reminders.intake import bookings
 from reminders.intake.addresses import plain_mobile
-from tests.intake.helpers import results as read
+from tests.intake.helpers import items as read
 
 HEAD = (
     "ref;patient;starttid;typ;status;mobil;tel;e-post;språk;roll;samtycke;född;skyddad;behandlare\n"

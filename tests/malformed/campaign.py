@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 
 from reminders.config import example
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.engine import importing
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError

@@ -35,9 +35,13 @@ def _hidden(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="(csrf_token|fingerprint)" value="([^"]*)"', page))
 
 
-def upload(web: TestClient) -> str:
-    """Upload a file that has the first booking of a time alone; return its page."""
-    text = HEAD + row("B1") + row("B9", "2026-12-02 10:00", phone="070-174 06 19")
+ONE = row("B1") + row("B9", "2026-12-02 10:00", phone="070-174 06 19")
+"""A file that has the first booking of a time alone."""
+
+
+def upload(web: TestClient, lines: str = ONE, head: str = HEAD) -> str:
+    """Upload a file of these lines; return its page."""
+    text = head + lines
     file = {"file": ("ny.csv", text.encode(), "text/csv")}
     asked = {"full": "true"}
     answer = send(web, f"{HERE}/import", "/import/internet", data=asked, files=file)
@@ -69,3 +73,18 @@ def test_the_import_is_of_who_said_yes(clinic: Clinic) -> None:
         send(web, place, f"{place}/apply")
         page = web.get(f"{HERE}/import").text
     assert "berit" in page[page.index("ny.csv") :]
+
+
+def test_what_cannot_be_read_is_said(clinic: Clinic) -> None:
+    """The page names the lines that may be anybody's, and the visit whose refusal waits for a number."""
+    head = HEAD.replace("status", "status;samtycke-sms")
+    refuses = row("B1", phone="070x").replace("bokad", "bokad;nej")
+    with TestClient(create_app(clinic.runtime), follow_redirects=False) as web:
+        log_in(web)
+        lines = row("B1").replace("bokad", "bokad;ja") + refuses + row("", "x", phone="070y")
+        place = upload(web, lines, head)
+        assert "handlar om: 4." in web.get(place).text
+        send(web, place, f"{place}/apply")
+        visit = web.get(f"{HERE}/visit/B1").text
+    assert "Ingen adress som gick att läsa." in visit
+    assert "Inget samtycke: SMS" in visit

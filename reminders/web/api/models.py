@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from reminders.domain.appointment import VisitStatus
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.domain.state import State
 from reminders.engine import desk
 from reminders.store.views import Line, Visit

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from reminders.domain.access import Client
 from reminders.domain.appointment import VisitStatus
-from reminders.domain.merge import Category
+from reminders.domain.brought import Category
 from reminders.engine import booking, desk
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
@@ -114,12 +114,12 @@ def put_appointment(call: Caller, ref: Ref, body: BookingIn, response: Response)
     It is read, compared and planned exactly as a row of a file. A booking with anything wrong is
     not taken, and `errors` points at the fields.
     """
-    rows = booking.read_booking(call.runtime, call.clinic, body.lines(ref), call.now)
-    if any(row.ref != ref for row in rows):
+    items = booking.read_booking(call.runtime, call.clinic, body.lines(ref), call.now)
+    if any(item.ref != ref for item in items):
         fault = Problem(_REF_LINE, "ref", ProblemCode.BAD_REF, _BAD_REF)
         raise booking.UnusableBookingError([fault])
     taken = call.write(
-        booking.take, call.runtime, call.clinic, rows, call.now, confirm=body.confirm
+        booking.take, call.runtime, call.clinic, ref, items, call.now, confirm=body.confirm
     )
     if taken.category is Category.NEW:
         response.status_code = CREATED

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Form, HTTPException, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from reminders.domain.brought import Category
 from reminders.domain.contact import Role
-from reminders.domain.merge import Category
 from reminders.engine import aside, contacts, proposal
 from reminders.engine.importing import Options
 from reminders.errors import NotFoundError
