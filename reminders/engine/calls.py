@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminders.engine.desk import calls_for, require
+from reminders.engine.desk import calls_for, helps, require
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
@@ -12,7 +12,7 @@ from reminders.store.called import Called
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
 from reminders.store.pages import Person
-from reminders.store.views import CALL_AHEAD, Line, Visit
+from reminders.store.views import CALL_AHEAD, JUST_BEGUN, Line, Visit
 
 MOST = 100
 LOOKED_AT = 300
@@ -47,7 +47,7 @@ def call_list(
     found = {
         visit.id: visit
         for visit in (
-            *pages.troubled(conn, clinic_id, now, until, LOOKED_AT),
+            *pages.troubled(conn, clinic_id, now - JUST_BEGUN, until, LOOKED_AT),
             *pages.unreachable(conn, clinic_id, now, until, limit + 1),
         )
     }
@@ -61,6 +61,8 @@ def call_list(
     done: list[Call] = []
     for visit in visits:
         for item in calls_for(runtime, visit, lines[visit.id], now):
+            if not helps(item, now):
+                continue
             person = next((p for p in people[visit.id] if p.id == item.contact_id), None)
             tick = ticks.get((visit.id, item.contact_id, visit.version))
             (done if tick else waiting).append(Call(item, visit, person, tick))

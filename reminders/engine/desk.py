@@ -247,10 +247,16 @@ def worklist(conn: Connection, runtime: Runtime, clinic: str | None, now: dateti
 
 
 def _calls(conn: Connection, runtime: Runtime, clinic: str | None, now: datetime) -> list[Item]:
-    items = to_phone(conn, runtime, views.troubled_visits(conn, clinic, now), now)
+    found = to_phone(conn, runtime, views.troubled_visits(conn, clinic, now), now)
+    items = [item for item in found if helps(item, now)]
     items.sort(key=lambda item: item.needed_by)
     done = called.of_visits(conn, list({item.visit_id for item in items}))
     return [i for i in items if (i.visit_id, i.contact_id, i.version) not in done]
+
+
+def helps(item: Item, now: datetime) -> bool:
+    """Tell whether a call still helps: once a visit has begun, only who waits for it in vain."""
+    return item.news is not None or item.needed_by >= now
 
 
 def to_phone(

@@ -34,6 +34,9 @@ NUL = "\0"
 CALL_AHEAD = timedelta(days=14)
 OVERDUE_AFTER = timedelta(minutes=5)
 
+JUST_BEGUN = timedelta(hours=1)
+"""So long after a visit was to begin, somebody may still wait for one that does not take place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -240,7 +243,10 @@ def timeline(
 
 
 def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> list[Visit]:
-    """Return coming visits with a message in trouble, and booked ones with nobody to tell."""
+    """Return coming visits with a message in trouble, and booked ones with nobody to tell.
+
+    Those that were to begin a moment ago are among them.
+    """
     troubled = select(message.c.appointment_id).where(
         message.c.appointment_id == appointment.c.id, text(TROUBLE)
     )
@@ -251,7 +257,7 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
     first = troubled.limit(1).scalar_subquery()
     nobody = and_(appointment.c.status == "booked", ~people.exists())
     among = or_(first.is_not(None), nobody, appointment.c.former_patient_id.is_not(None))
-    found = visits(conn, clinic_key, since=now, until=now + CALL_AHEAD, among=among)
+    found = visits(conn, clinic_key, since=now - JUST_BEGUN, until=now + CALL_AHEAD, among=among)
     later = expected(now, now + CALL_AHEAD).where(appointment.c.starts_at >= now + CALL_AHEAD)
     further = visits(conn, among=appointment.c.id.in_(later))
     return found + [visit for visit in further if clinic_key in {None, visit.clinic}]

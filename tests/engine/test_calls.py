@@ -73,7 +73,7 @@ def test_a_cancellation_that_reaches_nobody_is_phoned(
     assert to_phone(clinic) == [("B1", reason, Event.CANCELLED)]
     clinic.until("2026-12-02 07:20")
     assert to_phone(clinic) == [("B1", reason, Event.CANCELLED)]
-    clinic.until("2026-12-02 08:00")
+    clinic.until("2026-12-02 08:31")
     assert to_phone(clinic) == []
 
 
@@ -161,6 +161,20 @@ def test_nobody_waits_for_a_visit_that_is_long_past(clinic: Clinic) -> None:
     clinic.read(row(start="2026-12-02 08:00"), confirmations=True)
     clinic.until("2026-12-02 22:00")
     by_hand(clinic, desk.move, "B1", at("2026-12-08 08:00"))
+    assert to_phone(clinic) == []
+
+
+def test_who_waits_for_a_visit_cancelled_as_it_began_is_phoned(clinic: Clinic) -> None:
+    """No text helps any more, and somebody sits before the screen: for an hour, not all day."""
+    others = row("B2", "2026-12-02 10:00", phone="070-174 06 06")
+    clinic.read(row(start="2026-12-02 10:00"), others, confirmations=True)
+    clinic.until("2026-12-02 10:05")
+    assert to_phone(clinic) == []
+    by_hand(clinic, desk.cancel, ["B1"])
+    assert to_phone(clinic) == [("B1", "too_late", Event.CANCELLED)]
+    clinic.until("2026-12-02 10:59")
+    assert to_phone(clinic) == [("B1", "too_late", Event.CANCELLED)]
+    clinic.until("2026-12-02 11:01")
     assert to_phone(clinic) == []
 
 
