@@ -177,7 +177,13 @@ class Jobs:
             self._thread.submit(_plan, runtime)
 
     def throw_away(self, runtime: Runtime, job: Job) -> None:
-        """Forget a file, and all that was staged of it."""
+        """Forget a file and all that was staged of it; one that is being read, once it has been."""
+        if job.step in {Step.READING, Step.COMPARING}:
+            self._thread.submit(self._throw, runtime, job)
+        else:
+            self._throw(runtime, job)
+
+    def _throw(self, runtime: Runtime, job: Job) -> None:
         if job.staged is not None and job.step is Step.READY:
             job.step = Step.GONE
             importing.forget(runtime, job.staged)

@@ -111,8 +111,12 @@ def _is_refused(clinic: Clinic) -> None:
 
 def test_a_no_without_a_look_is_a_no(clinic: Clinic, web: TestClient) -> None:
     """Who says no on the list has refused the file as well; a file that cannot be moved is said to be."""
+    looked = press(web, r"aside/\d+/look").headers["location"]
     assert press(web, r"aside/\d+/close").headers["location"] == f"{HERE}/import?note=file_refused"
     _is_refused(clinic)
+    while (page := web.get(looked)).status_code == 200:  # it may still be read, and is then gone
+        assert 'name="fingerprint"' not in page.text
+    assert page.headers["location"] == f"{HERE}/import?note=lost"
     put(clinic, "igen.csv", *CANCELLED)
     (clinic.folder / "exports" / "refused").rename(clinic.folder / "elsewhere")
     (clinic.folder / "exports" / "refused").write_text("in the way", "utf-8")

@@ -280,6 +280,15 @@ def _read(web: TestClient, place: str) -> str:
     raise AssertionError("the file is not read")
 
 
+def test_a_file_that_sends_emails_alone_shows_one(clinic: Clinic, web: TestClient) -> None:
+    """What would be read is shown where nothing but emails would go, too."""
+    add_user(clinic)
+    log_in(web)
+    page = _read(web, _upload(web, row("B7", phone="", email="anna@example.org").strip()))
+    assert "Inget skulle skickas" not in page
+    assert re.search(r"<article class=.letter.*?videobesök", page, re.DOTALL | re.IGNORECASE)
+
+
 def test_a_file_that_waited_through_a_restart_is_told_to_be_gone(
     clinic: Clinic, web: TestClient
 ) -> None:

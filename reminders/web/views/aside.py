@@ -51,5 +51,7 @@ async def say_no(here: Here, aside_id: int) -> str:
     entry = await here.write(aside.close, here.runtime, here.clinic, aside_id, here.now)
     if entry.file.ending != End.WAITING:
         return "seen_to"
+    if (job := here.site.jobs.reading(here.clinic, entry)) is not None:
+        await here.site.aside(here.site.jobs.throw_away, here.runtime, job)
     moved = await here.site.aside(aside.put_away, here.runtime, entry, End.REFUSED, here.now)
     return "file_refused" if moved else "file_not_moved"
