@@ -57,10 +57,11 @@ def call_list(
         lines[line.visit.id].append(line)
     people = pages.people_of(conn, list(found), former=True)
     ticks = called.of_visits(conn, list(found))
+    phoned = called.grouped(ticks.values())
     waiting: list[Call] = []
     done: list[Call] = []
     for visit in visits:
-        for item in calls_for(runtime, visit, lines[visit.id], now):
+        for item in calls_for(runtime, visit, lines[visit.id], phoned.get(visit.id, ()), now):
             if not helps(item, now):
                 continue
             person = next((p for p in people[visit.id] if p.id == item.contact_id), None)

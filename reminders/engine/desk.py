@@ -1,15 +1,17 @@
 """The desk: what staff do by hand, and what they ask. Each act is planned at once and told."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Truth, VisitStatus
+from reminders.domain.lifecycle import TOLD
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import NOT_COME, Before, Event, Rule
 from reminders.domain.state import State
-from reminders.domain.unheard import believers, unheard
+from reminders.domain.unheard import CALL_FOR, believers, unheard
 from reminders.engine import aside, attention, planning
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
@@ -17,6 +19,7 @@ from reminders.errors import NotFoundError, UsageError
 from reminders.intake.problems import OF_A_TIME
 from reminders.intake.visit import FARTHEST
 from reminders.store import called, cases, clinics, desk, ledger, people, problems, views
+from reminders.store.called import Called
 from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
 from reminders.store.people import Patient
@@ -266,7 +269,12 @@ def to_phone(
     by_visit: dict[int, list[Line]] = {visit.id: [] for visit in found}
     for line in views.lines(conn, found):
         by_visit[line.visit.id].append(line)
-    return [item for visit in found for item in calls_for(runtime, visit, by_visit[visit.id], now)]
+    phoned = called.by_visit(conn, list(by_visit))
+    return [
+        item
+        for visit in found
+        for item in calls_for(runtime, visit, by_visit[visit.id], phoned.get(visit.id, ()), now)
+    ]
 
 
 def calls_after(
@@ -281,8 +289,14 @@ def nobody_to_tell(visit: Visit) -> Reason:
     return Reason.PROTECTED_IDENTITY if visit.protected else Reason.NO_ADDRESS
 
 
-def calls_for(runtime: Runtime, visit: Visit, found: Sequence[Line], now: datetime) -> list[Item]:
-    """Return whom to phone about one visit, all of whose messages are given."""
+def calls_for(
+    runtime: Runtime,
+    visit: Visit,
+    found: Sequence[Line],
+    phoned: Sequence[Called],
+    now: datetime,
+) -> list[Item]:
+    """Return whom to phone about one visit, all of whose messages and calls are given."""
     truth = Truth(visit.starts_at, VisitStatus(visit.status))
     if not found and truth.status is VisitStatus.BOOKED:
         return [_item("call", visit, None, nobody_to_tell(visit), 0)]
@@ -294,7 +308,7 @@ def calls_for(runtime: Runtime, visit: Visit, found: Sequence[Line], now: dateti
         for was in (False, True)
     )
     names = {line.message.key.contact: line.contact for line in found}
-    return [
+    items = [
         _item(
             "unknown" if one.unclear else "call",
             visit,
@@ -309,6 +323,31 @@ def calls_for(runtime: Runtime, visit: Visit, found: Sequence[Line], now: dateti
             *believers(before, messages),
         )
     ]
+    if truth.status is VisitStatus.CANCELLED:
+        items += _told_by_phone(visit, found, phoned, {item.contact_id for item in items})
+    return items
+
+
+def _told_by_phone(
+    visit: Visit, found: Sequence[Line], phoned: Sequence[Called], listed: AbstractSet[int]
+) -> list[Item]:
+    """Return whom to phone again of a cancelled visit: no text tells those whom none reached."""
+    told = {
+        line.message.key.contact
+        for line in found
+        if line.message.key.version == visit.version
+        and line.message.state in TOLD | {State.PLANNED}
+    }
+    items: list[Item] = []
+    for who in sorted({one.contact_id for one in phoned if one.version < visit.version} - listed):
+        if who in told or (told and not who):
+            continue
+        own = [line for line in found if line.message.key.contact == who]
+        reasons = [line.message.reason for line in own if line.message.reason in CALL_FOR]
+        reason = (reasons and reasons[-1]) or nobody_to_tell(visit)
+        name = own[-1].contact if own else None
+        items.append(_item("call", visit, name, reason, who, Event.CANCELLED))
+    return items
 
 
 def _news(truth: Truth) -> Event:

@@ -21,7 +21,8 @@ from reminders.engine import desk
 from reminders.engine.forecast import Forecast, Forecaster
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
-from reminders.store import cases, pages, views
+from reminders.store import called, cases, pages, views
+from reminders.store.called import Called
 from reminders.store.database import Connection
 from reminders.store.pages import Person
 from reminders.store.views import Line, Visit
@@ -122,6 +123,7 @@ def before(
     practice = _narrow(runtime.practices[clinic], rule)
     lines = _lines_of(conn, visits)
     people = pages.people_of(conn, list(lines), former=True)
+    phoned = called.by_visit(conn, list(lines))
     histories = {
         visit_id: sorted((line.message for line in found), key=lambda message: message.id)
         for visit_id, found in lines.items()
@@ -143,7 +145,8 @@ def before(
         )
         own = _changed(then, lines[visit.id], rows)
         requests = None if rule is None else [ASKED]
-        fate = _fate(runtime, then, own, requests, people[visit.id], now)
+        calls = phoned.get(visit.id, ())
+        fate = _fate(runtime, then, own, requests, people[visit.id], calls, now)
         fates.append(replace(fate, asked_at=_asked_before(case, rule, now)))
     return Prospect(tuple(fates), forecaster.result())
 
@@ -158,8 +161,10 @@ def after(
     """Return what has come of these requests about visits; None: of cancelling them."""
     lines = _lines_of(conn, visits)
     people = pages.people_of(conn, list(lines), former=True)
+    phoned = called.by_visit(conn, list(lines))
     fates = (
-        _fate(runtime, visit, lines[visit.id], requests, people[visit.id], now) for visit in visits
+        _fate(runtime, one, lines[one.id], requests, people[one.id], phoned.get(one.id, ()), now)
+        for one in visits
     )
     return Prospect(tuple(fates), Forecast())
 
@@ -216,14 +221,15 @@ def _fate(
     lines: Sequence[Line],
     requests: Collection[int] | None,
     people: Sequence[Person],
+    phoned: Sequence[Called],
     now: datetime,
 ) -> Fate:
-    """Return what becomes of one visit, all of whose messages are given."""
+    """Return what becomes of one visit, all of whose messages and calls are given."""
     own = _of_requests(requests) if requests is not None else _of_cancelling(runtime, visit)
     rows = [line.message for line in lines if own(line.message)]
     going = [message for message in rows if message.state in GOING]
     cancelled = requests is None
-    calls = desk.calls_for(runtime, visit, lines, now) if cancelled else []
+    calls = desk.calls_for(runtime, visit, lines, phoned, now) if cancelled else []
     gaps = [_gap(visit, call, people) for call in calls]
     if not going and not gaps:
         reason = _why_nothing(visit, rows, people, cancelled=cancelled)

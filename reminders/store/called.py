@@ -1,6 +1,6 @@
 """Whom staff have phoned."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,6 +61,19 @@ def of_visits(conn: Connection, visit_ids: Sequence[int]) -> dict[tuple[int, int
         )
         for r in rows
     }
+
+
+def by_visit(conn: Connection, visit_ids: Sequence[int]) -> dict[int, list[Called]]:
+    """Return the calls of these visits, by visit."""
+    return grouped(of_visits(conn, visit_ids).values())
+
+
+def grouped(calls: Iterable[Called]) -> dict[int, list[Called]]:
+    """Return calls by visit."""
+    found: dict[int, list[Called]] = {}
+    for one in calls:
+        found.setdefault(one.appointment_id, []).append(one)
+    return found
 
 
 def since(conn: Connection, clinic_id: int, at: datetime) -> list[Called]:

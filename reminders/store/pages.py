@@ -158,7 +158,10 @@ def troubled(
 def unreachable(
     conn: Connection, clinic_id: int, since: datetime, until: datetime, limit: int
 ) -> list[Visit]:
-    """Return booked visits with nobody to tell, or that were somebody else's; the soonest first."""
+    """Return visits of which no message need tell that somebody is to be phoned; the soonest first.
+
+    Booked ones with nobody to tell, or that were somebody else's; cancelled ones told by phone.
+    """
     people = select(contact.c.id).where(
         contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
     )
@@ -168,11 +171,16 @@ def unreachable(
             appointment.c.clinic_id == clinic_id,
             appointment.c.starts_at >= since,
             appointment.c.starts_at < until,
-            appointment.c.status == "booked",
             # One look by index for each visit: EXISTS beside OR may read all of them.
             or_(
-                people.limit(1).scalar_subquery().is_(None),
-                appointment.c.former_patient_id.is_not(None),
+                and_(
+                    appointment.c.status == "booked",
+                    or_(
+                        people.limit(1).scalar_subquery().is_(None),
+                        appointment.c.former_patient_id.is_not(None),
+                    ),
+                ),
+                views.told_by_phone(),
             ),
         )
         .order_by(appointment.c.starts_at)

@@ -23,6 +23,7 @@ from reminders.domain.message import Message
 from reminders.domain.state import State
 from reminders.store.cases import to_message
 from reminders.store.schema import TROUBLE, WENT, appointment, clinic, contact, message, patient
+from reminders.store.schema_desk import called
 from reminders.store.schema_intake import import_run, problem
 
 KEPT = 2
@@ -256,11 +257,24 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
     # One look by index for each visit: EXISTS beside OR may be answered by reading all of it.
     first = troubled.limit(1).scalar_subquery()
     nobody = and_(appointment.c.status == "booked", ~people.exists())
-    among = or_(first.is_not(None), nobody, appointment.c.former_patient_id.is_not(None))
+    among = or_(
+        first.is_not(None),
+        nobody,
+        appointment.c.former_patient_id.is_not(None),
+        told_by_phone(),
+    )
     found = visits(conn, clinic_key, since=now - JUST_BEGUN, until=now + CALL_AHEAD, among=among)
     later = expected(now, now + CALL_AHEAD).where(appointment.c.starts_at >= now + CALL_AHEAD)
     further = visits(conn, among=appointment.c.id.in_(later))
     return found + [visit for visit in further if clinic_key in {None, visit.clinic}]
+
+
+def told_by_phone() -> ColumnElement[bool]:
+    """Return the condition that a visit is cancelled, and somebody was phoned of it before."""
+    before = select(called.c.id).where(
+        called.c.appointment_id == appointment.c.id, called.c.version < appointment.c.version
+    )
+    return and_(appointment.c.status == "cancelled", before.limit(1).scalar_subquery().is_not(None))
 
 
 def expected(since: datetime, until: datetime) -> Select[int]:

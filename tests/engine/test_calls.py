@@ -8,7 +8,7 @@ import pytest
 from reminders.domain.quiet import QuietHours
 from reminders.domain.rules import Event
 from reminders.engine import calls, desk, people
-from reminders.engine.calls import call_list
+from reminders.engine.calls import call_list, tick
 from reminders.store import clinics
 from tests.engine.clinic import Clinic, at, row
 from tests.engine.test_delivery import failing
@@ -189,3 +189,20 @@ def test_who_expects_a_visit_soon_is_phoned_however_far_it_was_moved(open_clinic
     clinic.until("2026-11-30 13:05")
     moved = ("invalid_address", Event.MOVED)
     assert to_phone(clinic) == [("B2", *moved), ("B1", *moved)]
+
+
+def test_who_was_told_of_a_visit_by_phone_is_phoned_when_it_is_cancelled(clinic: Clinic) -> None:
+    """Whom no text may reach, and staff have phoned, stands there again if the visit is cancelled."""
+    with clinic.runtime.database.transaction() as conn:
+        mine = clinics.clinic_id(conn, "internet")
+        clinics.add_opt_out(conn, mine, "+46701740605", "staff", clinic.clock.now())
+    clinic.read(row(), row("B2", phone="070-174 06 06"), confirmations=True)
+    clinic.plan()
+    assert to_phone(clinic) == [("B1", "opted_out", None)]
+    [who] = [item.contact_id for item in clinic.worklist() if item.ref == "B1"]
+    by_hand(clinic, tick, "B1", who, "AB")
+    assert to_phone(clinic) == []
+    by_hand(clinic, desk.cancel, ["B1", "B2"])
+    assert to_phone(clinic) == [("B1", "opted_out", Event.CANCELLED)]
+    by_hand(clinic, tick, "B1", who, "AB")
+    assert to_phone(clinic) == []
