@@ -42,7 +42,7 @@ def merge_contacts(
     staying = [
         _contact_change(_AS_KNOWN[c.role], c, default_consent)
         for c in left
-        if not (may_remove and (c.phone or c.email))
+        if not (may_remove and (c.phone or c.email)) or _is_one_of(incoming.unsure, c)
     ]
     if incoming.doubtful:
         matched += _left_behind(incoming, known, default_consent, former)
@@ -90,6 +90,7 @@ class _Hearing:
         self._all = [*contacts, *others]
         self._others = range(len(contacts), len(self._all))
         self._default = default_consent
+        self._waiting = [n for n in self._others if not self._is_reached(n)]
         self._meant: set[int] = set()
         self._changed: set[int] = set()
 
@@ -97,19 +98,15 @@ class _Hearing:
         """Let it be theirs who have an address of that person, or else may be that person.
 
         That is whoever has the role, is on no row that is read, and is nobody else `among` those
-        who are not sure. Where there is no such contact there is a new one without an address: the
-        refusal waits for it.
+        who are not sure; of those without an address one. Where there is no such contact there is
+        a new one without an address: the refusal waits for it.
         """
+        meant = [n for n, one in enumerate(self._all) if _addresses_alike(person, one.person)]
+        self._meant |= {*meant}
         refused = [c for c, consent in person.consents.items() if consent is Consent.REFUSED]
         if not refused:
             return
-        meant = [n for n, one in enumerate(self._all) if _addresses_alike(person, one.person)]
-        meant = meant or [
-            n
-            for n in self._others
-            if self._all[n].person.role is person.role
-            and not _is_one_of(among, self._all[n].person)
-        ]
+        meant = meant or self._perhaps(person.role, among)
         if not meant:
             nobody = replace(person, phone=None, email=None)
             meant = [len(self._all)]
@@ -118,6 +115,23 @@ class _Hearing:
         for place in meant:
             self._refuse(place, refused)
         self._meant |= {*meant}
+
+    def _perhaps(self, role: Role, among: Sequence[IncomingPerson]) -> list[int]:
+        """Return whoever may be somebody of that role who has no readable address."""
+        theirs = [n for n in self._others if self._all[n].person.role is role]
+        meant = [
+            n for n in theirs if self._is_reached(n) and not _is_one_of(among, self._all[n].person)
+        ]
+        # In their order: the next file with the same rows finds each refusal where it stands.
+        waiting = next((n for n in theirs if n in self._waiting), None)
+        if waiting is not None:
+            self._waiting.remove(waiting)
+            meant.append(waiting)
+        return meant
+
+    def _is_reached(self, place: int) -> bool:
+        person = self._all[place].person
+        return bool(person.phone or person.email)
 
     def _refuse(self, place: int, refused: Sequence[Channel]) -> None:
         change = self._all[place]
@@ -140,7 +154,7 @@ class _Hearing:
         return tuple(contacts), tuple(stay)
 
 
-def _is_one_of(people: Sequence[IncomingPerson], contact: IncomingPerson) -> bool:
+def _is_one_of(people: Sequence[IncomingPerson], contact: IncomingPerson | KnownContact) -> bool:
     return any(_addresses_alike(person, contact) for person in people)
 
 
@@ -170,6 +184,7 @@ def _match(
                     for c in free
                     if _addresses_alike(person, c) >= least
                     and (c.role is person.role or not within_role)
+                    and (least or not _is_one_of(incoming.unsure, c))
                 ),
                 None,
             )

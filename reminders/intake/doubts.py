@@ -15,7 +15,7 @@ from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.columns import ADDRESSES, Column, Columns, Field
 from reminders.intake.patient import PatientReader
 from reminders.intake.people import Person, read_people
-from reminders.intake.problems import Problem
+from reminders.intake.problems import Problem, ProblemCode
 from reminders.intake.record import Notes
 from reminders.intake.visit import VisitReader
 
@@ -98,7 +98,10 @@ class DoubtReader:
         # Of a visit that is only counted nobody is contacted, so nobody can be missed.
         counted = bool(kind) and not video
         role = self.default_role(patient.birth_date, starts_at or self.visits.now)
-        found = () if counted else read_people(apart, self.columns.people, role, self.region)
+        people = notes.aside()
+        found = () if counted else read_people(people, self.columns.people, role, self.region)
+        # Of a time in the past that alone is wrong: who stands there is read, and is there.
+        wrong = {problem.code for problem in notes.problems} - {ProblemCode.PAST_TIME}
         lost = patient.key is None and self._names_badly(naming.problems, len(notes.cells))
         known_by = patient.key or starts_at or (notes.ref and not lost)
         column = self.columns.visit.get(Field.PROTECTED)
@@ -107,6 +110,7 @@ class DoubtReader:
             notes.line,
             notes.ref,
             patient.key,
+            unread=not counted and bool(wrong or people.problems),
             protected=None if cut else bool(patient.protected),
             people=tuple(replace(person, taken=False) for person in found),
             starts_at=starts_at,

@@ -97,6 +97,31 @@ def test_a_row_that_tells_of_nobody_may_be_anybodys(clinic: Clinic) -> None:
     assert clinic.show("B2").visit.protected
 
 
+READ = {
+    "a visit before the first import": ("B0", {"start": "2026-11-30 08:00"}),
+    "no reference, a visit that is only counted": ("", {"kind": "Telefonsamtal"}),
+}
+
+
+@pytest.mark.parametrize(("ref", "cells"), READ.values(), ids=READ.keys())
+def test_a_row_that_tells_who_is_there_doubts_nobody(
+    clinic: Clinic, ref: str, cells: dict[str, str]
+) -> None:
+    """A number that is another in the file gets no more texts, though the row is a problem."""
+    clinic.read(row(), row(ref, **cells), head=HEAD)
+    done = clinic.read(row(phone=C), row(ref, **{"phone": C, **cells}), head=HEAD)
+    assert len(done.problems) == 1
+    assert numbers(clinic) == [C]
+
+
+def test_who_stands_on_a_row_of_the_past_stays(clinic: Clinic) -> None:
+    """Its date may be wrong: nobody on it goes, or is taken for another."""
+    clinic.read(father(), row(), head=HEAD)
+    past = father("B0", "2026-11-30 08:00", sms="nej")
+    clinic.read(past, row(phone=C), head=HEAD)
+    assert (numbers(clinic), refusing(clinic)) == ([B, C], [B])
+
+
 def test_a_sum_below_the_table_is_nobodys(clinic: Clinic) -> None:
     """Where no address could stand, nobody is missed: who has gone goes."""
     clinic.read(row(), father(), head=HEAD)
@@ -192,6 +217,15 @@ def test_a_no_is_heard_whatever_else_is_wrong(clinic: Clinic, cells: dict[str, s
     assert refusing(clinic) == [B]
     again = clinic.read(row(role="patient", phone=D), said, head=HEAD)
     assert not again.changes_anything
+
+
+def test_two_who_refuse_each_another_way_are_two(clinic: Clinic) -> None:
+    """Neither has a readable number, and the same file again mixes nothing up."""
+    head = HEAD.strip() + ";samtycke-epost\n"
+    told = ((row(role="patient", phone=D), "ja"), (father(phone="1x", sms="nej"), "ja"))
+    lines = [f"{line.strip()};{email}\n" for line, email in (*told, (father(phone="2x"), "nej"))]
+    clinic.read(*lines, head=head)
+    assert not clinic.read(*lines, head=head).changes_anything
 
 
 @pytest.mark.parametrize("role", [Role.GUARDIAN, Role.PATIENT])
