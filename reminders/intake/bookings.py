@@ -24,7 +24,7 @@ from reminders.intake.doubts import Doubt, DoubtReader
 from reminders.intake.patient import Patient, PatientReader
 from reminders.intake.people import Person, read_people
 from reminders.intake.plain import PlainPatients, PlainPeople, PlainVisits
-from reminders.intake.problems import Fault, Problem, ProblemCode, refusal, refuse
+from reminders.intake.problems import Fault, Problem, ProblemCode, may_hide, refusal, refuse
 from reminders.intake.record import Notes
 from reminders.intake.sheet import is_sheet, read_sheet
 from reminders.intake.table import Record, read_table
@@ -337,9 +337,11 @@ class _Reader:
             return replace(row, past=True) if self._visits.is_past(row.starts_at) else None
         if row.protected or not booked:
             # Nobody need be reached, so nothing is wrong; but who is not read is not gone either.
+            # A landline is read. As nobody hears of it here, it must not keep an old number.
             apart = notes.aside()
             row = replace(row, people=self._people(apart, row))
-            notes.unread = bool(apart.problems)
+            lost = [found for found in apart.problems if found.code is not ProblemCode.NOT_MOBILE]
+            notes.unread = may_hide(lost)
             return row
         told = len(notes.problems)
         people = self._people(notes, row)

@@ -15,7 +15,7 @@ from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.columns import ADDRESSES, Column, Columns, Field
 from reminders.intake.patient import PatientReader
 from reminders.intake.people import Person, read_people
-from reminders.intake.problems import Problem, ProblemCode
+from reminders.intake.problems import Problem, may_hide
 from reminders.intake.record import Notes
 from reminders.intake.visit import VisitReader
 
@@ -64,7 +64,7 @@ class DoubtReader:
         Of the row's `people` those are heard who are not taken; or all, where the patient's name
         cannot be read: somebody may know them.
         """
-        unread = bool(notes.problems) or notes.unread
+        unread = may_hide(notes.problems) or notes.unread
         lost = key is None and self._names_badly(notes.problems)
         people = people if lost else tuple(person for person in people if not person.taken)
         if not (unread or people):
@@ -100,8 +100,6 @@ class DoubtReader:
         role = self.default_role(patient.birth_date, starts_at or self.visits.now)
         people = notes.aside()
         found = () if counted else read_people(people, self.columns.people, role, self.region)
-        # Of a time in the past that alone is wrong: who stands there is read, and is there.
-        wrong = {problem.code for problem in notes.problems} - {ProblemCode.PAST_TIME}
         lost = patient.key is None and self._names_badly(naming.problems, len(notes.cells))
         known_by = patient.key or starts_at or (notes.ref and not lost)
         column = self.columns.visit.get(Field.PROTECTED)
@@ -110,7 +108,7 @@ class DoubtReader:
             notes.line,
             notes.ref,
             patient.key,
-            unread=not counted and bool(wrong or people.problems),
+            unread=not counted and may_hide((*notes.problems, *people.problems)),
             protected=None if cut else bool(patient.protected),
             people=tuple(replace(person, taken=False) for person in found),
             starts_at=starts_at,

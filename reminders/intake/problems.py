@@ -1,6 +1,6 @@
 """What can be wrong with a file, in codes that scripts read and sentences that people read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +69,16 @@ OF_AN_ADDRESS = frozenset(
 )
 """Problems that a right phone number or email address solves."""
 
+HIDES_NOBODY = frozenset(
+    {
+        ProblemCode.PAST_TIME,
+        ProblemCode.BAD_BIRTH_DATE,
+        ProblemCode.BAD_CONSENT,
+        ProblemCode.BAD_WISH,
+    }
+)
+"""Problems of rows on which everybody is read all the same, with their numbers and addresses."""
+
 OF_A_TIME = frozenset(
     {
         ProblemCode.BAD_TIME,
@@ -109,6 +119,11 @@ class Problem:
     ref: str | None = None
     row_key: str = field(default="", compare=False, repr=False)
     starts_at: datetime | None = field(default=None, compare=False)
+
+
+def may_hide(problems: Iterable[Problem]) -> bool:
+    """Tell whether somebody may stand on a row with these problems who could not be read."""
+    return any(problem.code not in HIDES_NOBODY for problem in problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ def test_a_row_that_tells_of_nobody_may_be_anybodys(clinic: Clinic) -> None:
 READ = {
     "a visit before the first import": ("B0", {"start": "2026-11-30 08:00"}),
     "no reference, a visit that is only counted": ("", {"kind": "Telefonsamtal"}),
+    "a consent that is unclear": ("B0", {"sms": "kanske"}),
 }
 
 
@@ -112,6 +113,14 @@ def test_a_row_that_tells_who_is_there_doubts_nobody(
     done = clinic.read(row(phone=C), row(ref, **{"phone": C, **cells}), head=HEAD)
     assert len(done.problems) == 1
     assert numbers(clinic) == [C]
+
+
+def test_a_landline_of_a_cancelled_visit_keeps_no_old_number(clinic: Clinic) -> None:
+    """Nobody is told of that row, so nobody would learn that two numbers get the texts."""
+    cancelled = row("B0", status="avbokad", phone="031-390 06 05")
+    clinic.read(row(), cancelled, head=HEAD)
+    done = clinic.read(row(phone=C), cancelled, head=HEAD)
+    assert (done.problems, numbers(clinic)) == ([], [C])
 
 
 def test_who_stands_on_a_row_of_the_past_stays(clinic: Clinic) -> None:
