@@ -85,7 +85,11 @@ class KnownVisit:
 
 @dataclass(frozen=True, slots=True)
 class KnownContact:
-    """A contact as the database has it. What they have `refused` to staff, no file brings back."""
+    """A contact as the database has it. What they have `refused` to staff, no file brings back.
+
+    `added`: by staff, and no file has brought them. `newer`: staff have given these addresses
+    since the file was exported.
+    """
 
     id: int
     role: Role
@@ -95,6 +99,8 @@ class KnownContact:
     consents: Mapping[Channel, Consent]
     wishes: Wishes = NO_WISHES
     refused: frozenset[Channel] = frozenset()
+    added: bool = False
+    newer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +128,14 @@ class ContactChange:
     """A contact to write: a new one (`id` None), or one whose details are now these.
 
     What is `refused` was told to staff, by the same person at another name of the patient's.
+    `added`: staff have added them, and no file has brought them.
     """
 
     id: int | None
     person: IncomingPerson
     differs: bool
     refused: frozenset[Channel] = frozenset()
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Who of a file is who in the database, who goes, and whose refusal it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reminders.domain.brought import (
@@ -39,17 +39,19 @@ def merge_contacts(
     found = {change.id for change in matched}
     left = [c for c in known.contacts if c.id not in found] if known else []
     may_remove = bool(incoming.people) and not incoming.doubtful
+    by_hand = {c.id for c in left if c.added or c.newer}
     staying = [
-        _contact_change(_AS_KNOWN[c.role], c, default_consent)
+        replace(_contact_change(_AS_KNOWN[c.role], c, default_consent), added=c.added)
         for c in left
-        if not (may_remove and (c.phone or c.email)) or _is_one_of(incoming.unsure, c)
+        if not (may_remove and (c.phone or c.email))
+        or c.id in by_hand
+        or _is_one_of(incoming.unsure, c)
     ]
-    if incoming.doubtful:
-        matched += _left_behind(incoming, known, default_consent, former)
+    matched += _left_behind(incoming, known, default_consent, former)
     hearing = _Hearing(matched, staying, default_consent)
     for person in incoming.unsure:
         hearing.hear(person, incoming.unsure)
-    contacts, stay = hearing.result(keep_others=not may_remove)
+    contacts, stay = hearing.result(by_hand if may_remove else None)
     present = {change.id for change in (*contacts, *stay)}
     return Contacts(contacts, stay, tuple(c.id for c in left if c.id not in present))
 
@@ -60,21 +62,27 @@ def _left_behind(
     default_consent: Mapping[Channel, Consent],
     former: Sequence[KnownPatient],
 ) -> list[ContactChange]:
-    """Return who is known in another record of the visit alone: the row may not have been read."""
+    """Return who is known in another record of the visit alone, and is on no row for a reason.
+
+    The row may not have been read; or no file has brought them.
+    """
     here: list[IncomingPerson | KnownContact] = [
         *incoming.people,
         *(known.contacts if known else ()),
     ]
     return [
-        _contact_change(
-            IncomingPerson(c.role, c.phone, c.email, c.language, c.consents, c.wishes),
-            None,
-            default_consent,
-            c,
+        replace(
+            _contact_change(
+                IncomingPerson(c.role, c.phone, c.email, c.language, c.consents, c.wishes),
+                None,
+                default_consent,
+                c,
+            ),
+            added=c.added,
         )
         for record in former
         for c in record.contacts
-        if not any(_addresses_alike(one, c) for one in here)
+        if (incoming.doubtful or c.added) and not any(_addresses_alike(one, c) for one in here)
     ]
 
 
@@ -142,14 +150,17 @@ class _Hearing:
             self._changed.add(place)
 
     def result(
-        self, *, keep_others: bool
+        self, only: Collection[int] | None
     ) -> tuple[tuple[ContactChange, ...], tuple[ContactChange, ...]]:
-        """Return the contacts to look at, and the others who stay as they are."""
+        """Return the contacts to look at, and the others who stay as they are.
+
+        Of these it is `only` so many; None: all of them.
+        """
         contacts, stay = list[ContactChange](), list[ContactChange]()
         for place, change in enumerate(self._all):
             if place not in self._others or place in self._changed:
                 contacts.append(change)
-            elif keep_others or place in self._meant:
+            elif only is None or change.id in only or place in self._meant:
                 stay.append(change)
         return tuple(contacts), tuple(stay)
 
@@ -175,6 +186,8 @@ def _match(
     free = sorted(known.contacts, key=lambda c: not (c.phone or c.email)) if known else []
     partner: dict[int, KnownContact] = {}
     for least, within_role in _SIGNS[:-1] if incoming.doubtful else _SIGNS:
+        if not least:
+            free = [c for c in free if not c.added]
         for index, person in enumerate(people):
             if index in partner:
                 continue
@@ -241,10 +254,13 @@ def _contact_change(
     if known is not None and (_addresses_alike(person, known) or not (phone or email)):
         phone = known.phone if phone is None else phone
         email = known.email if email is None else email
+    if known is not None and known.newer:
+        phone, email = known.phone, known.email
     final = IncomingPerson(person.role, phone or None, email or None, language, consents, wishes)
     same = known is not None and (
         (final.role, final.phone, final.email, final.language, final.wishes)
         == (known.role, known.phone, known.email, known.language, known.wishes)
         and consents == {channel: before.get(channel) for channel in Channel}
     )
+    same = same and not (known and known.added)
     return ContactChange(known.id if known else None, final, differs=not same, refused=refused)

@@ -59,7 +59,7 @@ def correct(
     )
     if person is None:
         raise NotFoundError("That contact is no longer there. Look at the visit again.")
-    contacts.update_addresses(conn, contact_id, addresses.phone, addresses.email)
+    contacts.update_addresses(conn, contact_id, addresses.phone, addresses.email, now)
     asking = _Asking(runtime, clinic, person.language, person.consents)
     _consent_to_new(conn, contact_id, addresses, asking, now)
     changed = [
@@ -97,11 +97,11 @@ def add(
         raise UsageError("The patient's identity is protected: no contact is kept. Phone instead.")
     waiting = _waiting(conn, visit, role)
     if waiting is None:
-        contact_id = contacts.add(conn, visit.id, role.value, addresses.phone, addresses.email)
+        contact_id = contacts.add(conn, visit.id, role.value, addresses.phone, addresses.email, now)
         asking = _Asking(runtime, clinic, None, {})
     else:
         contact_id = waiting.id
-        contacts.update_addresses(conn, contact_id, addresses.phone, addresses.email)
+        contacts.update_addresses(conn, contact_id, addresses.phone, addresses.email, now)
         asking = _Asking(runtime, clinic, waiting.language, waiting.consents)
     _consent_to_new(conn, contact_id, addresses, asking, now)
     _follow(conn, runtime, visit, Fact("contact_added", visit.id, None, {"role": role.value}), now)

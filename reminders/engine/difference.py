@@ -216,10 +216,11 @@ def changes_for(
     """Yield what the file changes for these patients."""
     default = runtime.clinic(staged.clinic).imports.default_consent
     brought = incoming.load(conn, staged.run_id, keys)
-    known = imports.known_patients(conn, clinic_id, keys)
+    exported_at = imports.exported_at(conn, staged.run_id)
+    known = imports.known_patients(conn, clinic_id, keys, exported_at)
     refs = [visit.ref for patient in brought for visit in patient.visits]
-    visits = _known_visits(conn, clinic_id, refs, imports.exported_at(conn, staged.run_id))
-    former = _former(conn, brought, known, visits)
+    visits = _known_visits(conn, clinic_id, refs, exported_at)
+    former = _former(conn, brought, known, visits, exported_at)
     changes = [
         merge(patient, known.get(patient.key), visits, default, now, former.get(patient.key, ()))
         for patient in brought
@@ -259,6 +260,7 @@ def _former(
     brought: Sequence[IncomingPatient],
     known: Mapping[str, KnownPatient],
     visits: Mapping[str, KnownVisit],
+    exported_at: datetime,
 ) -> Mapping[str, Sequence[KnownPatient]]:
     """Return whose visits of these patients have been: of one nameless, before or now.
 
@@ -273,7 +275,7 @@ def _former(
     ids = sorted({patient_id for of in others.values() for patient_id in of})
     found: dict[int, tuple[str, KnownPatient]] = {}
     for start in range(0, len(ids), CHUNK):
-        found |= imports.known_by_id(conn, ids[start : start + CHUNK])
+        found |= imports.known_by_id(conn, ids[start : start + CHUNK], exported_at)
     return {
         key: [
             record

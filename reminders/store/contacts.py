@@ -10,18 +10,36 @@ from reminders.store.schema import appointment, contact, message
 
 
 def update_addresses(
-    conn: Connection, contact_id: int, phone: str | None, email: str | None
+    conn: Connection, contact_id: int, phone: str | None, email: str | None, now: datetime
 ) -> None:
-    """Give a contact these addresses."""
-    conn.execute(update(contact).where(contact.c.id == contact_id).values(phone=phone, email=email))
+    """Give a contact these addresses, which no file exported before replaces."""
+    conn.execute(
+        update(contact)
+        .where(contact.c.id == contact_id)
+        .values(phone=phone, email=email, corrected_at=now)
+    )
 
 
-def add(conn: Connection, visit_id: int, role: str, phone: str | None, email: str | None) -> int:
-    """Add a contact to a visit's patient; return its id."""
+def add(
+    conn: Connection,
+    visit_id: int,
+    role: str,
+    phone: str | None,
+    email: str | None,
+    now: datetime,
+) -> int:
+    """Add a contact to a visit's patient, which no file takes away; return its id."""
     patient = select(appointment.c.patient_id).where(appointment.c.id == visit_id)
     made: int = conn.execute(
         insert(contact)
-        .values(patient_id=patient.scalar_subquery(), role=role, phone=phone, email=email)
+        .values(
+            patient_id=patient.scalar_subquery(),
+            role=role,
+            phone=phone,
+            email=email,
+            added_by_hand=True,
+            corrected_at=now,
+        )
         .returning(contact.c.id)
     ).scalar_one()
     return made

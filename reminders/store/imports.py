@@ -35,24 +35,29 @@ from reminders.store.wishes import WISHES, wish_values, wishes_of
 WRITTEN = frozenset({Category.NEW, Category.MOVED, Category.CANCELLED, Category.UPDATED})
 
 _FACTS = ("birth_date", "protected", "own_login")
-_DETAILS = ("role", "phone", "email", "language", "removed_at", *WISHES)
+_DETAILS = ("role", "phone", "email", "language", "removed_at", "added_by_hand", *WISHES)
 _VISIT = ("patient_id", "kind", "status", "needs_plan", "changed_at", "clinician")
 
 
 def known_patients(
-    conn: Connection, clinic_id: int, keys: Sequence[str]
+    conn: Connection, clinic_id: int, keys: Sequence[str], exported_at: datetime
 ) -> dict[str, KnownPatient]:
-    """Return what is known of these patients, by their key."""
+    """Return what is known of these patients against a file of that time, by their key."""
     theirs = and_(patient.c.clinic_id == clinic_id, patient.c.external_key.in_(keys))
-    return dict(_known(conn, theirs))
+    return dict(_known(conn, theirs, exported_at))
 
 
-def known_by_id(conn: Connection, ids: Collection[int]) -> dict[int, tuple[str, KnownPatient]]:
+def known_by_id(
+    conn: Connection, ids: Collection[int], exported_at: datetime
+) -> dict[int, tuple[str, KnownPatient]]:
     """Return key and what is known of these patients, by their id."""
-    return {known.id: (key, known) for key, known in _known(conn, patient.c.id.in_(ids))}
+    found = _known(conn, patient.c.id.in_(ids), exported_at)
+    return {known.id: (key, known) for key, known in found}
 
 
-def _known(conn: Connection, among: ColumnElement[bool]) -> Iterator[tuple[str, KnownPatient]]:
+def _known(
+    conn: Connection, among: ColumnElement[bool], exported_at: datetime
+) -> Iterator[tuple[str, KnownPatient]]:
     rows = conn.execute(select(patient).where(among)).all()
     ids = [row.id for row in rows]
     wishes: dict[int, dict[Channel, Consent]] = defaultdict(dict)
@@ -81,6 +86,8 @@ def _known(conn: Connection, among: ColumnElement[bool]) -> Iterator[tuple[str, 
                 wishes[row.id],
                 wishes_of(row),
                 frozenset(refused[row.id]),
+                row.added_by_hand,
+                row.corrected_at is not None and row.corrected_at > exported_at,
             )
         )
     for row in rows:
@@ -196,6 +203,7 @@ def _write_contacts(
         person = contact_change.person
         details = (
             *(person.role.value, person.phone, person.email, person.language, None),
+            contact_change.added,
             *wish_values(person.wishes).values(),
         )
         contact_id = contact_change.id

@@ -79,6 +79,8 @@ contact = Table(
     Column("no_sms_from", Time),
     Column("no_sms_until", Time),
     Column("guardian_from_13", Boolean),
+    Column("added_by_hand", Boolean, nullable=False, server_default=false()),  # and in no file yet
+    Column("corrected_at", UtcDateTime),  # when staff gave these addresses
     Column("removed_at", UtcDateTime),
     Index("ix_contact_patient_id", "patient_id"),
     Index("ix_contact_phone", "phone"),

@@ -1,5 +1,7 @@
 """A row that a person has put right is no problem of the next file, while it stays the same."""
 
+from datetime import timedelta
+
 import pytest
 
 from reminders.domain.contact import Role
@@ -135,3 +137,29 @@ def test_what_somebody_has_seen_to_holds(clinic: Clinic) -> None:
     assert codes(clinic.read(GOOD, nobody)) == []
     later = row("B9", "2026-12-04 10:00", phone="", email="")
     assert codes(clinic.read(GOOD, later)) == ["no_contact"]
+
+
+def test_whom_staff_add_no_file_takes_away(clinic: Clinic) -> None:
+    """A file cannot take back what none has brought; one that has brought them can."""
+    now, right = clinic.clock.now(), Addresses(RIGHT, None)
+    clinic.runtime.in_transaction(
+        contacts.add, clinic.runtime, "internet", "B1", Role.GUARDIAN, right, now
+    )
+    moved = row(phone="070-174 06 04")
+    for file in (GOOD, moved, row(phone="070-174 06 04") + row(phone=RIGHT)):
+        clinic.read(file)
+        assert RIGHT in phones(clinic)
+        assert not clinic.read(file).changes_anything
+    assert phones(clinic) == ["+46701740604", RIGHT]
+    clinic.read(moved)
+    assert phones(clinic) == ["+46701740604"]
+
+
+def test_an_older_export_undoes_no_correction(clinic: Clinic) -> None:
+    """The number that staff have given since stays; a newer file is followed."""
+    correct(clinic)
+    before = clinic.clock.now() - timedelta(hours=1)
+    clinic.read(GOOD, exported_at=before, older_ok=True)
+    assert phones(clinic) == [RIGHT]
+    clinic.read(GOOD)
+    assert phones(clinic) == ["+46701740605"]
