@@ -12,11 +12,12 @@ from datetime import date, datetime
 from reminders.domain.contact import Role
 from reminders.intake import words
 from reminders.intake.addresses import email_address, mobile_number
-from reminders.intake.columns import ADDRESSES, Column, Columns, Field
+from reminders.intake.columns import ADDRESSES, Columns, Field
 from reminders.intake.patient import PatientReader
 from reminders.intake.people import Person, read_people
 from reminders.intake.problems import Problem, may_hide
 from reminders.intake.record import Notes
+from reminders.intake.shifted import shifted_protection
 from reminders.intake.visit import VisitReader
 
 _NAMING = (Field.PATIENT, Field.IDENTITY)
@@ -134,8 +135,7 @@ class DoubtReader:
     def _of_shifted(self, notes: Notes, over: int) -> Doubt:
         """Return what is heard of a record with so many cells too many, wherever they stand.
 
-        Which cell is which is not known, but an address is one wherever it stands; and what may be
-        a yes to a protected identity is one.
+        Which cell is which is not known, but an address is one wherever it stands.
         """
         cells = [words.clean(cell) for cell in notes.cells]
         starts_at = self.visits.starts_at(notes.aside())
@@ -143,7 +143,7 @@ class DoubtReader:
             notes.line,
             notes.ref,
             None,
-            protected=_shifted_yes(cells, self.columns.visit.get(Field.PROTECTED), over),
+            protected=shifted_protection(cells, self.columns, over),
             people=tuple(self._addressed(cells)),
             starts_at=starts_at,
             whose_unread=True,
@@ -158,10 +158,3 @@ class DoubtReader:
                 yield Person(Role.GUARDIAN, phone, None, None, {}, taken=False)
             elif isinstance(email, str):
                 yield Person(Role.GUARDIAN, None, email, None, {}, taken=False)
-
-
-def _shifted_yes(cells: Sequence[str], column: Column | None, over: int) -> bool | None:
-    if column is None:
-        return False
-    near = cells[column.index : column.index + over + 1]
-    return True if any(words.is_protected(cell) for cell in near) else None

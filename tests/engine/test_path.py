@@ -246,6 +246,7 @@ def test_interrupted_import_leaves_nothing(clinic: Clinic) -> None:
             schema_intake.import_run,
             schema_intake.staged_visit,
             schema_intake.staged_contact,
+            schema_intake.staged_doubt,
         ):
             assert conn.execute(select(func.count()).select_from(table)).scalar_one() == 0
 

@@ -9,7 +9,18 @@ from reminders.domain.appointment import OwnLogin, VisitStatus
 from reminders.domain.contact import Channel, Consent, Role
 from reminders.intake.bookings import Problem, ProblemCode, Row
 from reminders.intake.people import Person
-from tests.intake.helpers import FORM, codes, one, problems, refusal, refused, results, rows, table
+from tests.intake.helpers import (
+    FORM,
+    codes,
+    doubts,
+    one,
+    problems,
+    refusal,
+    refused,
+    results,
+    rows,
+    table,
+)
 
 TIME = "2026-12-01 09:00"
 
@@ -410,3 +421,21 @@ def test_many_contradictions() -> None:
 def test_pseudonym_is_not_shown() -> None:
     """Nothing of the key shows when a format is printed."""
     assert "pseudonym" not in repr(FORM)
+
+
+@pytest.mark.parametrize(
+    ("row", "protected"),
+    [
+        ("A1;2026-12-01 09:00;;ja;mamma;0701740605;x", None),  # a delimiter too many at the end
+        ("A1;x;2026-12-01 09:00;;ja;mamma;0701740605", None),  # and at the beginning
+        ("A1;x;2026-12-01 09:00;ja;;mamma;0701740605", True),
+        ("A1;2026-12-01 09:00;ja;;mamma;0701740605;x", True),
+        ("A1;2026-12-01 09:00;ja;ja;x;mamma;0701740605", True),
+    ],
+)
+def test_a_row_with_cells_too_many_protects_where_its_cell_stands(
+    row: str, protected: bool | None
+) -> None:
+    """The neighbours tell whether a yes is in the cell for it, or in the next one."""
+    (doubt,) = doubts(f"ref;starttid;skyddad;eget bankid;roll;mobil\n{row}\n")
+    assert doubt.protected is protected

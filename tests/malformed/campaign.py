@@ -20,7 +20,11 @@ from reminders.wiring import build, make_key, open_store
 from tests.intake.helpers import FORM, NOW
 from tests.malformed.files import Maker
 
-STAGED = (schema_intake.staged_visit, schema_intake.staged_contact)
+STAGED = (
+    schema_intake.staged_visit,
+    schema_intake.staged_contact,
+    schema_intake.staged_doubt,
+)
 
 
 @dataclass
