@@ -285,7 +285,8 @@ class _Reader:
         joint = " ".join((first.cells[-1], second.cells[0]))
         whole = Notes(first.line, [*first.cells[:-1], joint, *second.cells[1:]])
         whole.ref = self._visits.ref(whole.aside())
-        yield self._doubts.of_untaken(whole)
+        whole.note(_HALF_ROW)
+        yield self._doubts.of_untaken(whole, joined=True)
         for result in results:
             if isinstance(result, Doubt):
                 yield replace(result, anyone=False)

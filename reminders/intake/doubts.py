@@ -84,20 +84,23 @@ class DoubtReader:
         """Return what is heard of a visit that is only counted, and protects its patient."""
         return Doubt(notes.line, notes.ref, key, unread=False, protected=True)
 
-    def of_untaken(self, notes: Notes) -> Doubt:
-        """Return what is heard of a record of which nothing is taken."""
+    def of_untaken(self, notes: Notes, *, joined: bool = False) -> Doubt:
+        """Return what is heard of a record of which nothing is taken.
+
+        `joined`: it has been put together from two, and its kind may be what was broken.
+        """
         cells = notes.cells
         filled = max((place + 1 for place, cell in enumerate(cells) if cell.strip()), default=0)
         over = filled - self.columns.width
-        return self._of_shifted(notes, over) if over > 0 else self._of_record(notes)
+        return self._of_shifted(notes, over) if over > 0 else self._of_record(notes, joined=joined)
 
-    def _of_record(self, notes: Notes) -> Doubt:
+    def _of_record(self, notes: Notes, *, joined: bool) -> Doubt:
         naming, apart = notes.aside(), notes.aside()
         patient = self.patients.read(naming)
         kind, video = self.visits.kind(apart)
         starts_at = self.visits.starts_at(apart)
         # Of a visit that is only counted nobody is contacted, so nobody can be missed.
-        counted = bool(kind) and not video
+        counted = bool(kind) and not video and not joined
         role = self.default_role(patient.birth_date, starts_at or self.visits.now)
         people = notes.aside()
         found = () if counted else read_people(people, self.columns.people, role, self.region)

@@ -176,11 +176,13 @@ def test_a_protected_identity_is_heard_on_the_only_row(
     assert not again.changes_anything
 
 
-def test_a_row_cut_in_two_protects(clinic: Clinic) -> None:
+def test_a_row_cut_in_two_protects_and_takes_nobody_away(clinic: Clinic) -> None:
     """A line break within a row hides nothing of what it says."""
-    clinic.read(row(), head=HEAD)
-    clinic.read(row(protected="ja").replace("Video", "Video\n"), head=HEAD)
+    clinic.read(row(), father(), head=HEAD)
+    cut = father(protected="ja", phone=C).replace("Video", "Video\n")
+    clinic.read(row(protected=""), cut, head=HEAD)
     assert clinic.show("B1").visit.protected
+    assert numbers(clinic) == [A, B]
 
 
 def test_a_protection_is_lifted_by_rows_that_are_read_alone(clinic: Clinic) -> None:
