@@ -31,7 +31,7 @@ PAST, COMING = timedelta(days=60), timedelta(days=120)
 STATES = ("delivered", "delivered", "delivered", "undelivered")
 PAGES = (
     "today", "import", "visits", "visits?day=2026-12-01&state=missed", "visits?who=WHO",
-    "visit/B20000", "several?day=2026-12-01", "calls", "texts", "texts/waiting", "settings", "more",
+    "visit/B20000", "several?day=2026-12-01&ends=17:30", "calls", "texts", "texts/waiting", "settings", "more",
 )  # fmt: skip
 
 

@@ -198,8 +198,16 @@ def _asked_before(case: Case, rule: str | None, now: datetime) -> datetime | Non
 
 
 def _lines_of(conn: Connection, visits: Sequence[Visit]) -> dict[int, list[Line]]:
-    lines: dict[int, list[Line]] = {visit.id: [] for visit in visits}
-    for line in views.lines(conn, visits):
+    """Return the messages of visits. Only of one that was given on does it matter whose each is."""
+    known = {visit.id: visit for visit in visits}
+    messages = cases.messages_of(conn, list(known))
+    lines = {
+        visit_id: [Line(message, visit, "", None, None) for message in messages.get(visit_id, ())]
+        for visit_id, visit in known.items()
+    }
+    given_on = [visit for visit in visits if visit.former_patient_id is not None]
+    lines.update((visit.id, []) for visit in given_on)
+    for line in views.lines(conn, given_on) if given_on else ():
         lines[line.visit.id].append(line)
     return lines
 
@@ -207,12 +215,15 @@ def _lines_of(conn: Connection, visits: Sequence[Visit]) -> dict[int, list[Line]
 def _changed(visit: Visit, lines: Iterable[Line], rows: Sequence[Message]) -> list[Line]:
     """Return the lines of a visit as they would be with these rows."""
     known = {line.message.id: line for line in lines}
-    return [
-        replace(known[message.id], message=message, visit=visit)
-        if message.id in known
-        else Line(message, visit, "", None, None)
-        for message in rows
-    ]
+    found: list[Line] = []
+    for message in rows:
+        line = known.get(message.id)
+        if line is None:
+            line = Line(message, visit, "", None, None)
+        elif line.message is not message:
+            line = replace(line, message=message)
+        found.append(line)
+    return found
 
 
 def _fate(
