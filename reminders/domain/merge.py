@@ -27,7 +27,7 @@ def merge(
 ) -> PatientChange:
     """Return what the file changes for one patient. Nothing known is dropped on a doubtful word.
 
-    `former`: whose these visits have been. A file that begins or ceases to name patients gives a
+    `former`: whose these visits have been. A file that begins to name patients gives a
     visit to another record, and what is known of them goes along.
     """
     people = merge_contacts(incoming, known, default_consent, former)

@@ -155,7 +155,7 @@ def size(conn: Connection, run_id: int) -> int:
 def join_patients(conn: Connection, run_id: int) -> None:
     """Let a booking with a patient's key on one row only have it on all.
 
-    Where the cell for the key cannot be read, a known booking stays its patient's.
+    Where no row tells it, a known booking stays its patient's.
     """
     _decide_kinds(conn, run_id)
     other = staged_visit.alias()
@@ -201,30 +201,23 @@ def _decide_kinds(conn: Connection, run_id: int) -> None:
 def _leave_with_their_patients(conn: Connection, run_id: int) -> None:
     """Let a known visit stay its patient's where its rows do not tell whose it is.
 
-    Of one that is no longer by video nothing is read that could tell it, of another not the key.
+    The cell is empty or cannot be read, there is no such column, or the visit is no longer by
+    video, and nothing is read that could tell it.
     """
-    unread = select(staged_doubt.c.ref).where(
-        staged_doubt.c.import_run_id == run_id,
-        staged_doubt.c.patient_key.is_(None),
-        staged_doubt.c.ref.is_not(None),
-    )
+    run = select(import_run.c.clinic_id).where(import_run.c.id == run_id).scalar_subquery()
     for table, also in ((staged_visit, ~staged_visit.c.video), (staged_contact, false())):
-        whose = (
-            select(patient.c.external_key)
-            .join(appointment, appointment.c.patient_id == patient.c.id)
-            .join(import_run, import_run.c.clinic_id == appointment.c.clinic_id)
-            .where(import_run.c.id == run_id, appointment.c.ref == table.c.ref)
-            .scalar_subquery()
-        )
         nameless = (table.c.patient_key >= "visit:") & (table.c.patient_key < "visit;")
         conn.execute(
             update(table)
             .where(
                 table.c.import_run_id == run_id,
-                also | (nameless & table.c.ref.in_(unread)),
-                whose.is_not(None),
+                also | nameless,
+                appointment.c.clinic_id == run,
+                appointment.c.ref == table.c.ref,
+                patient.c.id == appointment.c.patient_id,
+                patient.c.external_key != table.c.patient_key,
             )
-            .values(patient_key=whose)
+            .values(patient_key=patient.c.external_key)
         )
 
 

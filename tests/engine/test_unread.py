@@ -292,6 +292,19 @@ def test_a_patient_whose_name_cannot_be_read_stays_the_bookings(clinic: Clinic) 
     assert numbers(clinic) == numbers(clinic, "B2") == [A, B]
 
 
+@pytest.mark.parametrize("patient", ["", None])
+def test_a_file_that_does_not_name_the_patient_changes_nobody(
+    clinic: Clinic, patient: str | None
+) -> None:
+    """An empty cell, or no column, says nothing: a known booking stays its patient's."""
+    second = ("B2", "2026-12-03 10:00")
+    clinic.read(row(), father(*second), head=HEAD)
+    head = HEAD if patient is not None else NAMELESS
+    done = clinic.read(row(patient=patient), father(*second, patient=patient), head=head)
+    assert numbers(clinic) == numbers(clinic, "B2") == [A, B]
+    assert not done.changes_anything
+
+
 def test_a_file_closes_no_problem_of_one_that_waits(clinic: Clinic) -> None:
     """What was read before, and applied after, stands on the worklist."""
     path, now = clinic.folder / "waiting.csv", clinic.clock.now()
