@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from reminders.engine.reconcile import take_back_abandoned
 from reminders.engine.runtime import Runtime
 from reminders.engine.watch import ACTOR, Watcher
 from reminders.errors import RemindersError
+from reminders.interrupts import stop_on_signals
 from reminders.store import clinics, workers
 from reminders.store.database import Connection, DatabaseFault
 from reminders.store.presence import Presence
@@ -300,10 +300,7 @@ def _stop_on_signals(dispatcher: Dispatcher, wake: asyncio.Event) -> None:
         dispatcher.stopping = True
         wake.set()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stop)
+    stop_on_signals(stop)
 
 
 def _notify(state: str) -> None:

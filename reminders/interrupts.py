@@ -4,7 +4,9 @@ Python raises KeyboardInterrupt wherever it happens to be. Within what clears up
 undone; within the loading of a module, Python itself may swallow it.
 """
 
+import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import Self
@@ -56,3 +58,12 @@ def held() -> Interrupts:
 def noted() -> Interrupts:
     """Heed Ctrl-C at once, and at the end of the block at the latest."""
     return Interrupts(wait=False)
+
+
+def stop_on_signals(stop: Callable[[], object]) -> None:
+    """Call `stop` in the running event loop on SIGTERM and SIGINT, where the loop can hear them."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # No loop of another thread than the main one hears signals, and on Windows none does.
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop)

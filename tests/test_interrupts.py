@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -24,14 +24,6 @@ def lose() -> None:
     """Do what Python does while it loads modules."""
     with suppress(KeyboardInterrupt):
         press()
-
-
-@pytest.fixture(autouse=True)
-def _interrupts_are_heeded() -> Iterator[None]:
-    """Have Python's own handler: a shell lets what runs in its background ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def within(block: Interrupts, *steps: Callable[[], object]) -> None:

@@ -43,23 +43,12 @@ def one_text_now(
     again after the first has gone must not bring the second back. What staff asked for is never
     covered; it covers what would say the same shortly after.
     """
-    asked: list[Send | Message] = [
-        *(d for d in decisions if isinstance(d, Send) and d.request_id is not None),
-        *(
-            m
-            for m in history
-            if m.state in TOLD and m.request_id is not None and m.truth == appointment.truth
-        ),
-    ]
-    sent = sorted(
-        (
-            m
-            for m in history
-            if m.state in TOLD and m.request_id is None and m.truth == appointment.truth
-        ),
-        key=lambda m: m.id,
-    )
-    planned = [d for d in decisions if isinstance(d, Send) and d.request_id is None]
+    told = [m for m in history if m.state in TOLD and m.truth == appointment.truth]
+    sends = [d for d in decisions if isinstance(d, Send)]
+    both: list[Send | Message] = [*sends, *told]
+    asked = [one for one in both if one.request_id is not None]
+    sent = sorted((m for m in told if m.request_id is None), key=lambda m: m.id)
+    planned = [send for send in sends if send.request_id is None]
     going: list[Send] = []
     covered: dict[Key, str] = {}
     # The most complete first: only a text that goes itself can stand for another.

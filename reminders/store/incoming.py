@@ -63,22 +63,17 @@ def _patient(
         birth_date=next((row.birth_date for row in rows if row.birth_date), None),
         protected=None if protected is False and may_be_protected else protected,
         own_login=next((x for x in logins if x is not OwnLogin.UNKNOWN), OwnLogin.UNKNOWN),
-        visits=tuple(
-            IncomingVisit(
-                row.ref,
-                row.line,
-                row.kind,
-                row.video,
-                Truth(row.starts_at, VisitStatus(row.status)),
-                row.clinician,
-            )
-            for row in visits.values()
-        ),
+        visits=tuple(map(_visit, visits.values())),
         people=_people(people),
         doubtful=anybodys or any(one.unread for one in heard),
         unsure=tuple(map(_person, in_doubt.values())),
         heard_on=min((one.line for one in heard), default=None),
     )
+
+
+def _visit(row: Row[tuple[object, ...]]) -> IncomingVisit:
+    truth = Truth(row.starts_at, VisitStatus(row.status))
+    return IncomingVisit(row.ref, row.line, row.kind, row.video, truth, row.clinician)
 
 
 def _says_anything(one: Heard) -> bool:

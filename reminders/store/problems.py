@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, case, false, func, or_, select, update
+from sqlalchemy import Connection, and_, case, false, func, or_, select, update
 
 from reminders.store.schema_intake import import_run, problem, staged_visit
 
@@ -71,18 +71,20 @@ def settle(
     applied = select(import_run.c.id).where(
         import_run.c.clinic_id == clinic_id, import_run.c.applied_at.is_not(None)
     )
-    earlier = problem.c.import_run_id.in_(applied)
+    earlier = and_(
+        problem.c.clinic_id == clinic_id,
+        problem.c.import_run_id != run_id,
+        problem.c.import_run_id.in_(applied),
+    )
+    named = problem.c.ref.in_(spoken_of) | problem.c.ref.in_(repeated)
     start = problem.c.starts_at
     of_its_days = or_(start.is_(None), start.between(*days) if days else false())
     conn.execute(
         update(problem)
         .where(
-            problem.c.clinic_id == clinic_id,
-            problem.c.import_run_id != run_id,
             earlier,
             problem.c.solved_at.is_(None),
-            problem.c.ref.in_(spoken_of)
-            | problem.c.ref.in_(repeated)
+            named
             | (problem.c.ref.is_(None) & (of_its_days | problem.c.row_key.in_(same_row)))
             | (problem.c.code == PAST_TIME),
         )
@@ -91,13 +93,7 @@ def settle(
     # What the file says of a booking now is all that holds: a row that changes is a problem again.
     conn.execute(
         update(problem)
-        .where(
-            problem.c.clinic_id == clinic_id,
-            problem.c.import_run_id != run_id,
-            earlier,
-            problem.c.put_right.is_not(None),
-            problem.c.ref.in_(spoken_of) | problem.c.ref.in_(repeated),
-        )
+        .where(earlier, problem.c.put_right.is_not(None), named)
         .values(put_right=None)
     )
 

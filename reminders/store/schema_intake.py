@@ -1,5 +1,7 @@
 """What files bring: imports, the problems of their rows, and rows kept apart until a yes."""
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -70,6 +72,22 @@ problem = Table(
     ),
 )
 
+
+def _told_of_a_person() -> list[Column[Any]]:
+    """Return the columns of what a row says of one of its people."""
+    return [
+        Column("phone", String(32)),
+        Column("email", String(320)),
+        Column("language", String(16)),
+        Column("consent_sms", String(16)),
+        Column("consent_email", String(16)),
+        Column("prefers", String(16)),
+        Column("no_sms_from", Time),
+        Column("no_sms_until", Time),
+        Column("guardian_from_13", Boolean),
+    ]
+
+
 staged_visit = Table(
     "staged_visit",
     metadata,
@@ -100,15 +118,7 @@ staged_contact = Table(
     Column("ref", String(200), nullable=False),
     Column("role", String(16), nullable=False),
     Column("place", SmallInteger),  # which of the row's people, as their columns count them
-    Column("phone", String(32)),
-    Column("email", String(320)),
-    Column("language", String(16)),
-    Column("consent_sms", String(16)),
-    Column("consent_email", String(16)),
-    Column("prefers", String(16)),
-    Column("no_sms_from", Time),
-    Column("no_sms_until", Time),
-    Column("guardian_from_13", Boolean),
+    *_told_of_a_person(),
     Column("contact_id", Id),
     Index("ix_staged_contact_import_run_id_patient_key", "import_run_id", "patient_key"),
 )
@@ -128,15 +138,7 @@ staged_doubt = Table(
     # One of its people who is not taken; nobody where there is no role.
     Column("place", SmallInteger),
     Column("role", String(16)),
-    Column("phone", String(32)),
-    Column("email", String(320)),
-    Column("language", String(16)),
-    Column("consent_sms", String(16)),
-    Column("consent_email", String(16)),
-    Column("prefers", String(16)),
-    Column("no_sms_from", Time),
-    Column("no_sms_until", Time),
-    Column("guardian_from_13", Boolean),
+    *_told_of_a_person(),
     Index("ix_staged_doubt_import_run_id_line", "import_run_id", "line"),
     Index("ix_staged_doubt_import_run_id_patient_key", "import_run_id", "patient_key"),
     # Without these a file of rows without a name would take time that grows with its square.

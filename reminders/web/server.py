@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from reminders.errors import RemindersError
+from reminders.interrupts import stop_on_signals
 
 GRACE_SECONDS = 5
 BACKLOG = 256
@@ -83,8 +83,5 @@ async def serve_all(parts: Sequence[tuple[FastAPI, socket.socket]], stop: asynci
 async def serve_alone(parts: Sequence[tuple[FastAPI, socket.socket]]) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stop.set)
+    stop_on_signals(stop.set)
     await serve_all(parts, stop)

@@ -19,7 +19,7 @@ from reminders.domain.decision import Suppress
 from reminders.domain.gate import Go, Replan, Stop, Wait, gate
 from reminders.domain.lifecycle import Step, after_outcome, after_receipt, check
 from reminders.domain.message import Message, Request
-from reminders.domain.outbox import Change, difference
+from reminders.domain.outbox import Change, difference, written
 from reminders.domain.outcome import Accepted, Outcome, Receipt, Refusal, Rejected
 from reminders.domain.plan import Case, Plan, plan
 from reminders.domain.reasons import RETRYABLE, Reason
@@ -225,25 +225,10 @@ class World:
         return self
 
     def _write(self, change: Change) -> None:
-        row_id = change.id or len(self.rows) + 1
-        before = next((m for m in self.rows if m.id == row_id), None)
-        row = Message(
-            row_id,
-            change.key,
-            change.state,
-            change.truth,
-            change.due_at,
-            change.not_after,
-            change.address_key,
-            change.short,
-            before.attempts if before else 0,
-            change.reason,
-            sent_at=before.sent_at if before else None,
-            request_id=change.request_id,
-            counts_on=change.counts_on,
-        )
-        self.covered_by[row_id] = change.covered_by
-        self.next_at[row_id] = change.due_at
+        rows = written(self.rows, [change])
+        row = next(m for m in rows if m.id == change.id) if change.id else rows[-1]
+        self.covered_by[row.id] = change.covered_by
+        self.next_at[row.id] = change.due_at
         self._keep(row)
 
     def _keep(self, row: Message) -> None:
