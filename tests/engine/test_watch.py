@@ -38,8 +38,13 @@ def pass_by(clinic: Clinic, watcher: Watcher, seconds: int = 31) -> dict[End, in
 
 def put(folder: Path, *rows: str, name: str = "bokningar.csv") -> Path:
     """Put a file into the folder."""
+    return put_bytes(folder, (HEAD + "".join(rows)).encode(), name=name)
+
+
+def put_bytes(folder: Path, content: bytes, *, name: str = "bokningar.csv") -> Path:
+    """Put such content into the folder, exported at noon: the disk's own clock is another one."""
     path = folder / name
-    path.write_text(HEAD + "".join(rows), "utf-8")
+    path.write_bytes(content)
     exported_at = at("2026-11-30 12:00").timestamp()
     os.utime(path, (exported_at, exported_at))
     return path
@@ -76,7 +81,7 @@ def test_a_problem_is_reported_without_the_person(watched: Clinic, folder: Path)
 
 def test_a_file_that_is_no_good_is_refused(watched: Clinic, folder: Path):
     """A file that cannot be used is moved away with the reason, and nothing changes."""
-    (folder / "bokningar.csv").write_bytes(b'ref;start;mobil\n"A1;2026\n')
+    put_bytes(folder, b'ref;start;mobil\n"A1;2026\n')
     assert pass_by(watched, Watcher(watched.runtime))[End.REFUSED] == 1
     assert "quotation mark" in str(report(folder, End.REFUSED)["why"])
 
@@ -116,7 +121,7 @@ def test_a_file_that_waits_stands_on_the_worklist(watched: Clinic, folder: Path)
 
 def test_a_file_set_aside_twice_stands_there_once(watched: Clinic, folder: Path, monkeypatch):
     """If the process dies before the file is moved away, it is read again, and stands there once."""
-    (folder / "bokningar.csv").write_bytes(b'ref;start;mobil\n"A1;2026\n')
+    put_bytes(folder, b'ref;start;mobil\n"A1;2026\n')
 
     def dying(*_arguments):
         raise SystemExit

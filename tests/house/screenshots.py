@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from tests.engine.clinic import at
 from tests.web.browsing import PHONE, chromium, sign_in, window
-from tests.web.desk import EXAMPLE, Desk, new_desk, served
+from tests.web.desk import Desk, new_desk, served
 
 DOCS = Path(__file__).parents[2] / "docs"
 SIZE = {"width": 1200, "height": 820}
@@ -23,7 +23,7 @@ def draw(desk: Desk) -> None:
         with window(browser, viewport=SIZE) as page:
             sign_in(page, desk.url)
             page.goto(f"{desk.url}c/internet/import")
-            page.set_input_files("#file", str(EXAMPLE))
+            page.set_input_files("#file", str(desk.example_file()))
             page.get_by_role("button", name="Läs filen").click()
             page.wait_for_selector("#decide")
             _shot(page, "import")

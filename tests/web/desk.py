@@ -1,11 +1,12 @@
 """A desk for tests and pictures: the real pages on a real port, on a clock moved by hand."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,14 @@ class Desk(Clinic):
     def person(self, login: str = "anna", language: str = "sv", role: Role = Role.ADMIN) -> None:
         """Add somebody who may sign in, with the password of all tests."""
         accounts.add_user(self.runtime, login, language, {ALL_CLINICS: role}, PASSWORD)
+
+    def example_file(self) -> Path:
+        """Return the example as an admin has it: exported an hour ago, by the desk's own clock."""
+        path = self.folder / EXAMPLE.name
+        path.write_bytes(EXAMPLE.read_bytes())
+        exported_at = (self.clock.now() - timedelta(hours=1)).timestamp()
+        os.utime(path, (exported_at, exported_at))
+        return path
 
     def example(self, *, confirmations: bool = True) -> None:
         """Import the example file."""

@@ -62,7 +62,7 @@ class Day:
             page.dispatch_event("[data-drop]", "drop", {"dataTransfer": data})
             expect(page.locator("[data-chosen]")).to_have_text("bokningar.csv")
         else:
-            page.set_input_files("#file", str(EXAMPLE))
+            page.set_input_files("#file", str(self.desk.example_file()))
         self.button("Read the file").click()
         self.looked_at()
         expect(page.locator(".stat", has_text=str(self.say("new"))).locator("dd")).to_have_text(
@@ -174,7 +174,7 @@ def test_two_admins_at_once(desk: Desk, browser: Browser) -> None:
         sign_in(his, desk.url, "bo")
         day = Day(desk, hers, "sv", scripts=True)
         hers.goto(f"{day.here}/import")
-        hers.set_input_files("#file", str(EXAMPLE))
+        hers.set_input_files("#file", str(desk.example_file()))
         hers.check("#older")
         day.button("Read the file").click()
         day.looked_at()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.engine.clinic import at
 from tests.web.browsing import DESKTOP, PHONE, chromium, sign_in, window
-from tests.web.desk import EXAMPLE, Desk, new_desk, served
+from tests.web.desk import Desk, new_desk, served
 
 PAGES = (
     "today", "import", "import/1", "visits", "visits?day=2026-12-01&state=reached", "visit/B1009",
@@ -89,7 +89,7 @@ def test_axe_finds_nothing_in_a_difference(desk: Desk, browser: Browser) -> None
     with window(browser) as page:
         sign_in(page, desk.url)
         page.goto(f"{desk.url}c/internet/import")
-        page.set_input_files("#file", str(EXAMPLE))
+        page.set_input_files("#file", str(desk.example_file()))
         page.check("#full")
         page.check("#older")
         page.get_by_role("button", name="Läs filen").click()
