@@ -86,16 +86,17 @@ def _approve_shipped(config: Config) -> None:
     try:
         now = runtime.clock.now()
         with runtime.database.transaction() as conn:
-            new = not approved_templates.approved_versions(conn)
-            done = (
-                approval.approve(conn, runtime, runtime.actor, now, SHIPPED_LANGUAGES)
-                if new
-                else []
-            )
+            if approved_templates.approved_versions(conn):
+                return
+            done = approval.approve(conn, runtime, runtime.actor, now, SHIPPED_LANGUAGES)
     finally:
         asyncio.run(wiring.close(runtime))
-    if done:
-        say(f"Approved the {plural(len(done), 'shipped text')}, Swedish and English.")
+    say(f"Approved {plural(len(done.waiting), 'text')}, Swedish and English.")
+    if done.broken:
+        tell("These cannot be used, and nothing of them goes out. Put them right, and then")
+        tell("'reminders templates approve':")
+        for finding in done.broken:
+            tell(indented(finding.told, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +209,12 @@ def _check_held(conn: Connection) -> Check:
 
 def _check_templates(conn: Connection, runtime: Runtime) -> Check:
     name = "texts"
-    try:
-        count = len(approval.choose(conn, runtime, None))
-    except RemindersError as error:
-        return Check(name, ok=False, message=str(error))
-    if count:
-        text = f"{plural(count, 'text')} not approved: 'reminders templates approve'"
-        return Check(name, ok=False, message=text)
-    return Check(name, ok=True, message="all approved")
+    found = approval.pending(runtime, approved_templates.approved(conn))
+    wrong = [finding.told for finding in found.broken]
+    if found.waiting:
+        count = plural(len(found.waiting), "text")
+        wrong.append(f"{count} not approved: 'reminders templates approve'")
+    return Check(name, ok=not wrong, message="; ".join(wrong) or "all approved")
 
 
 def _check_clock(conn: Connection, runtime: Runtime) -> Check:

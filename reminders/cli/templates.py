@@ -76,50 +76,54 @@ def approve(
     """Show how each edited text differs from the approved one, ask, and approve them.
 
     Until then the last approved text is sent. A draft in another language is approved only by name.
-    A text that says too much or cannot be filled in is not approved; what else a check finds in one
-    is said. Ends with 1 if any text still waits.
+    A text that says too much or cannot be filled in is not approved, nor is a file that cannot be
+    read; the others are. What else a check finds in one is said. Ends with 1 if any text waits.
     """
     languages = frozenset(language) if language else None
     with opened(config_of(ctx)) as runtime:
         now = runtime.clock.now()
         with runtime.database.reading() as conn:
-            found = approval.choose(conn, runtime, languages)
-            vetted = vet(runtime, found, approved_templates.approved(conn), now)
+            before = approved_templates.approved(conn)
+        found = approval.pending(runtime, before, languages)
+        vetted = vet(runtime, found.waiting, before, now)
         good = [one.waiting for one in vetted if one.may_go]
         if not as_json:
-            say("\n\n".join(_difference(item) for item in found) or "Every text is approved.")
-            _tell_findings(vetted)
+            shown = "\n\n".join(_difference(item) for item in found.waiting)
+            say(shown or ("" if found.broken else "Every text is approved."))
+            _tell_findings(vetted, found.broken)
         agreed = bool(good) and ask(f"Approve {plural(len(good), 'text')}?", yes=yes)
         if agreed:
             # What was shown, whatever has been written to the disk meanwhile.
             chosen = approval.approvals(good, changes_meaning=changes_meaning)
             runtime.in_transaction(approval.approve_these, chosen, runtime.actor, now)
     done = [item.source for item in good] if agreed else []
-    left = [item.source for item in found if item.source not in done]
+    left = [item.source for item in found.waiting if item.source not in done]
     if as_json:
+        told = [*found.broken, *(finding for one in vetted for finding in one.findings)]
         print_json(
             {
                 "approved": [_name(s) for s in done],
                 "waiting": [_name(s) for s in left],
                 "refused": [_name(one.waiting.source) for one in vetted if not one.may_go],
-                "findings": [_finding(f) for one in vetted for f in one.findings],
+                "findings": [_finding(finding) for finding in told],
             }
         )
     elif done:
         say(f"Approved {plural(len(done), 'text')}.")
-    if left:
+    if left or found.broken:
         raise typer.Exit(NOT_DONE)
 
 
-def _tell_findings(vetted: Sequence[Vetted]) -> None:
+def _tell_findings(vetted: Sequence[Vetted], unread: Sequence[Finding]) -> None:
     """Tell what a check finds in them, and which are not approved for it."""
-    for one in vetted:
-        for finding in one.findings:
-            tell(f"{finding.file}, line {finding.line}: {printable(finding.message)}")
+    for finding in (*unread, *(finding for one in vetted for finding in one.findings)):
+        tell(printable(finding.told))
     refused = [one.waiting.source for one in vetted if not one.may_go]
-    if refused:
-        names = ", ".join(f"{s.language}/{s.name} ({s.channel.value})" for s in refused)
-        tell(f"Not to be approved as it is: {names}. Put right what is said above, and try again.")
+    names = [f"{s.language}/{s.name} ({s.channel.value})" for s in refused]
+    names += dict.fromkeys(finding.file for finding in unread)
+    if names:
+        tell(f"Not to be approved as it is: {', '.join(names)}.")
+        tell("Put right what is said above, and try again.")
     if vetted:
         tell("\n" + CHECK_FIRST)
 
@@ -210,7 +214,9 @@ def _against_the_database(checked: Checked, written: Mapping[Name, Source], now:
 )
 def preview(
     ctx: typer.Context,
-    language: Annotated[str | None, typer.Option(help="Only this language, like sv.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Only this language, like ar. Else those of the clinic.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Only this text, like day_before.")] = None,
     channel: Annotated[Channel | None, typer.Option(help="Only sms, or only email.")] = None,
     html: Annotated[
@@ -227,10 +233,11 @@ def preview(
     config = config_of(ctx)
     key = one_clinic(config, clinic)
     sources = read_sources(*approval.template_folders(config))
+    languages = config.clinics[key].languages if language is None else [language]
     chosen = [
         source
         for (of, called, by), source in sorted(sources.items())
-        if language in {None, of} and name in {None, called} and channel in {None, by}
+        if of in languages and name in {None, called} and channel in {None, by}
     ]
     if not chosen:
         raise NotFoundError("There is no such text. 'reminders templates preview' shows them all.")

@@ -30,7 +30,7 @@ class Checked:
 
 
 def check_text(checked: Checked) -> str:
-    """Return it for a person."""
+    """Return it for a person. What drafts would cost, `--json` has too."""
     parts = [_costs(checked.config, key, report) for key, report in checked.reports.items()]
     parts += [text for key, edit in checked.edits for text in _edit(key, edit)]
     if checked.upcoming is not None:
@@ -91,8 +91,9 @@ def _costs(config: Config, key: str, report: Report) -> str:
             ),
         )
         for cost in report.costs
+        if cost.language in config.clinics[key].languages
     ]
-    title = f"Clinic {key}: the longest sample of each text message"
+    title = f"Clinic {key}: the longest sample of each text message in its languages"
     return f"{title}\n" + table(("Text", "Charset", "Units", "Parts", "Cost"), lines)
 
 

@@ -85,20 +85,27 @@ class Waiting:
 class Pending:
     """What a person has to see to in the template files: texts to approve, and broken files.
 
-    Drafts are left out: languages that no clinic has chosen and nobody has ever approved.
+    Drafts are left out unless they are asked for: languages that no clinic has chosen and nobody
+    has ever approved. One broken file keeps no other text from being approved.
     """
 
     waiting: tuple[Waiting, ...]
     broken: tuple[Finding, ...]
 
 
-def pending(runtime: Runtime, approved: Sequence[Source]) -> Pending:
-    """Return what waits beside these, the last approved versions, and what cannot be read."""
+def pending(
+    runtime: Runtime, approved: Sequence[Source], languages: AbstractSet[str] | None = None
+) -> Pending:
+    """Return what waits beside these, the last approved versions, and what cannot be read.
+
+    In these languages alone, drafts or not, if any are named.
+    """
     written, unread = _disk(runtime)
-    there = {"", *languages_sent(runtime, approved)}  # a folder that is missing has no language
+    chosen = languages_sent(runtime, approved) if languages is None else languages
+    there = {"", *chosen}  # a folder that is missing has no language
     faults = {file: fault for file, fault in unread.items() if file.partition("/")[0] in there}
     found = []
-    for item in still_waiting(runtime, approved, written):
+    for item in still_waiting(approved, written, chosen):
         try:
             check(item.source)  # only of these: an approved text has been checked
         except TemplateError as fault:
@@ -115,26 +122,22 @@ def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
 
 
 def still_waiting(
-    runtime: Runtime, approved: Sequence[Source], written: Mapping[Name, Source]
+    approved: Sequence[Source], written: Mapping[Name, Source], languages: AbstractSet[str]
 ) -> list[Waiting]:
     """Return what of these, written on disk, waits beside the last approved versions."""
-    sent = languages_sent(runtime, approved)
-    return [item for item in _differing(written, approved) if item.source.language in sent]
+    known = {(source.language, source.name, source.channel): source for source in approved}
+    return [
+        Waiting(source, known.get(name))
+        for name, source in sorted(written.items())
+        if source.language in languages
+        and (known.get(name) is None or known[name].version != source.version)
+    ]
 
 
 def languages_sent(runtime: Runtime, approved: Sequence[Source]) -> frozenset[str]:
     """Return the languages that a clinic has chosen or a person approved; others are drafts."""
     chosen = {code for clinic in runtime.config.clinics.values() for code in clinic.languages}
     return frozenset(chosen | {source.language for source in approved})
-
-
-def _differing(written: Mapping[Name, Source], approved: Sequence[Source]) -> list[Waiting]:
-    known = {(source.language, source.name, source.channel): source for source in approved}
-    return [
-        Waiting(source, known.get(name))
-        for name, source in sorted(written.items())
-        if known.get(name) is None or known[name].version != source.version
-    ]
 
 
 def approve(
@@ -145,17 +148,18 @@ def approve(
     languages: AbstractSet[str] | None = None,
     *,
     changes_meaning: bool = False,
-) -> list[Source]:
+) -> Pending:
     """Approve the present text of every waiting template, or of these languages; return them.
 
+    With them is returned which files cannot be read; those wait.
     A draft is approved only where its language is named.
     `changes_meaning`: they say something else than what people have consented to, who then have to
     be told. It counts for a text that has been approved before; a new one changes nothing.
     Messages held back because a template could not be filled in are planned again.
     """
-    items = choose(conn, runtime, languages)
-    approve_these(conn, approvals(items, changes_meaning=changes_meaning), actor, now)
-    return [item.source for item in items]
+    found = pending(runtime, store.approved(conn), languages)
+    approve_these(conn, approvals(found.waiting, changes_meaning=changes_meaning), actor, now)
+    return found
 
 
 def approvals(items: Iterable[Waiting], *, changes_meaning: bool) -> list[Approval]:
@@ -189,20 +193,6 @@ def approve_these(
         ],
     )
     store.replan_render_failures(conn, now)
-
-
-def choose(conn: Connection, runtime: Runtime, languages: AbstractSet[str] | None) -> list[Waiting]:
-    """Return what an approval would be of: all that waits, or these languages with their drafts.
-
-    Raise TemplateError if a file cannot be read, or one of these is not a template.
-    """
-    written, approved = on_disk(runtime), store.approved(conn)
-    if languages is None:
-        languages = languages_sent(runtime, approved)
-    found = [item for item in _differing(written, approved) if item.source.language in languages]
-    for item in found:
-        check(item.source)
-    return found
 
 
 class Shelf:

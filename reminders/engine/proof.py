@@ -52,7 +52,8 @@ def prove(
 ) -> Proof:
     """Fill in every planned message with the approved texts, or with what is written instead."""
     approved = templates.approved(conn)
-    waiting = approval.still_waiting(runtime, approved, written)
+    sent = approval.languages_sent(runtime, approved)
+    waiting = approval.still_waiting(approved, written, sent)
     proof = Proof(
         [
             (clinic, gallery.edit(runtime, clinic, item, now))

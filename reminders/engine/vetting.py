@@ -72,7 +72,7 @@ class NotApprovableError(UsageError):
     """Texts say too much, or cannot be filled in; `findings` has what to put right."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        told = "; ".join(f"{f.file}, line {f.line}: {f.message}" for f in findings)
+        told = "; ".join(finding.told for finding in findings)
         super().__init__(
             "Nothing was approved. Put it right in the file first. %(found)s", found=told
         )

@@ -47,6 +47,9 @@ ANSWERS = tuple(reply.value for reply in Reply)
 NAMES = (*SITUATIONS, *ANSWERS)
 
 SENDER = re.compile(r"[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}")
+_CLINIC_NAME = re.compile(r"""\bclinic\s*(\.\s*name\b|\[\s*['"]name['"]\s*\])""")
+"""How a template puts the clinic's name in."""
+
 _LINK = re.compile(r"https?:|www\.|\b[a-z0-9-]+\.(?:se|com|org|net|nu)\b", re.IGNORECASE)
 
 
@@ -79,11 +82,17 @@ class Finding:
     what: str = ""
     """What of it differs from one to the next: the word, the sign, the number."""
 
+    @property
+    def told(self) -> str:
+        """Return it in one line, with its place."""
+        return f"{self.file}, line {self.line}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What one template's longest sample takes as an SMS."""
 
+    language: str
     file: str
     sample: str
     measure: Measure
@@ -137,7 +146,7 @@ def _check(source: Source, readers: Readers) -> _Checked:
         if not unknown:
             tried = try_out(source, readers)
         findings += unknown
-        message = "nobody is ever shown this branch. Is its question right?"
+        message = "none of the sample readers is shown this branch. Is its question right?"
         findings += (Finding(*locate(source, n), Code.UNREACHABLE, message) for n in tried.lost)
         cost = _fill(source, tried.different, readers, findings)
     except TemplateError as error:
@@ -163,7 +172,7 @@ def _fill(
         who, short = f" for {sample.name}", sample.facts.short
         findings += in_text(source, rendered, clinic, who, short=short)
         if source.channel is Channel.SMS:
-            cost = Cost(file_name(source), sample.name, measure(rendered.body))
+            cost = Cost(source.language, file_name(source), sample.name, measure(rendered.body))
             if longest is None or cost.measure.units > longest.measure.units:
                 longest = cost
     return longest
@@ -272,12 +281,17 @@ def _sender(key: str, clinic: ClinicConfig) -> Iterator[Finding]:
     if sender and not SENDER.fullmatch(sender):
         message = "a sender is at most 11 letters a-z, digits and spaces, or a number like +46..."
         yield _of_setting(Code.SENDER, message, "clinics", key, "sms", "sender")
-    for word in _private(sender, clinic):
-        message = f"the sender says {word!r}: choose a neutral one"
-        yield _of_setting(Code.PRIVATE_WORD, message, "clinics", key, "sms", "sender")
-    for word in _private(clinic.names.get(Channel.EMAIL, ""), clinic):
-        message = f"the name says {word!r}: choose a neutral one"
-        yield _of_setting(Code.PRIVATE_WORD, message, "clinics", key, "names", "email")
+    for value, *setting in (
+        (sender, "sms", "sender"),
+        (clinic.names.get(Channel.EMAIL, ""), "names", "email"),
+        (clinic.email.sender, "email", "sender"),
+        (clinic.email.reply_to or "", "email", "reply_to"),
+    ):
+        for word in _private(value, clinic):
+            message = (
+                f"says {word!r}, which everybody sees who sees the message: choose a neutral one"
+            )
+            yield _of_setting(Code.PRIVATE_WORD, message, "clinics", key, *setting)
 
 
 def _of_setting(code: Code, message: str, *setting: str) -> Finding:
@@ -287,6 +301,12 @@ def _of_setting(code: Code, message: str, *setting: str) -> Finding:
 
 def _private(text: str, clinic: ClinicConfig) -> list[str]:
     return [word for word in clinic.private_words if word.casefold() in text.casefold()]
+
+
+def _names_in(text: str, clinic: ClinicConfig) -> bool:
+    """Tell whether a text says one of the clinic's names, whatever the case, as a whole word."""
+    names = (re.escape(name) for name in clinic.names.values() if name)
+    return any(re.search(rf"(?<!\w){name}(?!\w)", text, re.IGNORECASE) for name in names)
 
 
 def _in_source(source: Source, clinic: ClinicConfig) -> Iterator[Finding]:
@@ -301,7 +321,7 @@ def _in_source(source: Source, clinic: ClinicConfig) -> Iterator[Finding]:
         if _LINK.search(text) or "faq_url" in text:
             message = "has a link: text messages carry none, as people are told not to trust them."
             yield Finding(file, line, Code.LINK, message)
-        if "clinic.name" in text:
+        if _CLINIC_NAME.search(text) or _names_in(text, clinic):
             message = "says the clinic's name; give the phone number alone."
             yield Finding(file, line, Code.CLINIC_NAME, message)
         for sign in _costly(text) if language_of(source.language).plain else ():
@@ -323,11 +343,16 @@ def in_text(
     file = file_name(source)
     files = [a.content.decode() for a in rendered.attachments if not a.inline]
     whole = "\n".join([rendered.subject or "", rendered.body, *files])
+    for setting in (clinic.email.sender, clinic.email.reply_to):
+        whole = whole.replace(setting or "\n", "\n")  # what these say, `_sender` finds once
     for word in _private(whole, clinic):
         message = f"says {word!r} once it is filled in. Look at the configuration's words."
         yield Finding(file, 1, Code.PRIVATE_WORD, message, what=word)
     if source.channel is not Channel.SMS:
         return
+    if _names_in(rendered.body, clinic) and not _names_in(source.text, clinic):
+        message = "says the clinic's name once it is filled in; give the phone number alone."
+        yield Finding(file, 1, Code.CLINIC_NAME, message)
     size = measure(rendered.body)
     plain = language_of(source.language).plain
     if size.charset is Charset.UCS2 and plain:

@@ -154,7 +154,9 @@ FINDINGS: Mapping[str, str] = {
     ),
     "too_long": N_("It takes %(what)s parts for some readers. Shorten it."),
     "unknown_name": N_("There is no value called “%(what)s” to show. Correct the name."),
-    "unreachable": N_("Nobody is ever shown this branch. Look whether its question is right."),
+    "unreachable": N_(
+        "None of the sample readers is shown this branch. Look whether its question is right."
+    ),
     "not_said": N_("It no longer tells everybody what %(what)s of the handout says. Put it back."),
 }
 """What a check finds in a text. `what` is the word, the sign or the number that it is about."""

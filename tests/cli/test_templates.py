@@ -79,6 +79,33 @@ def test_what_must_never_be_sent_is_not_approved(edited: Installation, words: st
     assert "Not to be approved as it is: sv/moved (sms)." in again.output
 
 
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_approved(edited: Installation):
+    """It is told with its place, and waits; the others are approved, and it ends with 1."""
+    folder = edited.folder / "texts" / "sv"
+    (folder / "next_steps.sms.txt").write_text("A visit.\n{% if x\n", "utf-8")
+    told = edited.json("templates", "approve", "--yes", exits=1)
+    assert [one["name"] for one in told["approved"]] == ["day_before"]
+    [found] = [one for one in told["findings"] if one["code"] == "broken"]
+    assert (found["file"], found["line"]) == ("sv/next_steps.sms.txt", 2)
+    again = edited.run("templates", "approve")
+    assert again.exit_code == 1
+    assert "sv/next_steps.sms.txt, line 2: " in again.output
+    assert "Every text is approved." not in again.output
+    wrong = [one for one in edited.json("doctor", exits=1)["checks"] if one["name"] == "texts"]
+    assert "sv/next_steps.sms.txt, line 2" in wrong[0]["message"]
+
+
+def test_a_new_installation_approves_what_can_be_read(edited: Installation):
+    """`init` says which own file cannot be used; the other texts can go out."""
+    (edited.folder / "reminders.db").unlink()
+    (edited.folder / "texts" / "sv" / "next_steps.sms.txt").write_text("{% if x\n", "utf-8")
+    begun = edited.run("init")
+    assert "sv/next_steps.sms.txt, line 1: " in begun.output
+    assert "'reminders templates approve'" in begun.output
+    edited.take(booking("B1"))
+    assert edited.json("timeline")["messages"][0]["state"] == "planned"
+
+
 def test_what_else_is_found_is_said(edited: Installation):
     """A text that is dear, or no longer says something, is approved by who has been told so."""
     told = edited.json("templates", "approve", "--yes")
@@ -167,7 +194,8 @@ def test_preview_writes_a_page(here: Installation):
     choice = ["templates", "preview", "--name", "fifteen_minutes", "--language"]
     page = here.ok(*choice, "ar", "--html", "-")
     assert 'dir="rtl"' in page
-    assert "<iframe sandbox" in page
+    assert '<template shadowrootmode="open">' in page
+    assert "<iframe" not in page  # a page of all texts would start a thousand processes
     assert "data:image/png;base64," in page
     assert "cid:" not in page
     path = here.folder / "texts.html"

@@ -203,7 +203,7 @@ def approve_a_change(clinic: Clinic, *, changes_meaning: bool) -> None:
             .values(version="before")
         )
         done = approval.approve(conn, clinic.runtime, "anna", now, changes_meaning=changes_meaning)
-    assert [one.name for one in done] == ["day_before"]
+    assert [one.source.name for one in done.waiting] == ["day_before"]
 
 
 def test_changed_texts_are_to_be_told(clinic: Clinic) -> None:

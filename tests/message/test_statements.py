@@ -12,7 +12,7 @@ import pytest
 
 from reminders.domain.contact import Channel, Role
 from reminders.domain.template import Source
-from reminders.message.lint import lint
+from reminders.message.lint import Code, lint
 from reminders.message.render import Library
 from reminders.message.sms import Charset, measure
 from reminders.message.sources import make_source
@@ -185,6 +185,24 @@ def test_what_a_clinic_need_not_have_is_no_fault_of_the_texts(setting):
     assert lint(some, "internet", CLINIC.model_copy(update=setting), NOW).findings == ()
 
 
+def test_a_name_that_is_put_together_is_found():
+    """The clinic's name counts in the text as it goes out, too."""
+    source = make_source("sv", "moved", Channel.SMS, "{{ 'Videomottagning' ~ 'en' }}\n")
+    found = {one.code for one in lint([source], "internet", CLINIC, NOW).findings}
+    assert Code.CLINIC_NAME in found
+
+
+@pytest.mark.parametrize("key", ["sender", "reply_to"])
+def test_an_address_that_says_too_much_is_found_once(key):
+    """Whom an email comes from, and whom an answer goes to, is seen by whoever sees the email."""
+    email = CLINIC.email.model_copy(update={key: "BUP.psykiatri@example.org"})
+    known = [source for source in SOURCES.values() if source.language in COMPLETE]
+    found = lint(known, "internet", CLINIC.model_copy(update={"email": email}), NOW).findings
+    assert {one.setting for one in found} == {("clinics", "internet", "email", key)}
+    assert {one.what or one.code.value for one in found} == {"private_word"}
+    assert len(found) == 2  # two private words
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -192,6 +210,8 @@ def test_what_a_clinic_need_not_have_is_no_fault_of_the_texts(setting):
         ("{{ visit.time }} www.example.org", "link"),
         ("{{ clinic.faq_url }}", "link"),
         ("{{ clinic.name }}", "clinic_name"),
+        ("{{ clinic['name'] }}", "clinic_name"),
+        ("VIDEOMOTTAGNINGEN: {{ visit.time }}", "clinic_name"),
         ("{{ visit.time }} ş", "not_gsm"),
         ("{{ no_such }}", "unknown_name"),
         ("{% if role == 'x' %}{{ visit.no_such }}{% endif %}", "unknown_name"),
