@@ -1,16 +1,19 @@
 """Who has to be phoned: those who do not know what is true, and whom no text will tell in time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.lifecycle import NOT_REACHED, TOLD
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
+from reminders.domain.rules import Event, Practice
 from reminders.domain.state import State
+from reminders.domain.timing import CHANGES
 from reminders.domain.told import tells
+from reminders.domain.when import due_time
 
 CALL_FOR = frozenset(
     {
@@ -28,6 +31,16 @@ CALL_FOR = frozenset(
     }
 )
 """Suppressions after which somebody should phone, if nobody else of the visit is told."""
+
+CUT_OFF = frozenset(
+    {
+        Reason.NO_ADDRESS,
+        Reason.PROTECTED_IDENTITY,
+        Reason.GUARDIAN_NOT_CHOSEN,
+        Reason.ENVIRONMENT,
+    }
+)
+"""Of these, the ones that are nobody's wish: who was told, and counts on a reminder, is phoned."""
 
 NOW = timedelta(minutes=1)
 """What goes within this time is not waited for longer than a call takes."""
@@ -73,24 +86,59 @@ def believers(before: Sequence[Message], now_theirs: Sequence[Message]) -> list[
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What people can count on being sent of a visit, by rule.
+
+    `news` tell of a change. Who was told something else than what is true needs them: a reminder
+    that comes when it is almost time is no news in time. `reminders` are due before the visit, then
+    (UTC).
+    """
+
+    news: AbstractSet[str] = frozenset()
+    reminders: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def awaited_of(practice: Practice, truth: Truth) -> Awaited:
+    """Return what people can count on being sent of a visit."""
+    due = {
+        rule.key: due_time(rule.when, truth.starts_at, practice.zone)
+        for rule in practice.rules
+        if not isinstance(rule.when, Event)
+    }
+    return Awaited(
+        frozenset(rule.key for rule in practice.rules if rule.when in CHANGES),
+        {key: at for key, at in due.items() if at < truth.starts_at},
+    )
+
+
 def unheard(
-    truth: Truth, version: int, messages: Sequence[Message], news: AbstractSet[str], now: datetime
+    truth: Truth,
+    version: int,
+    messages: Sequence[Message],
+    awaited: Awaited,
+    now: datetime,
+    *,
+    gone: AbstractSet[int] = frozenset(),
 ) -> list[Unheard]:
     """Return whom to phone of one visit, all of whose messages are given.
 
-    `news` are the rules that tell of a change. Who was told something else than what is true needs
-    them: a reminder that comes when it is almost time is no news in time.
+    `gone` are contacts that the patient has no more: what they were told, tells nobody else.
     """
     told = [m for m in messages if tells(m)]
-    found: list[Unheard] = []
-    reached: set[int] = set()
-    for contact in dict.fromkeys(m.key.contact for m in told):
-        person = _Person(contact, truth, version, told, news, now)
-        if person.is_served:
-            reached.add(contact)
-        if (one := person.unheard()) is not None:
-            found.append(one)
-    return [one for one in found if not (reached and one.stands_behind)]
+    people = [
+        _Person(contact, truth, version, told, awaited, now)
+        for contact in dict.fromkeys(m.key.contact for m in told)
+    ]
+    present = [person for person in people if person.contact not in gone]
+    reached = any(person.is_served for person in present)
+    goes_on = any(person.is_served and not person.lacks(CALL_FOR) for person in present)
+    return [
+        one
+        for person in people
+        if (one := person.unheard()) is not None
+        and not (one.stands_behind and (goes_on if person.lacks(CUT_OFF) else reached))
+    ]
 
 
 class _Person:
@@ -102,11 +150,12 @@ class _Person:
         truth: Truth,
         version: int,
         messages: Sequence[Message],
-        news: AbstractSet[str],
+        awaited: Awaited,
         now: datetime,
     ) -> None:
-        self._contact = contact
+        self.contact = contact
         self._truth = truth
+        self._version = version
         self._own = [m for m in messages if m.key.contact == contact]
         addresses = {m.address_key for m in self._own if m.address_key}
         self._heard = [
@@ -118,7 +167,7 @@ class _Person:
             for m in self._own
             if m.key.version == version or (m.state in NOT_REACHED and m.truth == truth)
         ]
-        self._news = news
+        self._awaited = awaited
         self._now = now
         self._knows = self._last_told()
 
@@ -137,16 +186,33 @@ class _Person:
 
     @property
     def is_served(self) -> bool:
-        """Tell whether they know what is true, or will be told in time."""
+        """Tell whether they know what is true, or will be told in time; and are not cut off."""
         told = any(m.state in TOLD and m.truth == self._truth for m in self._heard)
-        return told or any(self._will_tell(m) for m in self._present)
+        served = told or any(self._will_tell(m) for m in self._present)
+        return served and not self.lacks(CUT_OFF)
+
+    def lacks(self, reasons: AbstractSet[Reason]) -> list[Reason]:
+        """Return why they, who were told, get no reminder any more that has not been said since.
+
+        Of these reasons; none if another reminder comes yet.
+        """
+        due, told = self._awaited.reminders, [m for m in self._heard if m.state in TOLD]
+        comes = any(
+            m.state is State.PLANNED and m.key.version == self._version and m.key.rule in due
+            for m in self._heard
+        )
+        if comes or self._truth not in {m.truth for m in told}:
+            return []
+        last = max(m.went_at for m in told if m.truth == self._truth)
+        unsaid = [m for m in self._present if m.key.rule in due and last < due[m.key.rule]]
+        return [why for m in unsaid if (why := _why(m)) in reasons and why is not None]
 
     def _will_tell(self, message: Message) -> bool:
         if message.state is not State.PLANNED:
             return False
         if self._believes is not None:
             in_time = not message.comes_late or message.due_at <= self._now + NOW
-            return message.key.rule in self._news and in_time
+            return message.key.rule in self._awaited.news and in_time
         return message.due_at <= self._now + AT_ONCE or not self._failed_at(message.address_key)
 
     def _failed_at(self, address: str) -> bool:
@@ -159,18 +225,20 @@ class _Person:
         """Return why to phone them; None if there is no need."""
         unclear = [m.reason or Reason.NO_ANSWER for m in self._present if m.state is State.UNKNOWN]
         if unclear:
-            return Unheard(self._contact, unclear[-1], self._believes, unclear=True)
+            return Unheard(self.contact, unclear[-1], self._believes, unclear=True)
         if self._expects_video and any(m.reason is Reason.NOT_VIDEO for m in self._present):
-            return Unheard(self._contact, Reason.NO_LONGER_VIDEO, self._believes)
+            return Unheard(self.contact, Reason.NO_LONGER_VIDEO, self._believes)
         unwritten = any(_why(m) is Reason.RENDER_FAILED for m in self._present)
         if not self._matters or (self.is_served and not unwritten):
             return None
-        reasons = [why for m in self._present if (why := _why(m)) is not None]
+        reasons = self.lacks(CUT_OFF) or [
+            why for m in self._present if (why := _why(m)) is not None
+        ]
         if any(m.state is State.PLANNED and m.comes_late for m in self._present):
             reasons = [Reason.NEWS_TOO_LATE]
         if unwritten:  # told at once, also where a later text may go: a template has to be mended
             reasons = [Reason.RENDER_FAILED]
-        return Unheard(self._contact, reasons[-1], self._believes) if reasons else None
+        return Unheard(self.contact, reasons[-1], self._believes) if reasons else None
 
     @property
     def _expects_video(self) -> bool:

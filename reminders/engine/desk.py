@@ -11,7 +11,7 @@ from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import NOT_COME, Before, Event, Rule
 from reminders.domain.state import State
-from reminders.domain.unheard import CALL_FOR, believers, unheard
+from reminders.domain.unheard import CALL_FOR, Awaited, awaited_of, believers, unheard
 from reminders.engine import aside, attention, planning
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
@@ -298,17 +298,18 @@ def calls_for(
 ) -> list[Item]:
     """Return whom to phone about one visit, all of whose messages and calls are given."""
     truth = Truth(visit.starts_at, VisitStatus(visit.status))
-    if not found and truth.status is VisitStatus.BOOKED:
-        return [_item("call", visit, None, nobody_to_tell(visit), 0)]
-    practice = runtime.practices.get(visit.clinic)
-    rules = practice.rules if practice else ()
-    news = {rule.key for rule in rules if rule.when in {Event.MOVED, Event.CANCELLED}}
+    theirs = [line for line in found if not (line.is_gone or line.was_anothers)]
+    alone = not theirs and truth.status is VisitStatus.BOOKED
     messages, before = (
         sorted((x.message for x in found if x.was_anothers is was), key=lambda message: message.id)
         for was in (False, True)
     )
     names = {line.message.key.contact: line.contact for line in found}
-    items = [
+    gone = {line.message.key.contact for line in found if line.is_gone}
+    practice = runtime.practices.get(visit.clinic)
+    awaited = awaited_of(practice, truth) if practice else Awaited()
+    items = [_item("call", visit, None, nobody_to_tell(visit), 0)] if alone else []
+    items += [
         _item(
             "unknown" if one.unclear else "call",
             visit,
@@ -319,7 +320,7 @@ def calls_for(
             _expected(truth, one.believes, now),
         )
         for one in (
-            *unheard(truth, visit.version, messages, news, now),
+            *unheard(truth, visit.version, messages, awaited, now, gone=gone),
             *believers(before, messages),
         )
     ]

@@ -63,6 +63,7 @@ class Line:
     """One message for a listing. `contact` is a role and the last characters of the address.
 
     `address` is the contact's own at present; a message that has gone may have gone elsewhere.
+    `is_gone`: the patient has this contact no more.
     """
 
     message: Message
@@ -72,6 +73,7 @@ class Line:
     sent_at: datetime | None
     address: str | None = field(default=None, repr=False)
     patient_id: int = 0
+    is_gone: bool = False
 
     @property
     def was_anothers(self) -> bool:
@@ -174,7 +176,14 @@ def lines_among(conn: Connection, among: ColumnElement[bool]) -> list[Line]:
 
 def _lines() -> Select[tuple[object, ...]]:
     return (
-        select(message, contact.c.role, contact.c.phone, contact.c.email, contact.c.patient_id)
+        select(
+            message,
+            contact.c.role,
+            contact.c.phone,
+            contact.c.email,
+            contact.c.patient_id,
+            contact.c.removed_at,
+        )
         .join(contact, contact.c.id == message.c.contact_id)
         .order_by(message.c.due_at, message.c.id)
     )
@@ -190,6 +199,7 @@ def _line(row: Row[tuple[object, ...]], by_id: Mapping[int, Visit]) -> Line:
         row.sent_at,
         address,
         row.patient_id,
+        row.removed_at is not None,
     )
 
 

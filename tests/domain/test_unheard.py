@@ -10,7 +10,7 @@ from reminders.domain.contact import Channel
 from reminders.domain.message import Key, Message
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.domain.unheard import AT_ONCE, Unheard, unheard
+from reminders.domain.unheard import AT_ONCE, Awaited, Unheard, unheard
 
 NOW = datetime(2026, 11, 30, 11, tzinfo=UTC)
 TRUTH = Truth(NOW + timedelta(days=3), VisitStatus.BOOKED)
@@ -42,7 +42,7 @@ def message(
 
 def phoned(*messages: Message) -> list[Unheard]:
     """Return whom to phone."""
-    return unheard(TRUTH, 1, messages, {"moved"}, NOW)
+    return unheard(TRUTH, 1, messages, Awaited(frozenset({"moved"})), NOW)
 
 
 LOST = message(1, State.UNDELIVERED, -timedelta(minutes=5), reason=Reason.NOT_DELIVERED)

@@ -7,8 +7,9 @@ import pytest
 
 from reminders.domain.quiet import QuietHours
 from reminders.domain.rules import Event
-from reminders.engine import calls, desk, people
+from reminders.engine import calls, contacts, desk, people
 from reminders.engine.calls import call_list, tick
+from reminders.engine.contacts import Addresses
 from reminders.store import clinics
 from tests.engine.clinic import Clinic, at, row
 from tests.engine.test_delivery import failing
@@ -206,3 +207,80 @@ def test_who_was_told_of_a_visit_by_phone_is_phoned_when_it_is_cancelled(clinic:
     assert to_phone(clinic) == [("B1", "opted_out", Event.CANCELLED)]
     by_hand(clinic, tick, "B1", who, "AB")
     assert to_phone(clinic) == []
+
+
+HEAD = "boknings-id;starttid;besökstyp;mobil;roll;födelsedatum;status;skyddad;från 13\n"
+
+
+def of_age(
+    ref: str = "B1",
+    *,
+    phone: str = "070-174 06 05",
+    role: str = "vårdnadshavare",
+    born: str = "2011-05-01",
+    protected: str = "nej",
+    from_13: str = "ja",
+) -> str:
+    """Return one line of a file that says who is protected, and which guardian is to be told."""
+    start = "2026-12-03 10:00"
+    return f"{ref};{start};Videobesök;{phone};{role};{born};bokad;{protected};{from_13}\n"
+
+
+CHILD = "2016-05-01"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (of_age(), of_age(protected="ja"), "protected_identity"),
+        (of_age(), of_age(protected="ja", phone=""), "protected_identity"),
+        (of_age(born=CHILD, from_13=""), of_age(from_13=""), "guardian_not_chosen"),
+        (of_age(), of_age(from_13="nej"), None),
+        (of_age(), of_age(phone=""), None),  # an empty cell takes nothing away: the texts go
+    ],
+)
+def test_who_was_told_and_is_cut_off_is_phoned(
+    clinic: Clinic, before: str, after: str, reason: str | None
+) -> None:
+    """Who counts on reminders, and gets none for a reason that is no wish of theirs, is phoned."""
+    clinic.read(before, head=HEAD, confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    assert to_phone(clinic) == []
+    clinic.read(after, head=HEAD)
+    clinic.until("2026-11-30 14:00")
+    listed = [("B1", reason, None)] if reason else []
+    assert to_phone(clinic) == listed
+    clinic.until("2026-12-03 09:50")
+    assert to_phone(clinic) == listed
+
+
+def test_who_is_cut_off_stands_there_until_texts_can_go_again(clinic: Clinic) -> None:
+    """The other parent, who goes on being told, is enough; so is a call, and that texts go again."""
+    two = of_age(phone="070-174 06 06")
+    clinic.read(of_age(), two, head=HEAD, confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    [first, _] = clinic.show("B1").patient.people
+    no_more = Addresses(None, None)
+    by_hand(clinic, contacts.correct, "B1", first.id, no_more)
+    assert to_phone(clinic) == []  # the other goes on being told
+    hidden = of_age(phone="070-174 06 06", protected="ja")
+    clinic.read(hidden, head=HEAD)
+    clinic.plan()
+    assert to_phone(clinic) == [("B1", "no_address", None), ("B1", "protected_identity", None)]
+    clinic.read(two, head=HEAD)
+    clinic.plan()
+    assert to_phone(clinic) == []
+    clinic.read(hidden, head=HEAD)
+    clinic.plan()
+    for item in clinic.worklist():
+        by_hand(clinic, tick, "B1", item.contact_id, "AB")
+    assert to_phone(clinic) == []
+
+
+def test_whoever_has_no_address_any_more_is_phoned(clinic: Clinic) -> None:
+    """Who was told at a number that staff have taken away, for none other, is phoned."""
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    [person] = clinic.show("B1").patient.people
+    by_hand(clinic, contacts.correct, "B1", person.id, Addresses(None, None))
+    assert to_phone(clinic) == [("B1", "no_address", None)]
