@@ -35,12 +35,14 @@ def calendar_file(title: str, note: str, facts: Facts, clinic: ClinicConfig) -> 
 
 def _event(title: str, note: str, facts: Facts, clinic: ClinicConfig) -> Event:
     cancelled = facts.status is VisitStatus.CANCELLED
+    # What is cancelled stands in the calendar at the time that its reader was told.
+    starts_at = ((cancelled and facts.was_at) or facts.starts_at).astimezone(UTC)
     event = Event()
     event.add("uid", f"{facts.visit_key}@visits.invalid")
     event.add("sequence", facts.version)
     event.add("dtstamp", facts.now.astimezone(UTC))
-    event.add("dtstart", facts.starts_at.astimezone(UTC))
-    event.add("dtend", facts.starts_at.astimezone(UTC) + parse_duration(clinic.visit_length))
+    event.add("dtstart", starts_at)
+    event.add("dtend", starts_at + parse_duration(clinic.visit_length))
     event.add("summary", title)
     event.add("location", clinic.app.name)
     if note:

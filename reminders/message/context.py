@@ -50,6 +50,7 @@ class VisitWords:
     date: str
     time: str
     was_day: str
+    was_date: str
     was_time: str
     days_away: int
     soon: bool
@@ -179,6 +180,7 @@ def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords
         date=language.day(start, today),
         time=language.time(start),
         was_day=language.said(was, today) if was else "",
+        was_date=language.day(was, today) if was else "",
         was_time=language.time(was) if was else "",
         days_away=(start.date() - today).days,
         soon=facts.starts_at - facts.now < SOON,

@@ -138,7 +138,14 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
         "cancelled",
         "Avbokat" if sv else "Cancelled",
         "När besöket har avbokats." if sv else "When the visit has been cancelled.",
-        [(child, off, hours(30))],
+        [
+            (child, off, hours(30)),
+            (
+                f"{child}, {'som inte visste om en flytt' if sv else 'who had not heard of a move'}",
+                replace(off, was_at=START + hours(26)),
+                hours(30),
+            ),
+        ],
     )
     yield (
         "next_steps",

@@ -78,6 +78,23 @@ def test_a_moved_visit_moves_its_entry_and_a_cancelled_one_removes_it():
     assert b"METHOD:CANCEL" in calendar(off)
 
 
+def test_a_cancellation_removes_the_entry_that_its_reader_has():
+    """Of a move that was not told, the entry of the time before is cancelled, where it stands."""
+    diary: dict[str, tuple[int, str, datetime]] = {}
+    keep(diary, calendar(email("confirmation", visit_key="k", version=1)))
+    [(_, _, was_at)] = diary.values()
+    off = email(
+        "cancelled",
+        days=3,
+        visit_key="k",
+        version=3,
+        status=VisitStatus.CANCELLED,
+        was_at=was_at,
+    )
+    keep(diary, calendar(off))
+    assert list(diary.values()) == [(3, "CANCELLED", was_at)]
+
+
 def test_every_line_of_the_calendar_file_is_short():
     """Lines are folded at 75 octets and end in CR LF, in any script."""
     file = calendar(email("confirmation", "ti"))

@@ -30,6 +30,9 @@ LIBRARY = Library(SOURCES.values())
 HOURS = (24 * 250, 24 * 40, 552, 48, 27, 24, 3, 0.25, -0.3)
 """How many hours before the visit a text goes."""
 
+WAS_AT = NOW + timedelta(days=300, minutes=7)
+"""When a visit was to be that has another time now: as no other one."""
+
 BEFORE_ONLY = frozenset({"confirmation", "two_days", "day_before", "fifteen_minutes", "moved"})
 TIMELY = {
     "sv": {"redan nu": (0, 8), "i god tid": (8, 9999), "har börjat": (-9, 0), "strax": (0, 9999)},
@@ -62,8 +65,8 @@ def everybody(name: str, channel: Channel) -> Iterator[tuple[Facts, ClinicConfig
         if hours > 0 or name not in BEFORE_ONLY:
             more = {"role": role, "ref_tail": tail, "status": status}
             yield facts(age, hours / 24, **more), clinic
-            if name == "moved":
-                was = {"was_at": NOW + timedelta(days=300), "was_age": age and 25 - age}
+            if name in {"moved", "cancelled"}:
+                was = {"was_at": WAS_AT, "was_age": age and 25 - age}
                 yield facts(age, hours / 24, **was, **more), clinic
             if name == "day_before" and hours < 24:
                 yield facts(age, hours / 24, short=True, **more), clinic
@@ -97,6 +100,10 @@ def faults(language: str, name: str, rendered: Rendered, reader, clinic) -> Iter
         yield "invites an answer that cannot arrive"
     if any(words in text for words in CANCEL[language]) and lead < timedelta(hours=26):
         yield "names a deadline that cannot be kept"
+    if reader.was_at and "11:07" not in text:
+        yield "does not name the time that its reader counts on"
+    if reader.was_at and name == "cancelled" and "11:07" not in (rendered.subject or "11:07"):
+        yield "has a subject with a time that its reader was never told"
     if rendered.html is None:
         size = measure(rendered.body)
         one = name in ONE_SEGMENT and not reader.short
