@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
@@ -29,6 +30,12 @@ from reminders.store.schema import PENDING, appointment, contact, message
 
 SIBLING_SPAN = timedelta(days=30)
 """Visits of two patients at one address this near to each other are told apart in the text."""
+
+SIBLING_PAST = timedelta(days=7)
+"""So long after a visit a text may speak of it: help, or what comes next."""
+
+SPOKEN_OF = (*sorted(TOLD), State.PLANNED)
+"""States of messages of which somebody has heard, or will: such a visit can be asked about."""
 
 
 def _in(state: State) -> ColumnElement[bool]:
@@ -60,7 +67,8 @@ class Address:
 
 def addresses(conn: Connection, contact_ids: Sequence[int], now: datetime) -> dict[int, Address]:
     """Return the addresses of these contacts, by contact id."""
-    given = {**choice(conn, contact_ids), "now": now, "until": now + SIBLING_SPAN}
+    span = {"since": now - SIBLING_PAST, "until": now + SIBLING_SPAN}
+    given = {**choice(conn, contact_ids), **span}
     rows = conn.execute(_addresses(conn.dialect.name), given).all()
     shared = [row.id for row in rows if row.sibling]
     refs: dict[int, set[str]] = defaultdict(set)
@@ -90,7 +98,13 @@ def _siblings(dialect: str) -> Select[Any]:
 
 
 def _of_siblings(other: Any, visit: Any) -> Select[Any]:
-    """Return the coming visits of other patients that a contact's phone or mailbox is also for."""
+    """Return the visits of other patients that a contact's phone or mailbox is also for.
+
+    Those that have begun too, and those that are cancelled if that, or the visit, was told.
+    """
+    # One row is asked for: beside an "or", PostgreSQL would read all messages for an "exists".
+    of_it = (message.c.appointment_id == visit.c.id, message.c.state.in_(SPOKEN_OF))
+    spoken_of = select(message.c.id).where(*of_it).limit(1).scalar_subquery()
     return (
         select(other.c.id)
         .join(visit, visit.c.patient_id == other.c.patient_id)
@@ -101,8 +115,8 @@ def _of_siblings(other: Any, visit: Any) -> Select[Any]:
             ),
             other.c.patient_id != contact.c.patient_id,
             other.c.removed_at.is_(None),
-            visit.c.status == "booked",
-            visit.c.starts_at > bindparam("now"),
+            or_(visit.c.status == "booked", spoken_of.is_not(None)),
+            visit.c.starts_at > bindparam("since"),
             visit.c.starts_at < bindparam("until"),
         )
     )

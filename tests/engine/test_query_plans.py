@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from reminders.engine import desk
 from reminders.engine.housekeeping import purge_some
-from reminders.store import pages, views
+from reminders.store import outbox, pages, views
 from tests.engine.clinic import Clinic, row
 
 Statement = tuple[str, Any]
@@ -78,3 +78,17 @@ def test_the_call_list_looks_at_what_is_in_trouble_alone(clinic: Clinic) -> None
     assert not clinic.runtime.database.is_sqlite or used == {
         "ix_message_trouble", "ix_message_expected"
     }  # fmt: skip
+
+
+def test_who_shares_a_phone_is_found_without_reading_all_visits(clinic: Clinic) -> None:
+    """Siblings are looked up by the phone, the patient and the visit, each by its index."""
+    clinic.read(row(), row("B2", born="2015-01-01"), row("B3", born="2014-01-01", status="avbokad"))
+    clinic.plan()
+    now = clinic.clock.now()
+    with overheard(clinic) as heard, clinic.runtime.database.reading() as conn:
+        found = outbox.addresses(conn, [1, 2], now)
+    assert [len(place.siblings) for place in found.values()] == [1, 1]
+    assert len(heard) == 2
+    scans = re.compile(r"SCAN (?!anon_1 VIRTUAL)|Seq Scan on (?:contact|appointment|message)")
+    scanned = [(sql, plan) for sql, plan in plans(clinic, heard) if scans.search(plan)]
+    assert scanned == []
