@@ -192,7 +192,8 @@ def _finish(
     zone = runtime.clinic(difference.clinic).zone
     days = whole_days(min(ends), max(ends), zone) if ends else None
     problems.settle(conn, clinic_id, run_id, days, now)
-    aside.supersede(conn, clinic_id, imports.exported_at(conn, run_id), runtime.actor, now)
+    if ends:  # a file that speaks of no visit says nothing of what another would change
+        aside.supersede(conn, clinic_id, run_id, runtime.actor, now)
 
 
 def _close(

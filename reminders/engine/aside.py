@@ -25,6 +25,10 @@ MOST_LINES = 200
 """So many lines with problems are kept of a file; its report has them all."""
 
 
+LONGEST_NAME = 200
+"""So many bytes of a file's name are kept: any disk takes it, with a time and an ending."""
+
+
 class End(StrEnum):
     """What becomes of a file, which is the folder that it is moved to."""
 
@@ -87,6 +91,13 @@ def keep(
         why.said, lines,
     )  # fmt: skip
     aside.keep(conn, clinics.clinic_id(conn, clinic), file, now)
+
+
+def fitting(name: str, most: int = LONGEST_NAME) -> str:
+    """Return a file's name, cut to so many bytes before its ending."""
+    stem, dot, ending = name.rpartition(".")
+    room = most - len(f"{dot}{ending}".encode())
+    return f"{stem.encode()[: max(room, 0)].decode(errors='ignore')}{dot}{ending}"
 
 
 def written_at(path: Path, now: datetime) -> datetime:

@@ -32,7 +32,7 @@ LOCK = ".reminders.lock"
 ACTOR = "watched folder"
 """Who imports what is put there."""
 FEW = 5
-"""So many moved or cancelled bookings are an ordinary day, whatever share of the file they are."""
+"""So many changed bookings are an ordinary day, whatever share of the file they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Watcher:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._seen: dict[Path, _Look] = {}
+        self._unmoved: dict[Path, tuple[Path, dict[str, Any]]] = {}
         self.stopping = False
 
     @property
@@ -79,7 +80,11 @@ class Watcher:
             with _alone(folder) as alone:
                 for path in _files(folder) if alone else ():
                     found.add(path)
-                    if not self.stopping and self._settled(path, watch, now):
+                    if self.stopping or not self._settled(path, watch, now):
+                        continue
+                    if path in self._unmoved:
+                        self._move(path, *self._unmoved[path])
+                    else:
                         ends[self._take(clinic, watch, path, now)] += 1
         self._seen = {path: look for path, look in self._seen.items() if path in found}
         return ends
@@ -98,6 +103,7 @@ class Watcher:
         before = self._seen.get(path)
         if before is None or (before.size, before.changed) != (state.st_size, state.st_mtime_ns):
             self._seen[path] = _Look(state.st_size, state.st_mtime_ns, now)
+            self._unmoved.pop(path, None)
             return False
         return now - before.since >= parse_duration(watch.settle)
 
@@ -107,16 +113,28 @@ class Watcher:
         except RefusedFileError as error:
             named = [problem for problem in error.problems if isinstance(problem, Problem)]
             taken = _Taken(End.REFUSED, aside.why_refused(error), named, {})
-        name = f"{now:%Y%m%dT%H%M%S} {path.name}"
+        name = f"{now:%Y%m%dT%H%M%S} {aside.fitting(path.name)}"
         if taken.why is not None:
             why, problems = taken.why, taken.problems
             self._runtime.in_transaction(
                 aside.keep, clinic, path, name, taken.end, why, problems, now
             )
         report = {"clinic": clinic, "at": now.isoformat(timespec="seconds"), **taken.told()}
-        _put_away(path, path.parent / taken.end.value / name, report)
         log.info("watched_file", clinic=clinic, end=taken.end.value)
+        self._move(path, path.parent / taken.end.value / name, report)
         return taken.end
+
+    def _move(self, path: Path, to: Path, report: dict[str, Any]) -> None:
+        """Move a file that is done with. Where it cannot be, it is not read again for that."""
+        try:
+            _put_away(path, to, report)
+        except OSError as error:
+            if path not in self._unmoved:
+                advice = "see to it that the folder can be written to; it is tried again meanwhile"
+                log.error("watched_file_not_moved", error=error.strerror, advice=advice)  # noqa: TRY400 - a path may name a patient
+            self._unmoved[path] = to, report
+        else:
+            self._unmoved.pop(path, None)
 
     def _import(self, clinic: str, watch: WatchConfig, path: Path, now: datetime) -> _Taken:
         options = options_of(watch)
@@ -146,15 +164,15 @@ def too_much(shown: Difference, watch: WatchConfig) -> Why | None:
     if watch.strict and shown.problems:
         return Why(Code.STRICT, "The file has problems, and the clinic's setting is strict.")
     counts = shown.counts
-    changed = counts[Category.MOVED] + counts[Category.CANCELLED]
+    changed = counts[Category.MOVED] + counts[Category.CANCELLED] + counts[Category.UPDATED]
     changed += len(shown.missing) if shown.cancels_missing else 0
-    known = changed + counts[Category.UPDATED] + counts[Category.UNCHANGED]
+    known = changed + counts[Category.UNCHANGED]
     if changed <= FEW or changed * 100 <= known * watch.most_changed:
         return None
     return Why(
         Code.TOO_MUCH,
-        f"The file would move or cancel {changed} of the {known} known bookings that it speaks of:"
-        f" more than {watch.most_changed} %. Import it on the page, if it is right.",
+        f"The file would move, cancel or correct {changed} of the {known} known bookings that it"
+        f" speaks of: more than {watch.most_changed} %. Import it on the page, if it is right.",
         {"changed": changed, "known": known, "most": watch.most_changed},
     )
 

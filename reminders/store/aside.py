@@ -4,10 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from reminders.store.schema import clinic
 from reminders.store.schema_desk import set_aside
+from reminders.store.schema_intake import import_run
 
 OPEN = set_aside.c.closed_at.is_(None)
 
@@ -80,12 +92,22 @@ def close(conn: Connection, aside_id: int, actor: str, now: datetime) -> None:
     _close(conn, set_aside.c.id == aside_id, actor, now)
 
 
-def supersede(
-    conn: Connection, clinic_id: int, exported_at: datetime, actor: str, now: datetime
-) -> None:
-    """Close the files that say no more than one which has been imported: that one, and older."""
-    older = set_aside.c.written_at <= exported_at
-    _close(conn, and_(set_aside.c.clinic_id == clinic_id, older), actor, now)
+def supersede(conn: Connection, clinic_id: int, run_id: int, actor: str, now: datetime) -> None:
+    """Close what an import takes the place of: that file, and older ones.
+
+    A refused one says nothing that could be used. One that waits may speak of other visits: it
+    stays for a person, unless the imported file has its name, as the next export of its kind.
+    """
+    run = conn.execute(
+        select(import_run.c.exported_at, import_run.c.file_name).where(import_run.c.id == run_id)
+    ).one()
+    same = run.file_name == set_aside.c.file_name
+    which = and_(
+        set_aside.c.clinic_id == clinic_id,
+        set_aside.c.written_at <= run.exported_at,
+        or_(set_aside.c.ending != "waiting", same, set_aside.c.kept_as == run.file_name),
+    )
+    _close(conn, which, actor, now)
 
 
 def purge(conn: Connection, clinic_id: int, before: datetime) -> None:

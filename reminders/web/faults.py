@@ -165,8 +165,8 @@ PLACE = N_("%(file)s, line %(line)s: %(what)s")
 
 ASIDE: Mapping[str, str] = {
     "too_much": N_(
-        "It would move or cancel %(changed)s of the %(known)s known bookings in it: more than"
-        " %(most)s percent. Look at it, and import it if it is right."
+        "It would move, cancel or correct %(changed)s of the %(known)s known bookings in it: more"
+        " than %(most)s percent. Look at it, and import it if it is right."
     ),
     "strict": N_(
         "It has rows with problems, and so is not imported by itself. Look at it: put right what"

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import structlog
 
 from reminders.engine import aside, importing, planning, proposal
-from reminders.engine.aside import End
+from reminders.engine.aside import End, fitting
 from reminders.engine.fingerprint import DifferenceChangedError
 from reminders.engine.importing import Difference, Options, Staged
 from reminders.engine.proposal import Row
@@ -31,7 +31,9 @@ KEPT = 20
 STOPPED = N_("The import has stopped. What is left of it is tried again within ten minutes.")
 NOT_READ = N_("The file could not be read.")
 NOT_COMPARED = N_("The file could not be compared.")
-LONGEST_NAME = 80
+LONGEST_NAME = 120
+"""So many bytes of an uploaded file's name are kept."""
+
 BLOCK = 1 << 20
 
 
@@ -244,4 +246,4 @@ def file_name(given: str) -> str:
     """Return a file's own name, harmless and not too long; its ending is kept."""
     name = "".join(sign for sign in Path(given.replace("\\", "/")).name if sign.isprintable())
     stem, dot, ending = name.rpartition(".")
-    return f"{stem[:LONGEST_NAME]}{dot}{ending[:10]}".strip(". ") or "file.csv"
+    return fitting(f"{stem}{dot}{ending[:10]}", LONGEST_NAME).strip(". ") or "file.csv"

@@ -111,7 +111,7 @@ def test_a_file_that_waits_stands_on_the_worklist(watched: Clinic, folder: Path)
     pass_by(watched, Watcher(watched.runtime))
     (why, said), (other, refused) = files_to_see_to(watched)
     assert (why, other) == ("too_much", "unusable")
-    assert said.startswith("bokningar.csv: The file would move or cancel 10 of the 10")
+    assert said.startswith("bokningar.csv: The file would move, cancel or correct 10 of the 10")
     assert "quotation mark" in refused
     watched.read(*rows, exported_at=at("2026-11-30 11:45"))
     assert [reason for reason, _ in files_to_see_to(watched)] == ["too_much"]
@@ -133,6 +133,59 @@ def test_a_file_set_aside_twice_stands_there_once(watched: Clinic, folder: Path,
     assert len(files_to_see_to(watched)) == 1
     pass_by(watched, Watcher(watched.runtime))
     assert len(files_to_see_to(watched)) == 1
+
+
+def test_numbers_that_change_places_wait_for_a_person(watched: Clinic, folder: Path):
+    """A file in which every patient has another's number is nothing that is applied by itself."""
+    numbers = [f"070-174 06 {n:02}" for n in range(10, 20)]
+    watched.read(*[row(f"B{n}", phone=number) for n, number in enumerate(numbers)])
+    shifted = [*numbers[1:], numbers[0]]
+    put(folder, *[row(f"B{n}", phone=number) for n, number in enumerate(shifted)])
+    assert pass_by(watched, Watcher(watched.runtime))[End.WAITING] == 1
+    assert "correct 10 of the 10" in str(report(folder, End.WAITING)["why"])
+
+
+def test_a_waiting_file_is_not_forgotten_for_one_of_other_visits(watched: Clinic, folder: Path):
+    """Only the next export of its name, or a person, takes it away; an empty one does not."""
+    rows = [row(f"B{n}", phone=f"070-174 06 {n:02}") for n in range(10, 20)]
+    watched.read(*rows, exported_at=at("2026-11-30 11:00"))
+    put(folder, *[line.replace("bokad", "avbokad") for line in rows])
+    pass_by(watched, Watcher(watched.runtime))
+    for name, *lines in (("annat.csv", row("C1")), ("bokningar.csv",)):
+        put(folder, *lines, name=name)
+        assert pass_by(watched, Watcher(watched.runtime))[End.DONE] == 1
+        assert len(files_to_see_to(watched)) == 1
+    put(folder, row("C1"))
+    assert pass_by(watched, Watcher(watched.runtime))[End.DONE] == 1
+    assert files_to_see_to(watched) == []
+
+
+@pytest.mark.parametrize("end", [End.DONE, End.REFUSED])
+def test_the_longest_name_is_kept_short(watched: Clinic, folder: Path, end: End):
+    """A name as long as the disk takes is cut where the file is kept, and its ending stays."""
+    rows = (row("B1"), row("B1", start="2026-12-03 10:00"))
+    put(folder, *rows[: 1 if end is End.DONE else 2], name="å" * 125 + ".csv")
+    assert pass_by(watched, Watcher(watched.runtime))[end] == 1
+    (kept,) = (folder / end.value).glob("*.csv")
+    assert kept.name.endswith("å.csv")
+    assert list(folder.glob("*.csv")) == []
+
+
+def test_a_file_that_cannot_be_moved_is_read_once(watched: Clinic, folder: Path):
+    """Those after it are read, it is moved once that can be done, and a new one there is read."""
+    (folder / "done").write_text("in the way", "utf-8")
+    put(folder, row("A1"), name="a.csv")
+    put(folder, row("B1"), name="b.csv")
+    watcher = Watcher(watched.runtime)
+    assert pass_by(watched, watcher)[End.DONE] == 2
+    assert sum(pass_by(watched, watcher).values()) == 0
+    put(folder, row("A1"), row("A2"), name="a.csv")
+    assert pass_by(watched, watcher)[End.DONE] == 1
+    assert watched.show("A2").visit.status == "booked"
+    (folder / "done").unlink()
+    assert sum(pass_by(watched, watcher).values()) == 0
+    assert list(folder.glob("*.csv")) == []
+    assert len(list((folder / "done").glob("*.csv"))) == 2
 
 
 def test_a_strict_clinic_lets_problems_wait(open_clinic, folder: Path):

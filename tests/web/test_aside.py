@@ -182,7 +182,7 @@ def look(page: Page, desk: Desk) -> None:
     sign_in(page, desk.url)
     expect(page.locator("#todo")).to_be_visible()
     page.get_by_role("link", name="Till filen").click()
-    expect(page.locator("#folder + ul")).to_contain_text("flytta eller avboka 10 av de 10")
+    expect(page.locator("#folder + ul")).to_contain_text("ändra uppgifter i 10 av de 10")
     page.get_by_role("button", name="Granska").click()
     expect(page.get_by_role("button", name="Ja, läs in")).to_be_visible()
 
