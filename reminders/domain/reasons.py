@@ -231,8 +231,8 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
         "The provider did not take the message just then. It is sent again in a while.",
     ),
     Reason.CHANNEL_DOWN: (
-        "Kanalen är stoppad av ett fel i inställningar eller konto. Meddelandet väntar.",
-        "The channel is stopped by a fault in settings or account. The message waits.",
+        "Leverantören svarar inte, eller godtar inte inställningarna eller kontot. Meddelanden väntar.",  # noqa: E501 - one sentence
+        "The provider does not answer, or refuses the settings or the account. Messages wait.",
     ),
     Reason.NO_ANSWER: (
         "Leverantörens svar uteblev, så det är okänt om meddelandet gick fram. Ring om det är bråttom.",  # noqa: E501 - one sentence

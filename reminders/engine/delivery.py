@@ -5,9 +5,9 @@ No transaction is open while a provider is called: the claim is committed before
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeGuard, assert_never
+from typing import assert_never
 
 import structlog
 
@@ -33,6 +33,9 @@ from reminders.store.results import Result, write_down
 log = structlog.get_logger()
 
 LEASE_LOST = Rejected("lease_lost", Refusal.THROTTLED)
+
+SILENT_FOR = timedelta(minutes=3)
+"""A channel is stopped whose provider has answered nothing for so long, or asks to rest so long."""
 
 SHORT_REST = timedelta(seconds=1)
 """How long a sender rests whose provider is busy and does not say for how long."""
@@ -173,44 +176,74 @@ def _fact(event: str, claimed: Claimed, step: Step, code: str | None) -> Fact:
     return Fact(event, claimed.appointment_id, claimed.message_id, detail)
 
 
+@dataclass(slots=True)
+class _Heard:
+    """What a batch of answers says of senders: each with one message that it was said about."""
+
+    accepted: dict[Sender, Claimed] = field(default_factory=dict)
+    refused: dict[Sender, tuple[Claimed, str]] = field(default_factory=dict)
+    silent: dict[Sender, tuple[Claimed, str]] = field(default_factory=dict)
+    rests: dict[Sender, timedelta] = field(default_factory=dict)
+    answered: set[Sender] = field(default_factory=set)
+
+    def hear(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Take note of one answer, or of its lack."""
+        sender = (claimed.clinic_id, claimed.channel)
+        match outcome:
+            case Accepted():
+                self.accepted.setdefault(sender, claimed)
+                self.answered.add(sender)
+            case Ambiguous(cause=cause):
+                self.silent.setdefault(sender, (claimed, cause))
+            case Rejected(kind=Refusal.THROTTLED, code=code):
+                if outcome is LEASE_LOST:
+                    return
+                self.silent.setdefault(sender, (claimed, code))
+                rest = outcome.retry_after or SHORT_REST
+                self.rests[sender] = max(self.rests.get(sender, rest), rest)
+            case Rejected(kind=Refusal.CONFIGURATION, code=code):
+                self.refused.setdefault(sender, (claimed, code))
+                self.answered.add(sender)
+            case Rejected(kind=kind):
+                if kind is not Refusal.ENVIRONMENT:
+                    self.answered.add(sender)
+            case _:
+                assert_never(outcome)
+
+
 def _heed(conn: Connection, results: Sequence[Sent], now: datetime) -> None:
     """Keep what answers say about more than their own messages.
 
-    A sender has to rest, its settings are wrong, or they are right again.
+    A sender has to rest, its settings are wrong, its provider does not answer, or all is well
+    again.
     """
-    rests: dict[Sender, timedelta] = {}
-    accepted: dict[Sender, Claimed] = {}
-    refused: dict[Sender, tuple[Claimed, str]] = {}
+    heard = _Heard()
     for sent in results:
-        claimed, outcome = sent.claimed, sent.outcome
-        sender = (claimed.clinic_id, claimed.channel)
-        if isinstance(outcome, Accepted):
-            accepted.setdefault(sender, claimed)
-        elif isinstance(outcome, Rejected) and outcome.kind is Refusal.CONFIGURATION:
-            refused.setdefault(sender, (claimed, outcome.code))
-        elif _is_busy(outcome):
-            rest = outcome.retry_after or SHORT_REST
-            rests[sender] = max(rests.get(sender, rest), rest)
-    for claimed, code in refused.values():
+        heard.hear(sent.claimed, sent.outcome)
+    for claimed, code in heard.refused.values():
         _close(conn, claimed, code, now)
-    for sender, rest in rests.items():
+    for sender, rest in heard.rests.items():
         senders.pause(conn, sender, now, now + rest)
-    for claimed in accepted.values():
+    for claimed in heard.accepted.values():
         if clinics.open_channel(conn, claimed.clinic_id, claimed.channel):
             log.info("channel_up", clinic=claimed.clinic, channel=claimed.channel.value)
+    for sender in sorted(heard.answered):
+        senders.answered(conn, sender)
+    for sender, (claimed, code) in sorted(heard.silent.items()):
+        since = now if sender in heard.answered else senders.silent(conn, sender, now)
+        if max(now - since, heard.rests.get(sender, timedelta())) >= SILENT_FOR:
+            _close(conn, claimed, code, now, since)
 
 
-def _is_busy(outcome: Outcome) -> TypeGuard[Rejected]:
-    refused = isinstance(outcome, Rejected) and outcome.kind is Refusal.THROTTLED
-    return refused and outcome is not LEASE_LOST
-
-
-def _close(conn: Connection, claimed: Claimed, code: str, now: datetime) -> None:
-    if clinics.close_channel(conn, claimed.clinic_id, claimed.channel, code, now):
+def _close(
+    conn: Connection, claimed: Claimed, code: str, now: datetime, since: datetime | None = None
+) -> None:
+    if clinics.close_channel(conn, claimed.clinic_id, claimed.channel, code, now, since):
         log.error(
             "channel_down",
             clinic=claimed.clinic,
             channel=claimed.channel.value,
             code=code,
-            advice="check the provider's settings and account; messages wait meanwhile",
+            advice="check the connection to the provider, its settings and the account;"
+            " messages wait meanwhile",
         )

@@ -123,9 +123,17 @@ def _told_at(clinic_id: int, address: str, now: datetime) -> ColumnElement[bool]
 
 
 def close_channel(
-    conn: Connection, clinic_id: int, channel: Channel, code: str, now: datetime
+    conn: Connection,
+    clinic_id: int,
+    channel: Channel,
+    code: str,
+    now: datetime,
+    since: datetime | None = None,
 ) -> bool:
-    """Stop a channel until its next probe; tell whether it was open until now."""
+    """Stop a channel until its next probe; tell whether it was open until now.
+
+    `since`: it has not worked since then, where that is known.
+    """
     this = (channel_state.c.clinic_id == clinic_id) & (channel_state.c.channel == channel)
     row = conn.execute(select(channel_state).where(this)).first()
     if row is None:
@@ -133,7 +141,7 @@ def close_channel(
             insert(channel_state).values(
                 clinic_id=clinic_id,
                 channel=channel,
-                down_since=now,
+                down_since=since or now,
                 retry_at=now + FIRST_RETRY,
                 failures=1,
                 code=code,
@@ -181,7 +189,7 @@ def open_channel(conn: Connection, clinic_id: int, channel: Channel) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ClosedChannel:
-    """A channel that a fault in settings or account has stopped."""
+    """A channel that is stopped: its provider refuses the settings, or does not answer."""
 
     clinic_id: int
     clinic: str

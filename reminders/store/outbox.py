@@ -135,8 +135,9 @@ def planned_visits(conn: Connection, after: int, limit: int) -> list[int]:
 
 
 def postpone(conn: Connection, message_id: int, until: datetime) -> None:
-    """Look at a planned message again at `until`."""
-    conn.execute(update(message).where(message.c.id == message_id).values(next_at=until))
+    """Look at a planned message again at `until`: it is not due before."""
+    later = update(message).where(message.c.id == message_id).values(next_at=until, reason=None)
+    conn.execute(later)
 
 
 def put(

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, text
+from sqlalchemy import Connection, and_, func, select, text
 
 from reminders.domain.state import State
 from reminders.store.schema import PENDING, appointment, attempt, ledger, message
-from reminders.store.views import OVERDUE_AFTER
+from reminders.store.waiting import waiting
 
 ENDS = frozenset({"accepted", "delivered", "undelivered", "failed", "expired", "unknown"})
 """What may become of a message, as the ledger says it."""
@@ -34,27 +34,20 @@ class Pulse:
 def pulse(conn: Connection, now: datetime) -> Pulse:
     """Return how the outbox is. Each number is read from an index of just such rows."""
 
-    def count(state: State, *more: ColumnElement[bool]) -> int:
+    def count(state: State) -> int:
         # The state is written into the query, or a partial index could not be used.
         this = text(f"state = '{state.value}'")
-        return conn.execute(
-            select(func.count()).select_from(message).where(this, *more)
-        ).scalar_one()
+        return conn.execute(select(func.count()).select_from(message).where(this)).scalar_one()
 
-    planned = text(f"state = '{State.PLANNED.value}'")
-    due = and_(message.c.urgency.in_([0, 1]), message.c.next_at <= now)
-    late = and_(message.c.urgency.in_([0, 1]), message.c.next_at <= now - OVERDUE_AFTER)
-    oldest = conn.execute(
-        select(func.min(message.c.next_at, type_=message.c.next_at.type)).where(planned, due)
-    ).scalar()
-    waiting = select(appointment.c.id).where(text(PENDING)).limit(MOST_PENDING).subquery()
+    late = waiting(conn, now)
+    pending = select(appointment.c.id).where(text(PENDING)).limit(MOST_PENDING).subquery()
     return Pulse(
-        due=count(State.PLANNED, due),
-        overdue=count(State.PLANNED, late),
+        due=late.due,
+        overdue=late.overdue,
         sending=count(State.SENDING),
         unknown=count(State.UNKNOWN),
-        oldest_due_seconds=int((now - oldest).total_seconds()) if oldest else 0,
-        pending=conn.execute(select(func.count()).select_from(waiting)).scalar_one(),
+        oldest_due_seconds=late.oldest_due_seconds,
+        pending=conn.execute(select(func.count()).select_from(pending)).scalar_one(),
     )
 
 

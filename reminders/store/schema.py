@@ -170,6 +170,9 @@ def _while(condition: str, name: str, *columns: str) -> Index:
 WENT = "message.state NOT IN ('planned', 'cancelled', 'suppressed')"
 """What has been handed over, or has ended without: the pages count it by hour."""
 
+RETRIED = "state = 'planned' AND reason IN ('provider_busy', 'channel_down')"
+"""What a provider has not taken for the time being: it is late from when it was due."""
+
 TROUBLE = (
     "(message.state IN ('failed', 'undelivered', 'expired', 'unknown')"
     " OR message.state = 'planned' AND message.due_at >= message.counts_on"
@@ -219,6 +222,7 @@ message = Table(
         "state = 'planned'", "ix_message_due", "clinic_id", "channel", "urgency", "next_at", "id"
     ),
     _while("state = 'planned'", "ix_message_deadline", "not_after"),
+    _while(RETRIED, "ix_message_retried", "due_at"),
     _while("state = 'sending'", "ix_message_leased", "lease_until"),
     _while("state = 'unknown'", "ix_message_sought", "next_at"),
     _while("state = 'accepted'", "ix_message_polled", "next_at"),
@@ -329,6 +333,9 @@ sender = Table(
     Column("tokens", Float, nullable=False),
     Column("tokens_at", UtcDateTime, nullable=False),
     Column("paused_until", UtcDateTime),  # its provider asked for it
+    # Nothing has been taken, or refused for good, since then; when that was last seen.
+    Column("silent_since", UtcDateTime),
+    Column("silent_at", UtcDateTime),
 )
 
 worker = Table(

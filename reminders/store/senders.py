@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select, text
 
@@ -10,6 +10,9 @@ from reminders.domain.contact import Channel
 from reminders.domain.fair import Bucket, Sender
 from reminders.store.schema import sender
 from reminders.store.types import UtcDateTime
+
+FORGOTTEN_AFTER = timedelta(minutes=15)
+"""A provider that did not answer is tried again sooner than this, if there is anything to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,30 @@ _PAUSE = text(
 ).bindparams(*_TIMES, bindparam("until", type_=UtcDateTime()))
 
 
+_SILENT = (
+    text(
+        """
+    INSERT INTO sender (clinic_id, channel, tokens, tokens_at, silent_since, silent_at)
+    VALUES (:clinic, :channel, 0, :now, :now, :now)
+    ON CONFLICT (clinic_id, channel) DO UPDATE SET silent_at = excluded.silent_at,
+      silent_since = CASE
+        WHEN sender.silent_at >= :recent OR sender.paused_until >= :recent
+        THEN coalesce(sender.silent_since, excluded.silent_since)
+        ELSE excluded.silent_since END
+    RETURNING silent_since
+    """
+    )
+    .bindparams(*_TIMES, bindparam("recent", type_=UtcDateTime()))
+    .columns(silent_since=UtcDateTime)
+)
+_ANSWERED = text(
+    """
+    UPDATE sender SET silent_since = NULL, silent_at = NULL
+    WHERE clinic_id = :clinic AND channel = :channel AND silent_since IS NOT NULL
+    """
+)
+
+
 def lock_buckets(conn: Connection, full: Mapping[Sender, Bucket]) -> dict[Sender, Bucket]:
     """Lock and return what is left of these senders' rates; of a new sender, what is given."""
     found: dict[Sender, Bucket] = {}
@@ -84,3 +111,19 @@ def pause(conn: Connection, of: Sender, now: datetime, until: datetime) -> None:
     """Let a sender rest until then, in all workers; a longer rest stands."""
     where = {"clinic": of[0], "channel": of[1].value}
     conn.execute(_PAUSE, {**where, "now": now, "until": until})
+
+
+def silent(conn: Connection, of: Sender, now: datetime) -> datetime:
+    """Note that a sender's provider does not answer, or takes nothing; return since when.
+
+    What was seen long ago is no part of it: nothing may have been asked of the provider since.
+    """
+    where = {"clinic": of[0], "channel": of[1].value}
+    row = conn.execute(_SILENT, {**where, "now": now, "recent": now - FORGOTTEN_AFTER}).one()
+    since: datetime = row.silent_since
+    return since
+
+
+def answered(conn: Connection, of: Sender) -> None:
+    """Note that a sender's provider answers."""
+    conn.execute(_ANSWERED, {"clinic": of[0], "channel": of[1].value})

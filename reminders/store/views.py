@@ -25,6 +25,7 @@ from reminders.store.cases import to_message
 from reminders.store.schema import TROUBLE, WENT, appointment, clinic, contact, message, patient
 from reminders.store.schema_desk import called
 from reminders.store.schema_intake import import_run, problem
+from reminders.store.waiting import waiting
 
 KEPT = 2
 """So many characters of an email address are shown, where these tell people apart."""
@@ -33,7 +34,6 @@ NUL = "\0"
 """No reference has it, and PostgreSQL does not even take it to look for."""
 
 CALL_AHEAD = timedelta(days=14)
-OVERDUE_AFTER = timedelta(minutes=5)
 
 JUST_BEGUN = timedelta(hours=1)
 """So long after a visit was to begin, somebody may still wait for one that does not take place."""
@@ -358,26 +358,22 @@ def health(conn: Connection, now: datetime) -> Health:
         return conn.execute(query.where(*conditions)).scalar_one()
 
     # States as literals, so that each count reads its partial index and never all of history.
-    planned, sending, unknown, delivered = (
+    sending, unknown, delivered = (
         message.c.state == literal_column(f"'{state.value}'")
-        for state in (State.PLANNED, State.SENDING, State.UNKNOWN, State.DELIVERED)
+        for state in (State.SENDING, State.UNKNOWN, State.DELIVERED)
     )
     ended_badly = (State.FAILED.value, State.UNDELIVERED.value)
     failed = message.c.state.in_(ended_badly)
     lately = and_(text(WENT), message.c.changed_at >= now - timedelta(hours=24))
-    oldest = conn.execute(
-        select(func.min(message.c.next_at, type_=message.c.next_at.type)).where(
-            planned, message.c.next_at <= now
-        )
-    ).scalar()
+    late = waiting(conn, now)
     return Health(
-        due=count(planned, message.c.next_at <= now),
-        overdue=count(planned, message.c.next_at <= now - OVERDUE_AFTER),
+        due=late.due,
+        overdue=late.overdue,
         sending=count(sending),
         unknown=count(unknown),
         failed_24h=count(lately, failed),
         delivered_24h=count(lately, delivered),
-        oldest_due_seconds=int((now - oldest).total_seconds()) if oldest else 0,
+        oldest_due_seconds=late.oldest_due_seconds,
     )
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from reminders.engine.runtime import Runtime
-from reminders.store import workers
+from reminders.store import clinics, workers
 from reminders.store.database import Connection, DatabaseFault
 from reminders.store.upgrade import newest_revision, revision
 from reminders.web.security import runtime_of
@@ -28,9 +28,12 @@ async def alive() -> Response:
 
 @router.get("/readyz")
 def ready(request: Request) -> Response:
-    """Tell whether the database is there and current, and somebody is sending: 200 or 503."""
+    """Tell whether the database is there and current, and somebody is sending: 200 or 503.
+
+    A channel that is down is told, and changes nothing: the pages are needed all the more then.
+    """
     found = look(runtime_of(request))
-    return JSONResponse(found, 200 if all(found.values()) else 503)
+    return JSONResponse(found, 200 if found["database"] and found["sending"] else 503)
 
 
 def look(runtime: Runtime) -> dict[str, bool]:
@@ -39,9 +42,10 @@ def look(runtime: Runtime) -> dict[str, bool]:
         current = revision(runtime.database) == newest_revision()
         with runtime.database.reading() as conn:
             sending = is_sending(conn, runtime.clock.now())
+            channels = not clinics.closed_channels(conn)
     except DatabaseFault:
-        return {"database": False, "sending": False}
-    return {"database": current, "sending": sending}
+        return {"database": False, "sending": False, "channels": False}
+    return {"database": current, "sending": sending, "channels": channels}
 
 
 def is_sending(conn: Connection, now: datetime) -> bool:

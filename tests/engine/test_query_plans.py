@@ -12,6 +12,7 @@ from sqlalchemy import event
 from reminders.engine import desk
 from reminders.engine.housekeeping import purge_some
 from reminders.store import outbox, pages, views
+from reminders.store.waiting import waiting
 from tests.engine.clinic import Clinic, row
 
 Statement = tuple[str, Any]
@@ -92,3 +93,16 @@ def test_who_shares_a_phone_is_found_without_reading_all_visits(clinic: Clinic) 
     scans = re.compile(r"SCAN (?!anon_1 VIRTUAL)|Seq Scan on (?:contact|appointment|message)")
     scanned = [(sql, plan) for sql, plan in plans(clinic, heard) if scans.search(plan)]
     assert scanned == []
+
+
+def test_what_is_late_is_counted_from_two_indexes(clinic: Clinic) -> None:
+    """What waits is read from the index of what is due, and from that of what is tried again."""
+    with overheard(clinic) as heard, clinic.runtime.database.reading() as conn:
+        waiting(conn, clinic.clock.now())
+    used = [
+        name for _, plan in plans(clinic, heard) for name in re.findall(r"ix_message_\w+", plan)
+    ]
+    assert not clinic.runtime.database.is_sqlite or used == [
+        "ix_message_due", "ix_message_retried", "ix_message_due", "ix_message_retried",
+        "ix_message_due", "ix_message_retried",
+    ]  # fmt: skip

@@ -35,7 +35,7 @@ def test_ready_is_more_than_alive(clinic: Clinic):
     """A process is ready once somebody sends, and no longer when nobody has for five minutes."""
     watcher = watched(clinic)
     assert watcher.get("/healthz").status_code == 200
-    assert watcher.get("/readyz").json() == {"database": True, "sending": False}
+    assert watcher.get("/readyz").json() == {"database": True, "sending": False, "channels": True}
     clinic.until("2026-11-30 12:01")
     assert watcher.get("/readyz").status_code == 200
     clinic.clock.set(clinic.clock.now() + timedelta(minutes=6))
@@ -49,7 +49,7 @@ def test_not_ready_with_another_version_of_the_database(clinic: Clinic):
     watcher = watched(clinic)
     with clinic.runtime.database.transaction() as conn:
         conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
-    assert watcher.get("/readyz").json() == {"database": False, "sending": True}
+    assert watcher.get("/readyz").json() == {"database": False, "sending": True, "channels": True}
 
 
 def test_not_ready_without_a_database(clinic: Clinic):
@@ -59,7 +59,7 @@ def test_not_ready_without_a_database(clinic: Clinic):
     for name in ("reminders.db", "reminders.db-wal", "reminders.db-shm"):
         (clinic.folder / name).unlink(missing_ok=True)
     (clinic.folder / "reminders.db").write_bytes(b"no database" * 1000)
-    assert watcher.get("/readyz").json() == {"database": False, "sending": False}
+    assert watcher.get("/readyz").json() == {"database": False, "sending": False, "channels": False}
     assert watcher.get("/metrics").status_code == 503
 
 
