@@ -101,7 +101,10 @@ def _said_by_hand(
 
 
 def _same_person(send: Send, other: Send | Message) -> bool:
-    return other.key.contact == send.key.contact or other.address_key == send.address_key
+    """Tell whether both are for one reader: what went to a number corrected since is not."""
+    other_way = other.key.channel is not send.key.channel
+    same = other.key.contact == send.key.contact and other_way
+    return same or other.address_key == send.address_key
 
 
 def _other_rule_same_person(send: Send, other: Send | Message) -> bool:

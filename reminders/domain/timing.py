@@ -10,7 +10,7 @@ from reminders.domain.message import Message
 from reminders.domain.quiet import QuietHours
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Deliver, Event, Late, Practice, QuietPolicy, Rule, When
-from reminders.domain.told import in_calendar, told, told_elsewhere
+from reminders.domain.told import in_calendar, told, told_elsewhere, told_here
 from reminders.domain.when import due_time, is_quiet_in, last_waking, next_waking
 
 CHANGES = frozenset({Event.MOVED, Event.CANCELLED})
@@ -98,11 +98,13 @@ class Timer:
     ) -> Reason | None:
         heard_of = told(self._besides(rule, channel), contact)
         if event is Event.BOOKED:
-            if heard_of is not None:
+            if told_here(self._besides(rule, channel), contact) is not None:
                 return Reason.ALREADY_TOLD
             if not self.appointment.confirm:
                 return Reason.NO_CONFIRMATIONS
-            if self.now - (self.appointment.known_at or self.now) > self.practice.confirm_within:
+            age = self.now - (self.appointment.known_at or self.now)
+            # What has been confirmed in time, to a number corrected since, is confirmed to it too.
+            if age > self.practice.confirm_within and heard_of is None:
                 return Reason.CONFIRMATION_TOO_OLD
             return None
         heard_of = self._told_unasked(rule, contact, channel) or heard_of

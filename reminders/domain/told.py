@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.contact import Contact
 from reminders.domain.lifecycle import TOLD
-from reminders.domain.message import Message
+from reminders.domain.message import Key, Message
 from reminders.domain.reasons import Reason
 from reminders.domain.replies import REPLY_KEYS
 
@@ -21,18 +21,41 @@ def told(history: Iterable[Message], contact: Contact) -> Truth | None:
     untold what they may have read. One that was refused or did not arrive does not count. A text
     to a phone that two people share has told both.
     """
+    return _latest(message for message in history if heard(message, contact))
+
+
+def _latest(history: Iterable[Message]) -> Truth | None:
+    """Return what the last of these that told something told."""
     latest = max(
-        (m for m in history if m.state in TOLD and tells(m) and heard(m, contact)),
+        (m for m in history if m.state in TOLD and tells(m)),
         key=lambda m: (m.went_at, m.id),
         default=None,
     )
     return latest.truth if latest else None
 
 
-def knew(history: Iterable[Message], contact: Contact, version: int) -> Truth | None:
-    """Return what `contact` was told of a visit before this version of it; None if nothing."""
-    earlier = [message for message in history if message.key.version < version]
-    return told(earlier, contact) or told_elsewhere(earlier, contact)
+def told_here(history: Iterable[Message], contact: Contact) -> Truth | None:
+    """Return what was last told at an address that `contact` still has; None if nothing was.
+
+    Behind a number that has since been corrected was somebody else, for all that can be known.
+    """
+    present = {reach.address_key for reach in contact.reach.values()}
+    return told((m for m in history if m.address_key in present), contact)
+
+
+def knew(history: Iterable[Message], key: Key, address_key: str) -> Truth | None:
+    """Return what a message's reader was told before its version of the visit; None if nothing.
+
+    What went to another address on the same channel, corrected since, told this one nothing.
+    """
+
+    def theirs(message: Message) -> bool:
+        other_way = message.key.channel is not key.channel
+        same_person = message.key.contact == key.contact and other_way
+        return same_person or message.address_key == address_key
+
+    earlier = [message for message in history if message.key.version < key.version]
+    return _latest(filter(theirs, earlier)) or _first_elsewhere(earlier, key.contact)
 
 
 def in_calendar(history: Iterable[Message], contact: Contact) -> Truth | None:
@@ -48,8 +71,12 @@ def told_elsewhere(history: Iterable[Message], contact: Contact) -> Truth | None
 
     Such a booking was told of before this program knew it, so a change to it is still news.
     """
+    return _first_elsewhere(history, contact.id)
+
+
+def _first_elsewhere(history: Iterable[Message], contact: int) -> Truth | None:
     first = min(
-        (m for m in history if m.reason is Reason.NO_CONFIRMATIONS and m.key.contact == contact.id),
+        (m for m in history if m.reason is Reason.NO_CONFIRMATIONS and m.key.contact == contact),
         key=lambda m: m.key,
         default=None,
     )

@@ -120,14 +120,17 @@ def unheard(
     now: datetime,
     *,
     gone: AbstractSet[int] = frozenset(),
+    astray: AbstractSet[int] = frozenset(),
 ) -> list[Unheard]:
     """Return whom to phone of one visit, all of whose messages are given.
 
     `gone` are contacts that the patient has no more: what they were told, tells nobody else.
+    `astray` are messages that went to an address that has since been corrected: whoever is behind
+    the new one may count on what they said, or may know nothing.
     """
     told = [m for m in messages if tells(m)]
     people = [
-        _Person(contact, truth, version, told, awaited, now)
+        _Person(contact, truth, version, told, awaited, now, astray)
         for contact in dict.fromkeys(m.key.contact for m in told)
     ]
     present = [person for person in people if person.contact not in gone]
@@ -152,6 +155,7 @@ class _Person:
         messages: Sequence[Message],
         awaited: Awaited,
         now: datetime,
+        astray: AbstractSet[int],
     ) -> None:
         self.contact = contact
         self._truth = truth
@@ -161,6 +165,7 @@ class _Person:
         self._heard = [
             m for m in messages if m.key.contact == contact or m.address_key in addresses
         ]
+        self._told = [m for m in self._heard if m.state in TOLD and m.id not in astray]
         # What failed before a visit was moved away and back is not repeated, and stands for it.
         self._present = [
             m
@@ -187,7 +192,7 @@ class _Person:
     @property
     def is_served(self) -> bool:
         """Tell whether they know what is true, or will be told in time; and are not cut off."""
-        told = any(m.state in TOLD and m.truth == self._truth for m in self._heard)
+        told = any(m.truth == self._truth for m in self._told)
         served = told or any(self._will_tell(m) for m in self._present)
         return served and not self.lacks(CUT_OFF)
 
@@ -196,15 +201,15 @@ class _Person:
 
         Of these reasons; none if another reminder comes yet.
         """
-        due, told = self._awaited.reminders, [m for m in self._heard if m.state in TOLD]
+        due = self._awaited.reminders
         comes = any(
             m.state is State.PLANNED and m.key.version == self._version and m.key.rule in due
             for m in self._heard
         )
-        if comes or self._truth not in {m.truth for m in told}:
+        told = [m.went_at for m in self._told if m.truth == self._truth]
+        if comes or not told:
             return []
-        last = max(m.went_at for m in told if m.truth == self._truth)
-        unsaid = [m for m in self._present if m.key.rule in due and last < due[m.key.rule]]
+        unsaid = [m for m in self._present if m.key.rule in due and max(told) < due[m.key.rule]]
         return [why for m in unsaid if (why := _why(m)) in reasons and why is not None]
 
     def _will_tell(self, message: Message) -> bool:

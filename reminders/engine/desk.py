@@ -307,6 +307,7 @@ def calls_for(
     names = {line.message.key.contact: line.contact for line in found}
     gone = {line.message.key.contact for line in found if line.is_gone}
     practice = runtime.practices.get(visit.clinic)
+    astray = {line.message.id for line in theirs if line.went_astray(runtime.digest)}
     awaited = awaited_of(practice, truth) if practice else Awaited()
     items = [_item("call", visit, None, nobody_to_tell(visit), 0)] if alone else []
     items += [
@@ -320,7 +321,7 @@ def calls_for(
             _expected(truth, one.believes, now),
         )
         for one in (
-            *unheard(truth, visit.version, messages, awaited, now, gone=gone),
+            *unheard(truth, visit.version, messages, awaited, now, gone=gone, astray=astray),
             *believers(before, messages),
         )
     ]

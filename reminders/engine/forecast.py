@@ -215,7 +215,7 @@ class Forecaster:
                 at = max(decision.due_at, self._now)
                 tally.add(decision.key.rule, at)
                 person = people[decision.key.contact]
-                before = knew(case.history, person, result.appointment.version)
+                before = knew(case.history, decision.key, decision.address_key)
                 writing = _Writing(decision, case.appointment, person, at, before)
                 if decision.key.channel is Channel.SMS:
                     tally.segments += self._length(writing)

@@ -138,7 +138,7 @@ class Judge:
             self._now,
             short=kind.message.short,
             siblings=siblings,
-            knew=knew(case.history, case.contacts[kind.place], key.version),
+            knew=knew(case.history, key, kind.message.address_key),
         )
         detail = {
             "rule": key.rule,

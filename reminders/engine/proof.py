@@ -113,7 +113,7 @@ class _Proving:
                 at,
                 short=message.short,
                 siblings=siblings,
-                knew=knew(case.history, person, key.version),
+                knew=knew(case.history, key, message.address_key),
             )
         except TemplateError as error:
             languages = [*filter(None, [person.language]), *clinic.languages]

@@ -80,7 +80,7 @@ def _words(
             at,
             short=message.short,
             siblings=siblings,
-            knew=knew(case.history, person, message.key.version),
+            knew=knew(case.history, message.key, message.address_key),
         )
     except TemplateError:
         return None

@@ -80,13 +80,15 @@ class Line:
         """Tell whether it went to people of the patient whose booking it was before."""
         return self.patient_id == self.visit.former_patient_id
 
+    def went_astray(self, digest: Callable[[str], str]) -> bool:
+        """Tell whether it went to an address that has since been corrected."""
+        key = self.message.address_key
+        sent = key and self.message.attempts and self.address
+        return bool(sent) and digest(canonical(self.address or "")) != key
+
     def as_sent(self, digest: Callable[[str], str]) -> "Line":
         """Return the line with a contact that is true of the message: corrected since, or not."""
-        key = self.message.address_key
-        if (
-            not (key and self.message.attempts and self.address)
-            or digest(canonical(self.address)) == key
-        ):
+        if not self.went_astray(digest):
             return self
         role = self.contact.partition(" ")[0]
         kind = "number" if self.message.key.channel is Channel.SMS else "address"

@@ -3,6 +3,7 @@
 from reminders.domain.contact import Channel
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
+from reminders.domain.told import knew
 from tests.domain.world import BUSY, World, clinic, local
 
 VISIT = "2026-05-12 14:00"
@@ -353,3 +354,44 @@ def test_a_rule_that_is_off_sends_nothing():
     world.pending = False
     world.sleep("2026-05-11 14:00").dispatch()
     assert "day_before" not in rules_of(world)
+
+
+def test_a_corrected_number_is_told_of_the_booking():
+    """Who is behind a corrected number heard nothing: the confirmation goes there too, once."""
+    world = World().person("mother", phone="phone-1").book(VISIT).run(until="2026-05-09 10:00")
+    world.correct("mother", phone="phone-2").run(until="2026-05-10 10:00").plan()
+    assert rules_of(world) == ["booked", "booked"]
+    assert world.went_to == ["phone-1", "phone-2"]
+    world.correct("mother", phone="phone-1").run(until=END)
+    assert rules_of(world) == ["booked", "booked", "day_before", "fifteen_minutes"]
+
+
+def test_a_number_corrected_after_the_reminder_gets_one_text():
+    """The confirmation says all that the reminder said: the new number is not told both."""
+    world = World().person("mother", phone="phone-1").book(VISIT).run(until="2026-05-11 15:00")
+    world.correct("mother", phone="phone-2").run(until="2026-05-12 10:00")
+    assert rules_of(world) == ["booked", "day_before", "booked"]
+
+
+def test_who_has_an_email_that_was_told_needs_no_second_confirmation():
+    """A person who was told by email, at an address that they still have, has been told."""
+    world = World().person("mother", phone="phone-1", email="mail-1")
+    world.wants("mother", prefers=Channel.EMAIL).book(VISIT).run(until="2026-05-05 10:00")
+    world.correct("mother", phone="phone-2", email="mail-1").run(until="2026-05-06 10:00")
+    assert rules_of(world) == ["booked"]
+
+
+def test_a_number_corrected_as_the_visit_moves_is_told_of_the_move():
+    """Whoever it is may know the old time: the new one is told as one, and no other to be wrong."""
+    world = World().person("mother", phone="phone-1").book(VISIT).run(until="2026-05-05 10:00")
+    world.correct("mother", phone="phone-2").move(LATER).run(until="2026-05-06 10:00")
+    assert rules_of(world) == ["booked", "moved"]
+    [row] = [m for m in world.rows if m.key.rule == "moved"]
+    assert knew(world.rows, row.key, row.address_key) is None
+
+
+def test_a_number_corrected_as_the_visit_is_cancelled_is_told_so():
+    """Whoever has changed numbers is not left waiting: a cancellation goes to the new one."""
+    world = World().person("mother", phone="phone-1").book(VISIT).run(until="2026-05-05 10:00")
+    world.correct("mother", phone="phone-2").cancel().run(until=END)
+    assert rules_of(world) == ["booked", "cancelled"]

@@ -284,3 +284,18 @@ def test_whoever_has_no_address_any_more_is_phoned(clinic: Clinic) -> None:
     [person] = clinic.show("B1").patient.people
     by_hand(clinic, contacts.correct, "B1", person.id, Addresses(None, None))
     assert to_phone(clinic) == [("B1", "no_address", None)]
+
+
+def test_a_corrected_number_that_is_dead_is_phoned(open_clinic: Make) -> None:
+    """What arrived at the old number told nobody behind the new one, which the provider refuses."""
+    clinic = open_clinic(**failing(_606="address"))
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    clinic.read(row(phone="0701740605"))  # written differently, and the same
+    clinic.until("2026-11-30 13:30")
+    assert len(clinic.texts()) == 1
+    clinic.read(row(phone="070-174 06 06"))
+    clinic.plan()
+    assert to_phone(clinic) == []  # the confirmation is on its way
+    clinic.until("2026-11-30 14:00")
+    assert to_phone(clinic) == [("B1", "invalid_address", None)]
