@@ -46,6 +46,10 @@ class ConflictError(RemindersError):
     """What somebody was shown, and decided on, is no longer so: nothing was done."""
 
 
+class NotAllowedError(RemindersError):
+    """Whoever asks may not do this; the text says who may."""
+
+
 class UsageError(RemindersError):
     """The command was understood, but cannot be done as it was asked."""
 

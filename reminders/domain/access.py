@@ -25,12 +25,16 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who is signed in. `roles` has a role for each of `clinics`, and those alone."""
+    """Somebody who is signed in. `roles` has a role for each of `clinics`, and those alone.
+
+    `everywhere`: an admin of every clinic, who may do what concerns them all.
+    """
 
     id: int
     login: str
     language: str
     roles: Mapping[str, Role]
+    everywhere: bool = False
 
     @property
     def clinics(self) -> tuple[str, ...]:

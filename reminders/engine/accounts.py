@@ -215,10 +215,12 @@ def find_visitor(runtime: Runtime, token: str) -> Visitor | None:
     if found is None:
         return None
     account = found.account
-    everywhere = account.roles.get(ALL_CLINICS)
-    roles = {key: account.roles.get(key, everywhere) for key in runtime.config.clinics}
+    otherwise = account.roles.get(ALL_CLINICS)
+    roles = {key: account.roles.get(key, otherwise) for key in runtime.config.clinics}
     held = {key: role for key, role in roles.items() if role is not None}
-    return Visitor(User(account.id, account.login, account.language, held), found.id, found.seen_at)
+    everywhere = set(roles.values()) == {Role.ADMIN}
+    user = User(account.id, account.login, account.language, held, everywhere)
+    return Visitor(user, found.id, found.seen_at)
 
 
 def log_out(runtime: Runtime, token: str) -> None:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from reminders.engine.runtime import Runtime
-from reminders.errors import ConflictError, NotFoundError, RemindersError
+from reminders.errors import ConflictError, NotAllowedError, NotFoundError, RemindersError
 from reminders.store.database import DatabaseFault
 from reminders.web import accounts, again, api, faults, health, hooks, metrics
 from reminders.web.here import show
@@ -41,7 +41,11 @@ from reminders.web.views import (
 log = structlog.get_logger()
 
 MISREAD = N_("The form could not be read. Nothing was changed: try once more.")
-STATUS: Mapping[type[RemindersError], int] = {NotFoundError: 404, ConflictError: 409}
+STATUS: Mapping[type[RemindersError], int] = {
+    NotAllowedError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+}
 PAGES = (
     accounts.router,
     today.router,

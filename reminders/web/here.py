@@ -20,6 +20,7 @@ from reminders.domain.access import ALL_CLINICS
 from reminders.domain.contact import Wishes
 from reminders.domain.reasons import Reason, sentence
 from reminders.engine.runtime import Runtime
+from reminders.errors import NotAllowedError
 from reminders.intake.problems import Problem
 from reminders.message.lint import Finding
 from reminders.store.aside import Aside, BadLine
@@ -36,6 +37,10 @@ from reminders.web.site import Site
 T = TypeVar("T")
 
 SEE_OTHER = 303
+FOR_ALL = N_(
+    "This concerns every clinic of the installation. Ask somebody who is an administrator of all of"
+    " them."
+)
 DAYS_NEAR = {-1: N_("yesterday"), 0: N_("today"), 1: N_("tomorrow")}
 
 
@@ -69,6 +74,11 @@ class Here:
     def speaking(self) -> Speaking:
         """Return what says the pages' sentences in the user's language."""
         return Speaking(self.language)
+
+    @property
+    def may_change_all(self) -> bool:
+        """Tell whether the user may do what concerns every clinic of the installation."""
+        return self.user.everywhere
 
     @property
     def may_change(self) -> bool:
@@ -309,5 +319,13 @@ def acting(at: Annotated[Here, Depends(here)]) -> Here:
     return at
 
 
+def acting_for_all(at: Annotated[Here, Depends(acting)]) -> Here:
+    """Return where the request is, if the user may do what concerns every clinic."""
+    if not at.may_change_all:
+        raise NotAllowedError(FOR_ALL)
+    return at
+
+
 AtClinic = Annotated[Here, Depends(here)]
 Acting = Annotated[Here, Depends(acting)]
+ActingForAll = Annotated[Here, Depends(acting_for_all)]

@@ -7,7 +7,7 @@ from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from reminders.engine import gallery
-from reminders.web.here import Acting, AtClinic
+from reminders.web.here import ActingForAll, AtClinic
 from reminders.web.security import page_router
 
 router = page_router(prefix="/c/{clinic}")
@@ -34,8 +34,8 @@ async def waiting(here: AtClinic) -> HTMLResponse:
 
 @router.post("/texts/approve")
 async def approve(
-    here: Acting, language: Text = "", name: Text = "", channel: Text = "", version: Text = "",
-    meaning: Text = "",
+    here: ActingForAll, language: Text = "", name: Text = "", channel: Text = "",
+    version: Text = "", meaning: Text = "",
 ) -> RedirectResponse:  # fmt: skip
     """Approve one version of one text; `meaning`: it says something else than the last one."""
     key = (language, name, channel, version)

@@ -4,7 +4,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from reminders.engine import holding, overview
 from reminders.web import chart
-from reminders.web.here import Acting, AtClinic
+from reminders.web.here import ActingForAll, AtClinic
 from reminders.web.security import page_router
 
 router = page_router(prefix="/c/{clinic}")
@@ -28,14 +28,14 @@ async def more(here: AtClinic) -> HTMLResponse:
 
 
 @router.post("/hold")
-async def hold(here: Acting) -> RedirectResponse:
+async def hold(here: ActingForAll) -> RedirectResponse:
     """Stop sending."""
     await here.write(holding.hold, here.runtime, here.now)
     return here.go("today", "paused")
 
 
 @router.post("/release")
-async def release(here: Acting) -> RedirectResponse:
+async def release(here: ActingForAll) -> RedirectResponse:
     """Send again."""
     await here.write(holding.release, here.runtime, here.now)
     return here.go("today", "resumed")
