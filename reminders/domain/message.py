@@ -63,3 +63,10 @@ class Message:
     def comes_late(self) -> bool:
         """Tell whether the text of a change is due only when its reader already waits in vain."""
         return self.counts_on is not None and self.due_at >= self.counts_on
+
+
+def is_open(message: Message) -> bool:
+    """Tell whether the row may still be changed by a plan: planned, or never attempted."""
+    if message.state is State.PLANNED:
+        return True
+    return message.attempts == 0 and message.state in {State.CANCELLED, State.SUPPRESSED}

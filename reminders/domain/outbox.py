@@ -9,8 +9,8 @@ from typing import assert_never
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import check
-from reminders.domain.message import Key, Message
-from reminders.domain.plan import Case, Plan, is_open
+from reminders.domain.message import Key, Message, is_open
+from reminders.domain.plan import Case, Plan
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Practice
 from reminders.domain.state import State

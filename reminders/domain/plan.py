@@ -13,7 +13,8 @@ from reminders.domain.contact import Channel, Consent, Contact, Role
 from reminders.domain.coverage import one_text_now, share_addresses, stands_for
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import NOT_REACHED, TOLD
-from reminders.domain.message import Key, Message, Request
+from reminders.domain.message import Key, Message, Request, is_open
+from reminders.domain.outages import given_up, is_stuck
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Deliver, Event, Practice, Rule
 from reminders.domain.state import State
@@ -161,8 +162,9 @@ class Planner:
         """Try the rule's channels in order: the first that can, or each of them.
 
         The one that the person prefers is tried before the others. Who has been told on one
-        channel is not told again because an earlier one can be used now. An entry in a calendar
-        is put right as well, wherever else the change is told.
+        channel is not told again because an earlier one can be used now. One that is out of reach
+        waits only if no other can be used. An entry in a calendar is put right as well, wherever
+        else the change is told.
         """
         channels = rule.channels
         if rule.deliver is Deliver.FIRST:
@@ -175,14 +177,21 @@ class Planner:
         channels += tuple(channel for channel in also if channel not in channels)
         passed_over: list[Decision] = []
         chosen: list[Decision] = []
+        stuck: list[Send] = []
         for channel in channels:
             if chosen and rule.deliver is Deliver.FIRST and channel not in also:
                 continue
             decision = self._slot(rule, contact, channel, timings[channel], request_id)
-            if self._settles(decision):
+            first = rule.deliver is Deliver.FIRST
+            if first and isinstance(decision, Send) and is_stuck(decision, self.history):
+                stuck.append(decision)
+            elif self._settles(decision):
                 chosen.append(decision)
             else:
                 passed_over.append(decision)
+        if not chosen:
+            chosen, stuck = [*stuck[:1]], stuck[1:]
+        passed_over += [given_up(send, self.history) for send in stuck]
         telling = [d for d in passed_over if not _is_no_address(d)]
         if chosen:
             return telling + chosen
@@ -376,13 +385,6 @@ class Planner:
         occasion = max(used, self.given.get(slot, -1)) + 1
         self.given[slot] = occasion
         return Key(self.appointment.version, *slot, occasion)
-
-
-def is_open(message: Message) -> bool:
-    """Tell whether the row may still be changed by a plan: planned, or never attempted."""
-    if message.state is State.PLANNED:
-        return True
-    return message.attempts == 0 and message.state in {State.CANCELLED, State.SUPPRESSED}
 
 
 def _is_no_address(decision: Decision) -> bool:

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     NEWS_TOO_LATE = "news_too_late"
     PROVIDER_BUSY = "provider_busy"
     CHANNEL_DOWN = "channel_down"
+    OUT_OF_REACH = "out_of_reach"
     NO_ANSWER = "no_answer"
     # Staff have something to do, though no message is wrong.
     NO_OWN_LOGIN = "no_own_login"
@@ -233,6 +234,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.CHANNEL_DOWN: (
         "Leverantören svarar inte, eller godtar inte inställningarna eller kontot. Meddelanden väntar.",  # noqa: E501 - one sentence
         "The provider does not answer, or refuses the settings or the account. Messages wait.",
+    ),
+    Reason.OUT_OF_REACH: (
+        "Meddelandet kom inte iväg i tid, eftersom leverantören inte fungerar. Det går en annan väg om det finns någon. Annars försöker vi igen: ring om det är bråttom.",  # noqa: E501 - what to do, in one place
+        "The message could not leave in time, as the provider does not work. It goes another way if there is one. Else it is tried again: phone if urgent.",  # noqa: E501 - what to do, in one place
     ),
     Reason.NO_ANSWER: (
         "Leverantörens svar uteblev, så det är okänt om meddelandet gick fram. Ring om det är bråttom.",  # noqa: E501 - one sentence

@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from reminders.domain.outages import patience
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.engine import planning, reconcile
 from reminders.engine.choosing import outlook
 from reminders.engine.runtime import Runtime
-from reminders.store import cases, outbox, workers
+from reminders.store import cases, clinics, outbox, waiting, workers
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
 from reminders.store.outbox import Agenda
 
 BATCH = 100
+MOST_HELD = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class View:
 class Done:
     """What was done of the other work, and what there is to do.
 
+    `stuck` messages were found out of reach, and their visits wait for the planner.
     After some was done there may be more: the view's agenda is from before.
     """
 
@@ -43,11 +46,12 @@ class Done:
     planned: int
     expired: int
     lost: int
+    stuck: int
 
     @property
     def any(self) -> bool:
         """Tell whether there was anything to do."""
-        return self.visits + self.expired + self.lost > 0
+        return self.visits + self.expired + self.lost + self.stuck > 0
 
 
 def view(conn: Connection, runtime: Runtime, now: datetime) -> View:
@@ -75,14 +79,34 @@ def look(
     if shown_by is not None:
         workers.seen(conn, shown_by, now)
     agenda = outbox.agenda(conn)
-    visits = planned = expired = lost = 0
+    visits = planned = expired = lost = stuck = 0
     if agenda.pending:
         visits, planned = planning.plan_pending(conn, runtime, now, most)
     if agenda.overdue is not None and agenda.overdue < now:
         expired = expire_overdue(conn, runtime, now)
     if agenda.lost is not None and agenda.lost <= now:
         lost = reconcile.take_back_lost(conn, runtime, now)
-    return Done(_view(conn, runtime, now, agenda), visits, planned, expired, lost)
+    if agenda.down:
+        stuck = pass_on(conn, now)
+    return Done(_view(conn, runtime, now, agenda), visits, planned, expired, lost, stuck)
+
+
+def pass_on(conn: Connection, now: datetime) -> int:
+    """Find what waits in vain for a channel that is down; return how many messages.
+
+    The planner lets them go another way if there is one.
+    """
+    count = 0
+    for closed in clinics.closed_channels(conn):
+        stuck = [
+            one
+            for one in waiting.held(conn, closed.clinic_id, closed.channel, now, MOST_HELD)
+            if now - max(one.since, closed.down_since) >= patience(one.due_at, one.not_after)
+        ]
+        waiting.mark_out_of_reach(conn, stuck)
+        cases.mark_for_planning(conn, {one.appointment_id for one in stuck})
+        count += len(stuck)
+    return count
 
 
 def expire_overdue(conn: Connection, runtime: Runtime, now: datetime) -> int:

@@ -26,7 +26,7 @@ from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.store.cases import to_message
 from reminders.store.rows import choice, chosen
-from reminders.store.schema import PENDING, appointment, contact, message
+from reminders.store.schema import PENDING, appointment, channel_state, contact, message
 
 SIBLING_SPAN = timedelta(days=30)
 """Visits of two patients at one address this near to each other are told apart in the text."""
@@ -171,11 +171,13 @@ def overdue(conn: Connection, now: datetime, limit: int) -> list[Due]:
 class Agenda:
     """What there is to do beside sending. Instants are when the next of each kind has to be done.
 
+    `pending`: visits wait for the planner. `down`: a channel is.
     `lost`: a lease runs out. `sought`: a lost answer is to be looked for. `asked`: the fate of an
     accepted message is to be asked for.
     """
 
     pending: bool
+    down: bool
     overdue: datetime | None
     lost: datetime | None
     sought: datetime | None
@@ -196,6 +198,7 @@ def _first(state: State, column: ColumnElement[datetime]) -> ColumnElement[datet
 
 _AGENDA = select(
     select(appointment.c.id).where(text(f"({PENDING})")).exists().label("pending"),
+    select(channel_state.c.clinic_id).exists().label("down"),
     _first(State.PLANNED, message.c.not_after).label("overdue"),
     _first(State.SENDING, message.c.lease_until).label("lost"),
     _first(State.UNKNOWN, message.c.next_at).label("sought"),

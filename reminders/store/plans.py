@@ -75,7 +75,7 @@ def _waits(conn: Connection, outcomes: Sequence[Outcome]) -> dict[int, datetime]
     query = select(message.c.id, message.c.next_at).where(
         message.c.id.in_(ids),
         message.c.state == State.PLANNED.value,
-        message.c.reason == Reason.PROVIDER_BUSY.value,
+        message.c.reason.in_([Reason.PROVIDER_BUSY.value, Reason.OUT_OF_REACH.value]),
         message.c.next_at.is_not(None),
     )
     return {row.id: row.next_at for row in conn.execute(query)}

@@ -170,17 +170,18 @@ def _while(condition: str, name: str, *columns: str) -> Index:
 WENT = "message.state NOT IN ('planned', 'cancelled', 'suppressed')"
 """What has been handed over, or has ended without: the pages count it by hour."""
 
-RETRIED = "state = 'planned' AND reason IN ('provider_busy', 'channel_down')"
+RETRIED = "state = 'planned' AND reason IN ('provider_busy', 'channel_down', 'out_of_reach')"
 """What a provider has not taken for the time being: it is late from when it was due."""
 
 TROUBLE = (
     "(message.state IN ('failed', 'undelivered', 'expired', 'unknown')"
     " OR message.state = 'planned' AND message.due_at >= message.counts_on"
+    " OR message.state = 'planned' AND message.reason = 'out_of_reach'"
     " OR message.state = 'suppressed' AND message.reason IN ('no_address', 'no_consent',"
     " 'opted_out', 'protected_identity', 'guardian_not_chosen', 'guardian_declined',"
     " 'render_failed', 'environment', 'quiet_hours', 'own_hours', 'too_late', 'not_video'))"
 )
-"""What may mean that somebody has to be phoned (domain/unheard: CALL_FOR, failed, comes late)."""
+"""What may mean that somebody has to be phoned (see domain/unheard)."""
 
 message = Table(
     "message",

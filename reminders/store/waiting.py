@@ -1,14 +1,20 @@
 """What waits to be sent, and how late it is: counted from when it was due, not from a retry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, text
+from sqlalchemy import ColumnElement, Connection, and_, func, select, text, update
 
+from reminders.domain.contact import Channel
+from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.store.schema import RETRIED, message
 
 OVERDUE_AFTER = timedelta(minutes=5)
+
+# The state is a literal, or a partial index could not be used in a generic plan.
+_PLANNED = and_(text(f"state = '{State.PLANNED.value}'"), message.c.urgency.in_([0, 1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +32,64 @@ def waiting(conn: Connection, now: datetime) -> Waiting:
     What was refused for the time being is tried again at `next_at`, and has been due since
     `due_at`. What waits for the night to end is due when it ends.
     """
-    # The conditions are literals, or a partial index could not be used in a generic plan.
-    planned = and_(text(f"state = '{State.PLANNED.value}'"), message.c.urgency.in_([0, 1]))
     retried = and_(text(RETRIED))
 
     def count(at: datetime) -> int:
-        first = _count(conn, planned, message.c.next_at <= at)
+        first = _count(conn, _PLANNED, message.c.next_at <= at)
         return first + _count(conn, retried, message.c.due_at <= at, message.c.next_at > at)
 
     since = [
         moment
         for moment in (
-            _first(conn, message.c.next_at, planned, message.c.next_at <= now),
+            _first(conn, message.c.next_at, _PLANNED, message.c.next_at <= now),
             _first(conn, message.c.due_at, retried, message.c.due_at <= now),
         )
         if moment is not None
     ]
     oldest = int((now - min(since)).total_seconds()) if since else 0
     return Waiting(count(now), count(now - OVERDUE_AFTER), oldest)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that waits for its channel, and since when it could have gone."""
+
+    id: int
+    appointment_id: int
+    since: datetime
+    due_at: datetime
+    not_after: datetime
+
+
+def held(
+    conn: Connection, clinic_id: int, channel: Channel, now: datetime, limit: int
+) -> list[Held]:
+    """Return what is due on a channel and not marked as out of reach, the urgent first."""
+    which = (message.c.clinic_id == clinic_id, message.c.channel == channel.value)
+    unmarked = message.c.reason.is_distinct_from(Reason.OUT_OF_REACH.value)
+    columns = (message.c.id, message.c.appointment_id, message.c.due_at, message.c.not_after)
+    tried = (
+        select(*columns, message.c.due_at.label("since"))
+        .where(text(RETRIED), *which, unmarked, message.c.due_at <= now)
+        .order_by(message.c.due_at)
+    )
+    untried = (
+        select(*columns, message.c.next_at.label("since"))
+        .where(_PLANNED, *which, unmarked, message.c.next_at <= now)
+        .order_by(message.c.urgency, message.c.next_at)
+    )
+    found = {
+        row.id: Held(row.id, row.appointment_id, row.since, row.due_at, row.not_after)
+        for query in (untried, tried)
+        for row in conn.execute(query.limit(limit).with_for_update(of=message, skip_locked=True))
+    }
+    return list(found.values())
+
+
+def mark_out_of_reach(conn: Connection, held: Sequence[Held]) -> None:
+    """Note that these messages cannot leave in time the way that they were to go."""
+    which = message.c.id.in_([one.id for one in held])
+    conn.execute(update(message).where(which).values(reason=Reason.OUT_OF_REACH.value))
 
 
 def _count(conn: Connection, *conditions: ColumnElement[bool]) -> int:

@@ -348,3 +348,33 @@ def test_a_resend_to_two_guardians(phones: tuple[str, str]):
     world = World().person("mother", phone=phones[0]).person("father", phone=phones[1]).book(VISIT)
     world.run(until="2026-05-05 10:00").ask("booked").run(until="2026-05-05 11:00")
     assert world.went_to[len(set(phones)) :] == sorted(set(phones))
+
+
+def test_what_waits_for_a_channel_that_is_down_goes_the_other_way():
+    """A text out of reach goes by email, and by no way twice; where there is no other, it waits."""
+    world = mother().book(VISIT).run(until="2026-05-11 13:59").out_of_reach("phone-1")
+    world.run(until=END)
+    assert world.sent == ["05-11 14:00 day mother email"]
+    assert world.states("day") == [State.SUPPRESSED, State.ACCEPTED]
+    world = World(DAY).person("mother", phone="phone-1")
+    world.book(VISIT).run(until="2026-05-11 13:59").out_of_reach("phone-1").run(until=END)
+    assert world.sent == ["05-11 14:00 day mother sms"]
+
+
+def test_where_both_ways_are_down_the_first_is_tried_again_and_stays():
+    """A text out of reach on each channel waits for the first of them, in one row at a time."""
+    world = mother().book(VISIT).run(until="2026-05-11 13:59").out_of_reach("phone-1").plan()
+    assert world.waiting() == ["05-11 14:00 day mother email"]
+    world.out_of_reach("mail-1").plan()
+    assert world.waiting() == ["05-11 14:00 day mother sms"]
+    world.out_of_reach("phone-1").plan().plan()
+    assert world.waiting() == ["05-11 14:00 day mother sms"]
+    assert len(world.rows) == 2
+
+
+def test_an_email_that_failed_hands_back_to_the_phone_out_of_reach():
+    """Who was to get the email instead, and cannot, waits for the SMS after all."""
+    world = mother()
+    world.answers["mail-1"] = [BAD_NUMBER]
+    world.book(VISIT).run(until="2026-05-11 13:59").out_of_reach("phone-1").run(until=END)
+    assert world.sent == ["05-11 14:00 day mother sms"]

@@ -96,6 +96,8 @@ def happens(world: World, event: Happening) -> None:  # noqa: C901, PLR0912 - a 
             world.fact(birth_date=date.fromisoformat(day) if day else None)
         case ("outcome", address, outcome):
             world.answers.setdefault(address, []).append(OUTCOMES[outcome])
+        case ("out of reach", address):
+            world.out_of_reach(address)
         case ("delivered", rule) if _tried(world, rule):
             world.deliver(rule)
         case ("undelivered", rule, reason) if _tried(world, rule):
@@ -149,6 +151,7 @@ EVENTS = st.one_of(
     event("from 13", WHO, st.sampled_from(sorted(CHOICES))),
     event("born", st.sampled_from(["", "2013-05-08", "2018-01-01", "2010-01-01"])),
     event("outcome", ADDRESS, st.sampled_from(sorted(OUTCOMES))),
+    event("out of reach", ADDRESS),
     event("delivered", RULE),
     event("undelivered", RULE, st.sampled_from(["unreachable", "blocked"])),
 )

@@ -354,6 +354,14 @@ class World:
         """Report that the message did not arrive."""
         return self.receive(rule, State.UNDELIVERED, reason, at)
 
+    def out_of_reach(self, address: str, at: str | None = None) -> Self:
+        """Find what waits for this address out of reach: its channel is down."""
+        self._clock(at)
+        for row in self.rows:
+            if row.state is State.PLANNED and row.address_key == address:
+                self._keep(replace(row, reason=Reason.OUT_OF_REACH))
+        return self._changed()
+
     def lose_answers(self, rule: str) -> Self:
         """Make the fate of the last message of this rule unknown."""
         row = [m for m in self.rows if m.key.rule == rule and m.attempts][-1]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from reminders.domain.contact import Channel
+from reminders.domain.outcome import Refusal
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.engine import desk
@@ -63,6 +64,7 @@ class Staff:
             Reason.NO_CONFIRMATIONS: lambda b, _line: not b.confirm,
             Reason.NO_ANSWER: lambda _b, _line: bool(self.world.disturbed),
             Reason.DEADLINE_PASSED: self._hindered,
+            Reason.OUT_OF_REACH: self._took_nothing,
             Reason.ENVIRONMENT: lambda _b, _line: reading.guarded,
         }
 
@@ -201,6 +203,12 @@ class Staff:
         if any(len(past.values) > 1 for past in pasts) or message.request_id is not None:
             return True
         return self.reading.disturbed(since - AFTER, until)
+
+    def _took_nothing(self, _booking: Booking, line: Line) -> bool:
+        """Tell whether the provider refused all texts of its channel, or did not answer."""
+        kinds = {Refusal.CONFIGURATION, Refusal.THROTTLED, None}
+        channel = line.message.key.channel
+        return any(r.channel is channel and r.kind in kinds for r in self.world.side.refused)
 
     def _log_agrees(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
         """Compare what is shown as accepted with what was accepted."""

@@ -1,0 +1,156 @@
+"""A channel that is down: the text goes another way while it helps, and never both ways."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reminders.domain.contact import Channel
+from reminders.domain.outcome import Ambiguous, Outcome, OutgoingMessage, Refusal, Rejected
+from reminders.providers.sandbox import Sandbox
+from tests.engine.clinic import Clinic, at, row
+
+Make = Callable[..., Clinic]
+STOPPED = Rejected("20003", Refusal.CONFIGURATION)
+AWAY = Rejected("not_connected", Refusal.THROTTLED)
+EMAIL = "a@example.org"
+
+
+class Lines:
+    """The ways to the providers: on a channel with an answer here, every text gets it."""
+
+    def __init__(self, **says: Outcome) -> None:
+        self.says = {Channel(channel): outcome for channel, outcome in says.items()}
+        self.asked: list[Channel] = []
+
+    def __call__(self, _name: str, setup) -> Sandbox:
+        lines = self
+
+        class Away(Sandbox):
+            async def send(self, message: OutgoingMessage) -> Outcome:
+                lines.asked.append(message.channel)
+                return lines.says.get(message.channel) or await super().send(message)
+
+        return Away(setup)
+
+
+def day_before(clinic: Clinic, ref: str = "B1") -> list[tuple[str, str]]:
+    """Return channel and state of the day-before messages, in the order made."""
+    return [(s[1], s[2]) for s in clinic.states(ref) if s[0] == "day_before"]
+
+
+@pytest.mark.parametrize("says", [STOPPED, AWAY])
+def test_the_email_goes_once_the_phone_is_out_of_reach(open_clinic: Make, says: Outcome) -> None:
+    """After five minutes the email goes, and no SMS follows once the channel is back."""
+    lines = Lines(sms=says)
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(row(email=EMAIL))
+    clinic.until("2026-12-01 10:04:30")
+    assert clinic.texts() == []
+    clinic.until("2026-12-01 10:08")
+    assert [text.channel for text in clinic.texts()] == ["email"]
+    lines.says.clear()
+    clinic.until("2026-12-02 09:00")
+    assert len(clinic.texts()) == 1
+    assert day_before(clinic) == [("sms", "suppressed"), ("email", "delivered")]
+
+
+def test_a_hiccup_leaves_the_text_its_way(open_clinic: Make) -> None:
+    """A channel that is back within minutes sends what waited for it."""
+    lines = Lines(sms=STOPPED)
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(row(email=EMAIL))
+    clinic.until("2026-12-01 10:02")
+    lines.says.clear()
+    clinic.until("2026-12-01 11:00")
+    assert [text.channel for text in clinic.texts()] == ["sms"]
+
+
+def test_a_text_with_little_time_leaves_half_of_it_to_the_next_way(open_clinic: Make) -> None:
+    """Booked shortly before, with ten minutes left in which the text helps, the email has five."""
+    clinic = open_clinic(
+        make_provider=Lines(sms=STOPPED),
+        rules={"soon": {"before": "24h", "not_after": "-2m", "template": "day_before"}},
+    )
+    clinic.clock.set(at("2026-12-02 09:50"))
+    clinic.read(row(email=EMAIL))
+    clinic.until("2026-12-02 09:57")
+    assert [text.channel for text in clinic.texts()] == ["email"]
+    assert clinic.texts()[0].at < "2026-12-02 09:56"
+
+
+def test_a_channel_down_all_day_is_tried_with_each_new_text(open_clinic: Make) -> None:
+    """What falls due later tries the channel first, so that it comes back by itself."""
+    lines = Lines(sms=STOPPED)
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(row(email=EMAIL), row("B2", "2026-12-02 13:00", phone="0701740611", email="b@x.se"))
+    clinic.until("2026-12-01 12:59")
+    lines.says.clear()
+    assert clinic.until("2026-12-01 13:05").down == []
+    assert [text.channel for text in clinic.texts()] == ["email", "sms"]
+
+
+def test_where_no_way_works_the_first_waits_and_each_was_tried(open_clinic: Make) -> None:
+    """With both channels down one message at a time waits; the one that is back first sends."""
+    lines = Lines(sms=AWAY, email=AWAY)
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(row(email=EMAIL))
+    clinic.until("2026-12-01 14:00")
+    assert clinic.texts() == []
+    assert set(lines.asked) == {Channel.SMS, Channel.EMAIL}
+    assert sum(state == "planned" for _, state in day_before(clinic)) == 1
+    assert len(day_before(clinic)) <= 3
+    del lines.says[Channel.SMS]
+    clinic.until("2026-12-01 15:00")
+    assert [text.channel for text in clinic.texts()] == ["sms"]
+
+
+def test_an_email_that_cannot_go_hands_back_to_the_phone(open_clinic: Make) -> None:
+    """Where the next way does not work either, the first is tried again, and sends."""
+    lines = Lines(sms=AWAY, email=AWAY)
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(row(email=EMAIL))
+    clinic.until("2026-12-01 10:09")
+    del lines.says[Channel.SMS]
+    clinic.until("2026-12-01 10:40")
+    assert [text.channel for text in clinic.texts()] == ["sms"]
+
+
+def test_a_text_that_may_have_been_taken_blocks_the_other_way(open_clinic: Make) -> None:
+    """While it is not known whether an SMS went, no email goes."""
+    lines = Lines(sms=Ambiguous("timeout"))
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(row(email=EMAIL))
+    clinic.until("2026-12-01 10:00:20")
+    lines.says[Channel.SMS] = STOPPED
+    clinic.read(row("B2", "2026-12-02 10:01", phone="0701740611"))
+    clinic.until("2026-12-01 10:00:40")
+    assert [text.channel for text in clinic.texts()] == []
+    clinic.until("2026-12-01 12:00")
+    assert [text.channel for text in clinic.texts()] == ["email"]
+
+
+def test_two_with_one_phone_and_one_mailbox_get_one_text(open_clinic: Make) -> None:
+    """Guardians with one number and one mailbox get one email, and no SMS beside it."""
+    lines = Lines(sms=STOPPED)
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(row(email=EMAIL), row(email=EMAIL, role="patient"))
+    clinic.until("2026-12-01 10:30")
+    lines.says.clear()
+    clinic.until("2026-12-02 09:00")
+    assert [text.channel for text in clinic.texts()] == ["email"]
+
+
+def test_a_flood_keeps_to_the_rate_of_the_mail(open_clinic: Make) -> None:
+    """What goes another way goes no faster than that sender may, each family's once."""
+    provider = Lines(sms=STOPPED)
+    clinic = open_clinic(make_provider=provider, clinics__internet__email__messages_per_second=2)
+    clinic.read(
+        *[row(f"B{n}", phone=f"07017406{n}", email=f"a{n}@example.org") for n in range(10, 70)]
+    )
+    clinic.until("2026-12-01 10:20")
+    assert len(clinic.texts()) == 60
+    lines = [line for n in range(10, 70) for line in clinic.show(f"B{n}").lines if line.sent_at]
+    assert {line.message.key.channel for line in lines} == {Channel.EMAIL}
+    assert len(lines) == 60
+    times = sorted(line.sent_at for line in lines if line.sent_at)
+    assert (times[-1] - times[0]).total_seconds() >= 28
