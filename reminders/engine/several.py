@@ -18,10 +18,10 @@ from reminders.store.database import Connection
 from reminders.store.pages import Wanted
 from reminders.store.views import Visit
 
-MOST = 200
+MOST = 100
 """So many visits are shown, and acted on, at once: more take too long to be worked out."""
 
-MOST_PARTS = 50
+MOST_PARTS = 100
 """Of so many parts a span is made, each of which can be shown; of a longer one none."""
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -13,13 +14,14 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
+    literal_column,
     or_,
     select,
     text,
     union_all,
 )
 
-from reminders.domain.contact import canonical
+from reminders.domain.contact import Channel, canonical
 from reminders.domain.state import State
 from reminders.store import views
 from reminders.store.schema import (
@@ -84,12 +86,11 @@ def _went(dialect: str) -> Select[str, str, int]:
     hour = _hour(dialect, message.c.changed_at).label("hour")
     return (
         select(hour, message.c.state, func.count())
-        .join(appointment, appointment.c.id == message.c.appointment_id)
         .where(
             text(WENT),
             message.c.changed_at >= bindparam("first"),
             message.c.changed_at <= bindparam("now"),
-            appointment.c.clinic_id == bindparam("clinic_id"),
+            message.c.clinic_id == bindparam("clinic_id"),
         )
         .group_by(hour, message.c.state)
     )
@@ -100,15 +101,22 @@ def _coming(dialect: str) -> Select[str, int]:
     hour = _hour(dialect, message.c.next_at).label("hour")
     return (
         select(hour, func.count())
-        .join(appointment, appointment.c.id == message.c.appointment_id)
         .where(
-            text("message.state = 'planned'"),
-            message.c.urgency.in_([0, 1]),
+            *_on_its_way(bindparam("clinic_id")),
             message.c.next_at >= bindparam("first"),
             message.c.next_at < bindparam("until"),
-            appointment.c.clinic_id == bindparam("clinic_id"),
         )
         .group_by(hour)
+    )
+
+
+def _on_its_way(clinic_id: int | BindParameter[int]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on a clinic's planned messages, for the index of what is due."""
+    return (
+        message.c.state == literal_column("'planned'"),
+        message.c.clinic_id == clinic_id,
+        message.c.channel.in_([channel.value for channel in Channel]),
+        message.c.urgency.in_([0, 1]),
     )
 
 
@@ -116,13 +124,7 @@ def coming_lines(conn: Connection, clinic_id: int, until: datetime, limit: int) 
     """Return the messages that go out next, before `until`, the soonest first."""
     chosen = (
         select(message.c.id)
-        .join(appointment, appointment.c.id == message.c.appointment_id)
-        .where(
-            text("message.state = 'planned'"),
-            message.c.urgency.in_([0, 1]),
-            message.c.next_at < until,
-            appointment.c.clinic_id == clinic_id,
-        )
+        .where(*_on_its_way(clinic_id), message.c.next_at < until)
         .order_by(message.c.next_at, message.c.id)
         .limit(limit)
     )
@@ -223,14 +225,19 @@ def starts(conn: Connection, clinic_id: int, wanted: Wanted, limit: int) -> list
 
 def _among(conn: Connection, clinic_id: int, wanted: Wanted) -> list[ColumnElement[bool]]:
     """Return the conditions on a visit that is looked for."""
-    among: list[ColumnElement[bool]] = [appointment.c.clinic_id == clinic_id]
+    # Somebody's visits are few: no index on the clinic's visits is to serve for them.
+    of_one = wanted.address is not None
+    whose = appointment.c.clinic_id + 0 if of_one else appointment.c.clinic_id
+    among: list[ColumnElement[bool]] = [whose == clinic_id]
     if wanted.ref is not None:
         among.append(appointment.c.ref == wanted.ref if views.NUL not in wanted.ref else false())
     if wanted.since is not None:
         among.append(appointment.c.starts_at >= wanted.since)
     if wanted.until is not None:
         among.append(appointment.c.starts_at < wanted.until)
-    if wanted.status is not None:
+    if wanted.status == "cancelled":
+        among.append(appointment.c.status == literal_column("'cancelled'"))  # for its index
+    elif wanted.status is not None:
         among.append(appointment.c.status == wanted.status)
     if wanted.clinicians is not None:
         among.append(appointment.c.clinician.in_(wanted.clinicians))

@@ -114,6 +114,9 @@ PENDING = (
 )
 """What the planner has to look at, however the row came to differ from its last plan."""
 
+CANCELLED = "status = 'cancelled'"
+"""Cancelled visits: few beside the others."""
+
 appointment = Table(
     "appointment",
     metadata,
@@ -147,6 +150,13 @@ appointment = Table(
         "id",
         sqlite_where=text(PENDING),
         postgresql_where=text(PENDING),
+    ),
+    Index(
+        "ix_appointment_cancelled",
+        "clinic_id",
+        "starts_at",
+        sqlite_where=text(CANCELLED),
+        postgresql_where=text(CANCELLED),
     ),
 )
 
@@ -228,7 +238,7 @@ message = Table(
     _while("state = 'unknown'", "ix_message_sought", "next_at"),
     _while("state = 'accepted'", "ix_message_polled", "next_at"),
     _while("request_id IS NOT NULL", "ix_message_request_id", "request_id"),
-    _while(WENT.replace("message.", ""), "ix_message_went", "changed_at", "state"),
+    _while(WENT.replace("message.", ""), "ix_message_went", "changed_at", "state", "clinic_id"),
     _while(TROUBLE.replace("message.", ""), "ix_message_trouble", "truth_starts_at"),
     _while(
         f"{TROUBLE} AND counts_on IS NOT NULL".replace("message.", ""),

@@ -78,14 +78,14 @@ class Job:
 
 
 class Jobs:
-    """The files of one process, and the one thread that reads them."""
+    """The files of one process, and a thread for each clinic that reads its files in turn."""
 
     def __init__(self, runtime: Runtime, wake: Callable[[], None] | None = None) -> None:
         """Take what wakes a sender in this process; without one, imports are planned here."""
         self._runtime = runtime
         self._plans = wake is None
         self._wake = wake or (lambda: None)
-        self._thread = ThreadPoolExecutor(1, "web-import")
+        self._threads: dict[str, ThreadPoolExecutor] = {}
         self._jobs: OrderedDict[str, Job] = OrderedDict()
 
     def find(self, clinic: str, job_id: str) -> Job | None:
@@ -123,13 +123,13 @@ class Jobs:
                 target.write(block)
         self._jobs[job.id] = job
         self._forget_old()
-        self._thread.submit(self._read, runtime, job, path, folder)
+        self._turn(job).submit(self._read, runtime, job, path, folder)
         return job
 
     def again(self, runtime: Runtime, job: Job, *, changed: bool = False) -> None:
         """Compare a file anew with what is known now."""
         job.step, job.changed = Step.COMPARING, changed
-        self._thread.submit(self._compare, runtime, job)
+        self._turn(job).submit(self._compare, runtime, job)
 
     def apply(self, runtime: Runtime, job: Job, expected: str, cancel: frozenset[str]) -> None:
         """Apply a file as it was shown. If that is no longer so, it is compared and shown again.
@@ -140,7 +140,7 @@ class Jobs:
             return
         if importing.is_large(runtime, job.staged):
             job.begun, job.step = True, Step.APPLYING
-            self._thread.submit(self._apply, runtime, job, job.staged, expected, cancel)
+            self._turn(job).submit(self._apply, runtime, job, job.staged, expected, cancel)
         else:
             self._apply(runtime, job, job.staged, expected, cancel)
 
@@ -176,12 +176,12 @@ class Jobs:
         job.step = Step.APPLIED
         self._wake()
         if self._plans:
-            self._thread.submit(_plan, runtime)
+            self._turn(job).submit(_plan, runtime)
 
     def throw_away(self, runtime: Runtime, job: Job) -> None:
         """Forget a file and all that was staged of it; one that is being read, once it has been."""
         if job.step in {Step.READING, Step.COMPARING}:
-            self._thread.submit(self._throw, runtime, job)
+            self._turn(job).submit(self._throw, runtime, job)
         else:
             self._throw(runtime, job)
 
@@ -191,8 +191,15 @@ class Jobs:
             importing.forget(runtime, job.staged)
 
     def close(self) -> None:
-        """Let the thread end."""
-        self._thread.shutdown(cancel_futures=True)
+        """Let the threads end."""
+        for thread in self._threads.values():
+            thread.shutdown(cancel_futures=True)
+
+    def _turn(self, job: Job) -> ThreadPoolExecutor:
+        """Return the thread of a file's clinic: no clinic waits for another's large file."""
+        if job.clinic not in self._threads:
+            self._threads[job.clinic] = ThreadPoolExecutor(1, f"import-{job.clinic}")
+        return self._threads[job.clinic]
 
     def _forget_old(self) -> None:
         while len(self._jobs) > KEPT:

@@ -21,7 +21,7 @@ GROWING = {table.name for table in (appointment, message, patient)} | {
 }  # fmt: skip
 PAGES = (
     "today", "import", "import/1", "visits", "visits?day=2026-12-01&state=missed",
-    "visits?who=WHO", "visit/B1009", "several?day=2026-12-01", "calls", "texts", "settings",
+    "visits?who=WHO", "visits?status=cancelled", "visits?state=unknown", "visit/B1009", "several?day=2026-12-01", "calls", "texts", "settings",
 )  # fmt: skip
 
 
@@ -88,7 +88,14 @@ def _scans(desk: Desk, statement: str, values: Any) -> list[str]:
         if desk.runtime.database.is_sqlite:
             plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
             lines = [row[3] for row in plan]
-            found = [re.match(r"SCAN (\w+)(?! .*USING .*INDEX)", line) for line in lines]
+            # A whole clinic's is as good as all: most have one.
+            found = [
+                re.match(
+                    r"SCAN (\w+)(?! VIRTUAL)|SEARCH (appointment|message|patient) .*\(clinic_id=\?\)$",
+                    line,
+                )
+                for line in lines
+            ]
         else:
             conn.execute(text("SET LOCAL enable_seqscan = off"))
             plan = conn.exec_driver_sql(f"EXPLAIN {statement}", values)
@@ -97,5 +104,5 @@ def _scans(desk: Desk, statement: str, values: Any) -> list[str]:
     return [
         f"{line}\n  in {statement}"
         for line, match in zip(lines, found, strict=True)
-        if match and match[1] in GROWING
+        if match and GROWING & set(match.groups())
     ]
