@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
-from reminders.domain.rules import NOT_COME, Before, Event, Rule
+from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
 from reminders.domain.unheard import CALL_FOR, Awaited, awaited_of, believers, unheard
-from reminders.engine import aside, attention, planning
+from reminders.engine import aside, attention, planning, untrue
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
@@ -24,15 +24,6 @@ from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
 from reminders.store.people import Patient
 from reminders.store.views import Line, Visit
-
-NOT_COME_FROM = timedelta(minutes=15)
-"""So long before a visit it can be said that it begins shortly."""
-
-
-SAME_DAY = timedelta(hours=12)
-"""A text that goes nearer a visit than this is read on its day, and need not say which that is."""
-NEAR = timedelta(hours=6)
-"""Staff may send such a text earlier than it goes by itself by so much, besides as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +145,7 @@ def ask(
             "There is no rule '%(rule)s'. There are: %(known)s.", rule=rule, known=known
         )
     for visit in visits:
-        _refuse_untrue(conn, practice.rule[rule], visit, now)
+        untrue.refuse(conn, runtime, practice.rule[rule], visit, now)
     ids = [visit.id for visit in visits]
     requests = desk.ask_to_send(conn, ids, rule, now, runtime.actor)
     detail = {"rule": rule}
@@ -162,41 +153,6 @@ def ask(
     ledger.write(conn, now, runtime.actor, facts)
     planning.plan_visits(conn, runtime, ids, now)
     return requests
-
-
-def _refuse_untrue(conn: Connection, rule: Rule, visit: Visit, now: datetime) -> None:
-    """Raise UsageError if what the rule's text says cannot be true of the visit at this moment."""
-    if rule.when is Event.REPLY:
-        raise UsageError(
-            "That text answers what somebody writes, and goes by itself. Choose another text."
-        )
-    if rule.template == NOT_COME and visit.starts_at - now > NOT_COME_FROM:
-        raise UsageError(
-            "That text says that the visit begins shortly. It can be sent from fifteen minutes"
-            " before the visit; before that, send the help with connecting."
-        )
-    if isinstance(rule.when, Before) and _is_far(rule.when.lead, visit, now):
-        raise UsageError(
-            "That text is for shortly before the visit, and need not say which day that is. Send it"
-            " nearer the visit, or choose another text."
-        )
-    if rule.when is Event.MOVED and not _was_moved(conn, visit):
-        raise UsageError(
-            "That text says that the visit has a new time, and it has not been moved."
-            " Choose another text."
-        )
-
-
-def _is_far(lead: timedelta, visit: Visit, now: datetime) -> bool:
-    """Tell whether a text so long before a visit is of the same day, and that day is another."""
-    return lead < SAME_DAY and visit.starts_at - now > 2 * lead + NEAR
-
-
-def _was_moved(conn: Connection, visit: Visit) -> bool:
-    times = {
-        e.detail.get("starts_at") for e in ledger.entries(conn, visit.id) if e.event == "version"
-    }
-    return len(times) > 1
 
 
 def send_help(

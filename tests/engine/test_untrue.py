@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from reminders.config import example
 from reminders.engine import desk
 from reminders.errors import UsageError
 from tests.engine.clinic import Clinic, at, row
@@ -27,6 +28,22 @@ def test_texts_that_would_be_untrue_are_refused(open_clinic) -> None:
     assert [rule for rule, _, state, _ in clinic.states("B1") if state == "delivered"][-1] == (
         "not_come"
     )
+
+
+def test_that_a_visit_is_over_is_not_said_before_it_is(open_clinic) -> None:
+    """What comes after the visit can be sent by hand once it is over, and not before."""
+    rules = example().model_dump(by_alias=True)["rules"]
+    after = {"after": "3h", "not_after": "+12h"}
+    clinic = open_clinic(rules={**rules, "next_steps": after})
+    clinic.read(row(start="2026-12-02 10:00"))
+    for when in ("2026-12-01 11:00", "2026-12-02 09:00", "2026-12-02 10:40"):
+        clinic.until(when)
+        with pytest.raises(UsageError, match="once the visit is over"):
+            by_hand(clinic, desk.resend, "B1", "next_steps")
+    clinic.until("2026-12-02 10:46")
+    by_hand(clinic, desk.resend, "B1", "next_steps")
+    clinic.until("2026-12-02 10:47")
+    assert "är över" in clinic.texts()[-1].body
 
 
 def test_a_move_is_to_another_time_that_can_be_meant(clinic: Clinic) -> None:

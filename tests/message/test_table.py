@@ -30,18 +30,28 @@ LIBRARY = Library(SOURCES.values())
 HOURS = (24 * 250, 24 * 40, 552, 48, 27, 24, 3, 0.25, -0.3)
 """How many hours before the visit a text goes."""
 
+AFTERWARDS = (-0.75, -3, -24)
+"""So what follows the visit: at the earliest when it is over."""
+
 WAS_AT = NOW + timedelta(days=300, minutes=7)
 """When a visit was to be that has another time now: as no other one."""
 
 BEFORE_ONLY = frozenset({"confirmation", "two_days", "day_before", "fifteen_minutes", "moved"})
 TIMELY = {
-    "sv": {"redan nu": (0, 8), "i god tid": (8, 9999), "har börjat": (-9, 0), "strax": (0, 9999)},
+    "sv": {
+        "redan nu": (0, 8),
+        "i god tid": (8, 9999),
+        "har börjat": (-9, 0),
+        "strax": (0, 9999),
+        "är över": (-99, -0.7),
+    },
     "en": {
         "try the login now": (0, 8),
         "well ahead": (8, 9999),
         "well before": (8, 9999),
         "has begun": (-9, 0),
         "shortly": (0, 9999),
+        "is over": (-99, -0.7),
     },
 }
 """Words that are true only so many hours before the visit: from the first, and before the second."""
@@ -61,7 +71,8 @@ def everybody(name: str, channel: Channel) -> Iterator[tuple[Facts, ClinicConfig
     tails, clinics = ((None, "1042"), (CLINIC, TWO_WAY)) if sms else ((None,), (CLINIC,))
     if name in ANSWERS:
         clinics = (TWO_WAY,)
-    for role, age, hours, tail, clinic in itertools.product(Role, ages, HOURS, tails, clinics):
+    times = AFTERWARDS if name == "next_steps" else HOURS
+    for role, age, hours, tail, clinic in itertools.product(Role, ages, times, tails, clinics):
         if hours > 0 or name not in BEFORE_ONLY:
             more = {"role": role, "ref_tail": tail, "status": status}
             yield facts(age, hours / 24, **more), clinic

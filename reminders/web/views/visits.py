@@ -10,7 +10,7 @@ from reminders.domain.contact import Role
 from reminders.domain.plan import ON_REQUEST
 from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
-from reminders.engine import contacts, desk, search
+from reminders.engine import contacts, desk, search, untrue
 from reminders.engine.search import BY_STATE, WIDEST
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.addresses import email_address, mobile_number
@@ -102,7 +102,7 @@ def _page(here: Here, found: search.VisitPage, *, held: Cause | None) -> HTMLRes
     practice = here.runtime.practices[here.clinic]
     asked = [rule.template for rule in practice.rules if rule.when is Event.REQUEST]
     rules = [rule.key for rule in practice.rules if rule.when not in ON_REQUEST]
-    shortly = found.shown.visit.starts_at - here.now <= desk.NOT_COME_FROM
+    shortly = found.shown.visit.starts_at - here.now <= untrue.NOT_COME_FROM
     order = sorted(
         found.shown.lines, key=lambda line: (_gone(line.message.state), line.message.due_at)
     )
