@@ -119,7 +119,7 @@ def test_a_booking_inside_the_lead(lead: str, starts: str):
 def test_every_rule_and_person_leaves_a_trace():
     """A visit booked inside every window has for each rule a text or the reason for none."""
     # peer: cal.com#7739
-    world = World().book("2026-05-04 10:20").plan()
+    world = World().book("2026-05-04 10:18").plan()
     assert {m.key.rule: m.reason for m in world.rows} == {
         "booked": Reason.TOO_LATE,
         "day_before": Reason.TOO_LATE,

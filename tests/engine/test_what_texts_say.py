@@ -82,3 +82,32 @@ def test_a_visit_of_which_nobody_heard_needs_no_telling_apart(clinic: Clinic) ->
     clinic.read(*siblings(second="avbokad"))
     clinic.until("2026-12-01 10:30")
     assert "1042" not in clinic.texts()[-1].body
+
+
+def test_who_is_booked_late_and_not_confirmed_is_told_all_in_one_text(clinic: Clinic) -> None:
+    """A visit first known the day before, without a confirmation: the reminder has the way in too."""
+    clinic.read(row(start="2026-12-01 09:00"), confirmations=False)
+    clinic.until("2026-11-30 13:00")
+    [said] = [text.body for text in clinic.texts()]
+    for words in ("i morgon tis 09:00", "Prova", "Ladda", "Starta video", "Saknas det? Dra"):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("start", "confirmed", "went"),
+    [
+        ("12:59", True, ["12:00", "12:44"]),
+        ("12:25", True, ["12:00", "12:10"]),
+        ("12:25", False, ["12:00", "12:10"]),
+        ("12:18", True, ["12:03"]),
+        ("12:05", True, ["12:00"]),
+    ],
+)
+def test_who_is_booked_within_the_hour_is_told_at_once(
+    clinic: Clinic, start: str, confirmed: bool, went: list[str]
+) -> None:
+    """All that still helps goes at once, unless the text of a quarter of an hour before is near."""
+    clinic.read(row(start=f"2026-11-30 {start}"), confirmations=confirmed)
+    clinic.until("2026-11-30 13:30")
+    assert [text.at for text in clinic.texts()] == [f"2026-11-30 {at}" for at in went]
+    assert all("Starta video" in text.body for text in clinic.texts())

@@ -55,6 +55,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
     child = "Förälder till en åttaåring" if sv else "A parent of an eight-year-old"
     teenager = "En femtonåring själv" if sv else "A fifteen-year-old herself"
     late = "bokat samma dag" if sv else "booked on the day"
+    unconfirmed = f"{late}, {'utan bekräftelse' if sv else 'without a confirmation'}"
     alone = "En åttaåring på egen telefon" if sv else "An eight-year-old on a phone of her own"
     sibling = replace(CHILD, ref_tail="1042")
     today = "flyttat till i dag" if sv else "moved to today"
@@ -94,7 +95,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
                 sibling,
                 hours(24),
             ),
-            (f"{child}, {late}", replace(CHILD, short=True), hours(3)),
+            (f"{child}, {unconfirmed}", replace(CHILD, short=True), hours(3)),
         ],
     )
     yield (
