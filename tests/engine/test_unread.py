@@ -323,3 +323,24 @@ def test_a_number_that_very_many_have_tells_of_nobody(clinic: Clinic) -> None:
     unread = row("", "x", patient="", protected="ja")
     assert clinic.read(*many, unread, head=HEAD).of_anybody == (23,)
     assert not clinic.show("B1").visit.protected
+
+
+def test_a_row_is_of_whoever_has_its_booking_on_another_row(clinic: Clinic) -> None:
+    """In a file of new bookings the reference alone tells whose the row is that forbids."""
+    unread = father(patient="=1", phone="070x", start="x", protected="ja")
+    clinic.read(row(), unread, row("B2", patient="P2", phone=C), head=HEAD)
+    assert clinic.show("B1").visit.protected
+    assert not clinic.show("B2").visit.protected
+
+
+def test_a_row_is_of_whoever_has_its_mailbox_however_it_is_written(clinic: Clinic) -> None:
+    """The file's own rows and what is known spell it otherwise; both are found."""
+    clinic.read(row("B0", patient="P0", phone="", email="Hemma@Example.org", sms=""), head=HEAD)
+    known = row("", "x", patient="=1", phone="", email="HEMMA@example.org", protected="ja")
+    clinic.read(row("B2", patient="P2", phone=C), known, head=HEAD)
+    assert clinic.show("B0").visit.protected
+    here = row("B3", patient="P3", phone="", email="Borta@Example.org", sms="")
+    unread = row("", "x", patient="=1", phone="", email="borta@example.ORG", protected="ja")
+    clinic.read(here, row("B2", patient="P2", phone=C), unread, head=HEAD)
+    assert clinic.show("B3").visit.protected
+    assert not clinic.show("B2").visit.protected
