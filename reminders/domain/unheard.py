@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Truth, VisitStatus
+from reminders.domain.contact import Channel
 from reminders.domain.lifecycle import NOT_REACHED, TOLD
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
@@ -92,14 +93,15 @@ class Awaited:
 
     `news` tell of a change. Who was told something else than what is true needs them: a reminder
     that comes when it is almost time is no news in time. `reminders` are due before the visit, then
-    (UTC).
+    (UTC). Nothing goes on the channels that are `down`, for now.
     """
 
     news: AbstractSet[str] = frozenset()
     reminders: Mapping[str, datetime] = field(default_factory=dict)
+    down: AbstractSet[Channel] = frozenset()
 
 
-def awaited_of(practice: Practice, truth: Truth) -> Awaited:
+def awaited_of(practice: Practice, truth: Truth, down: AbstractSet[Channel]) -> Awaited:
     """Return what people can count on being sent of a visit."""
     due = {
         rule.key: due_time(rule.when, truth.starts_at, practice.zone)
@@ -109,6 +111,7 @@ def awaited_of(practice: Practice, truth: Truth) -> Awaited:
     return Awaited(
         frozenset(rule.key for rule in practice.rules if rule.when in CHANGES),
         {key: at for key, at in due.items() if at < truth.starts_at},
+        down,
     )
 
 
@@ -213,12 +216,27 @@ class _Person:
         return [why for m in unsaid if (why := _why(m)) in reasons and why is not None]
 
     def _will_tell(self, message: Message) -> bool:
-        if message.state is not State.PLANNED:
+        if message.state is not State.PLANNED or self._is_stuck(message):
             return False
         if self._believes is not None:
             in_time = not message.comes_late or message.due_at <= self._now + NOW
             return message.key.rule in self._awaited.news and in_time
         return message.due_at <= self._now + AT_ONCE or not self._failed_at(message.address_key)
+
+    def _is_stuck(self, message: Message) -> bool:
+        """Tell whether a planned message waits for a channel that has been down for too long.
+
+        That is as long as one of its texts has waited for an hour, has an hour left, or is over.
+        """
+        if message.state is not State.PLANNED or message.key.channel not in self._awaited.down:
+            return False
+        theirs = [m for m in self._present if m.key.channel is message.key.channel]
+        return any(
+            m.state is State.EXPIRED
+            or (m.state is State.PLANNED and self._now >= m.due_at + AT_ONCE)
+            or (m.state is State.PLANNED and self._now >= _helps(m) - AT_ONCE)
+            for m in theirs
+        )
 
     def _failed_at(self, address: str) -> bool:
         """Tell whether the last that was sent to an address did not arrive."""
@@ -239,6 +257,8 @@ class _Person:
         reasons = self.lacks(CUT_OFF) or [
             why for m in self._present if (why := _why(m)) is not None
         ]
+        if any(self._is_stuck(m) for m in self._present):
+            reasons = [Reason.OUT_OF_REACH]
         if any(m.state is State.PLANNED and m.comes_late for m in self._present):
             reasons = [Reason.NEWS_TOO_LATE]
         if unwritten:  # told at once, also where a later text may go: a template has to be mended
@@ -255,6 +275,11 @@ class _Person:
     def _matters(self) -> bool:
         """Tell whether there is anything that they should know: of a visit to come, or a change."""
         return self._truth.status is VisitStatus.BOOKED or self._believes is not None
+
+
+def _helps(message: Message) -> datetime:
+    """Return until when a message helps: of a change, until its reader would wait in vain."""
+    return min(message.not_after, message.counts_on or message.not_after)
 
 
 def _why(message: Message) -> Reason | None:

@@ -7,7 +7,7 @@ from reminders.engine.desk import calls_for, helps, require
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
-from reminders.store import called, ledger, pages, views
+from reminders.store import called, clinics, ledger, pages, views
 from reminders.store.called import Called
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
@@ -58,10 +58,11 @@ def call_list(
     people = pages.people_of(conn, list(found), former=True)
     ticks = called.of_visits(conn, list(found))
     phoned = called.grouped(ticks.values())
+    down = clinics.down_by_clinic(conn)
     waiting: list[Call] = []
     done: list[Call] = []
     for visit in visits:
-        for item in calls_for(runtime, visit, lines[visit.id], phoned.get(visit.id, ()), now):
+        for item in calls_for(runtime, visit, lines[visit.id], phoned.get(visit.id, ()), now, down):
             if not helps(item, now):
                 continue
             person = next((p for p in people[visit.id] if p.id == item.contact_id), None)

@@ -1,11 +1,12 @@
 """The desk: what staff do by hand, and what they ask. Each act is planned at once and told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
 from reminders.domain.appointment import Truth, VisitStatus
+from reminders.domain.contact import Channel
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
@@ -226,10 +227,13 @@ def to_phone(
     for line in views.lines(conn, found):
         by_visit[line.visit.id].append(line)
     phoned = called.by_visit(conn, list(by_visit))
+    down = clinics.down_by_clinic(conn)
     return [
         item
         for visit in found
-        for item in calls_for(runtime, visit, by_visit[visit.id], phoned.get(visit.id, ()), now)
+        for item in calls_for(
+            runtime, visit, by_visit[visit.id], phoned.get(visit.id, ()), now, down
+        )
     ]
 
 
@@ -251,8 +255,12 @@ def calls_for(
     found: Sequence[Line],
     phoned: Sequence[Called],
     now: datetime,
+    down: Mapping[str, frozenset[Channel]],
 ) -> list[Item]:
-    """Return whom to phone about one visit, all of whose messages and calls are given."""
+    """Return whom to phone about one visit, all of whose messages and calls are given.
+
+    `down` are the channels on which nothing goes at present, by clinic.
+    """
     truth = Truth(visit.starts_at, VisitStatus(visit.status))
     theirs = [line for line in found if not (line.is_gone or line.was_anothers)]
     alone = not theirs and truth.status is VisitStatus.BOOKED
@@ -264,7 +272,8 @@ def calls_for(
     gone = {line.message.key.contact for line in found if line.is_gone}
     practice = runtime.practices.get(visit.clinic)
     astray = {line.message.id for line in theirs if line.went_astray(runtime.digest)}
-    awaited = awaited_of(practice, truth) if practice else Awaited()
+    closed = down.get(visit.clinic, frozenset())
+    awaited = awaited_of(practice, truth, closed) if practice else Awaited()
     items = [_item("call", visit, None, nobody_to_tell(visit), 0)] if alone else []
     items += [
         _item(

@@ -240,7 +240,7 @@ def _fate(
     rows = [line.message for line in lines if own(line.message)]
     going = [message for message in rows if message.state in GOING]
     cancelled = requests is None
-    calls = desk.calls_for(runtime, visit, lines, phoned, now) if cancelled else []
+    calls = desk.calls_for(runtime, visit, lines, phoned, now, {}) if cancelled else []
     gaps = [_gap(visit, call, people) for call in calls]
     if not going and not gaps:
         reason = _why_nothing(visit, rows, people, cancelled=cancelled)

@@ -199,6 +199,12 @@ class ClosedChannel:
     code: str
 
 
+def down_by_clinic(conn: Connection) -> dict[str, frozenset[Channel]]:
+    """Return the stopped channels of each clinic that has any, by its key."""
+    closed = closed_channels(conn)
+    return {c.clinic: frozenset(d.channel for d in closed if d.clinic == c.clinic) for c in closed}
+
+
 _CLOSED = (
     select(channel_state, clinic.c.key)
     .join(clinic, clinic.c.id == channel_state.c.clinic_id)

@@ -1,12 +1,15 @@
 """A channel that is down: the text goes another way while it helps, and never both ways."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from reminders.domain.contact import Channel
 from reminders.domain.outcome import Ambiguous, Outcome, OutgoingMessage, Refusal, Rejected
+from reminders.engine.calls import call_list
 from reminders.providers.sandbox import Sandbox
+from reminders.store import clinics
 from tests.engine.clinic import Clinic, at, row
 
 Make = Callable[..., Clinic]
@@ -154,3 +157,51 @@ def test_a_flood_keeps_to_the_rate_of_the_mail(open_clinic: Make) -> None:
     assert len(lines) == 60
     times = sorted(line.sent_at for line in lines if line.sent_at)
     assert (times[-1] - times[0]).total_seconds() >= 28
+
+
+def to_phone(clinic: Clinic) -> list[tuple[str | None, str]]:
+    """Return the visits and reasons of the worklist; the page's list has to say the same."""
+    items = [item for item in clinic.worklist() if item.kind == "call"]
+    with clinic.runtime.database.reading() as conn:
+        clinic_id = clinics.find_clinic_id(conn, "internet") or 0
+        page = call_list(conn, clinic.runtime, clinic_id, clinic.clock.now())
+    assert [call.item for call in page.waiting] == items
+    return [(item.ref, item.reason) for item in items]
+
+
+@pytest.mark.parametrize(
+    "says", [STOPPED, AWAY, Rejected("429", Refusal.THROTTLED, timedelta(minutes=40))]
+)
+def test_who_has_no_other_way_is_phoned_while_there_is_time(
+    open_clinic: Make, says: Outcome
+) -> None:
+    """A phone alone: on the list an hour after the text was due, and off it once it has gone."""
+    lines = Lines(sms=says)
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(row(), row("B2", phone="070-174 06 11", email=EMAIL))
+    clinic.until("2026-12-01 10:30")
+    assert to_phone(clinic) == []
+    clinic.until("2026-12-01 11:01")
+    assert to_phone(clinic) == [("B1", "out_of_reach")]
+    lines.says.clear()
+    clinic.until("2026-12-01 12:30")
+    assert to_phone(clinic) == []
+    assert [text.channel for text in clinic.texts()] == ["email", "sms"]
+
+
+def test_near_the_visit_they_stay_on_the_list(open_clinic: Make) -> None:
+    """Neither a text that has expired nor one that is yet to come takes anybody off it."""
+    clinic = open_clinic(make_provider=Lines(sms=STOPPED))
+    clinic.read(row())
+    for moment in ("08:30", "09:05", "09:44", "09:50"):
+        clinic.until(f"2026-12-02 {moment}")
+        assert to_phone(clinic) == [("B1", "out_of_reach")]
+
+
+def test_a_visit_booked_just_before_is_phoned_within_minutes(open_clinic: Make) -> None:
+    """Of a visit that begins in ten minutes the family is on the list in five."""
+    clinic = open_clinic(make_provider=Lines(sms=STOPPED))
+    clinic.clock.set(at("2026-12-02 09:50"))
+    clinic.read(row())
+    clinic.until("2026-12-02 09:56")
+    assert to_phone(clinic) == [("B1", "out_of_reach")]
