@@ -166,6 +166,7 @@ def _row(message: Message, place_of: dict[int, int], address_of: dict[str, int])
         message.request_id,
         message.calendar,
         message.counts_on,
+        message.says_own_login,
     )
 
 

@@ -35,7 +35,8 @@ class Message:
     """One row of the outbox. `truth` is what it tells; `attempts` counts tries to hand it over.
 
     `calendar`: the email that went brought an entry for the calendar. `counts_on`: of the text of a
-    change, the start that its reader still expects.
+    change, the start that its reader still expects. `says_own_login`: what went was written for a
+    patient who logs in themselves, or (false) for one whose guardian does; None: for any.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Message:
     request_id: int | None = None
     calendar: bool = False
     counts_on: datetime | None = None
+    says_own_login: bool | None = None
 
     @property
     def went_at(self) -> datetime:

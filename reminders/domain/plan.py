@@ -19,6 +19,7 @@ from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Deliver, Event, Practice, Rule
 from reminders.domain.state import State
 from reminders.domain.timing import Timer, Timing
+from reminders.domain.told import still_holding
 
 URGENT_WITHIN = timedelta(hours=1)
 """A message whose usefulness ends this soon after it is due goes before the others."""
@@ -61,8 +62,9 @@ def plan(case: Case, practice: Practice, now: datetime) -> Plan:
             decisions += planner.decide(rule, contact)
         for request in latest_per_rule(case.requests):
             decisions += planner.answer(request, contact)
-    decisions = one_text_now(decisions, case.history, appointment, practice, now)
-    decisions = share_addresses(decisions, case.history, appointment, practice)
+    holding = planner.holding
+    decisions = one_text_now(decisions, holding, appointment, practice, now)
+    decisions = share_addresses(decisions, holding, appointment, practice)
     return Plan(appointment, tuple(decisions))
 
 
@@ -80,6 +82,14 @@ class Planner:
     practice: Practice
     now: datetime
     given: dict[tuple[str, int, Channel], int] = field(default_factory=dict)
+    holding: list[Message] = field(init=False)
+    """The history without what told wrongly who logs in: asked for again and again."""
+
+    def __post_init__(self) -> None:
+        """Look through the history once."""
+        visit = self.appointment
+        own_login = self.practice.own_login(visit.birth_date, visit.truth.starts_at)
+        self.holding = still_holding(self.history, own_login=own_login)
 
     def decide(self, rule: Rule, contact: Contact) -> list[Decision]:
         """Decide one rule for one contact, requests aside."""
@@ -348,7 +358,8 @@ class Planner:
             # A text on request stands for the rule's own, but not the other way round.
             return message.request_id is None or message.state in TOLD
 
-        return sorted((m for m in self.history if counts(m)), key=lambda m: m.key)
+        past = self.history if request_id else self.holding
+        return sorted((m for m in past if counts(m)), key=lambda m: m.key)
 
     def _no(
         self,

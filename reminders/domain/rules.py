@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from reminders.domain.appointment import age_at
 from reminders.domain.contact import Channel, Role
 from reminders.domain.quiet import QuietHours
 
@@ -132,6 +133,11 @@ class Practice:
     def __post_init__(self) -> None:
         """Look the rules up once: the planner asks for them again and again."""
         object.__setattr__(self, "rule", {rule.key: rule for rule in self.rules})
+
+    def own_login(self, birth_date: date | None, starts_at: datetime) -> bool | None:
+        """Tell whether a patient is of the age for a login of their own then; None if not known."""
+        age = age_at(birth_date, starts_at, self.zone)
+        return None if age is None else age >= self.own_from_age
 
     def may_write_to(self, channel: Channel, address_key: str) -> bool:
         """Tell whether this installation may send to an address: the environment guard."""

@@ -10,7 +10,7 @@ from reminders.domain.message import Message
 from reminders.domain.quiet import QuietHours
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Deliver, Event, Late, Practice, QuietPolicy, Rule, When
-from reminders.domain.told import in_calendar, told, told_elsewhere, told_here
+from reminders.domain.told import in_calendar, misleads, told, told_elsewhere, told_here
 from reminders.domain.when import due_time, is_quiet_in, last_waking, next_waking
 
 CHANGES = frozenset({Event.MOVED, Event.CANCELLED})
@@ -98,7 +98,11 @@ class Timer:
     ) -> Reason | None:
         heard_of = told(self._besides(rule, channel), contact)
         if event is Event.BOOKED:
-            if told_here(self._besides(rule, channel), contact) is not None:
+            here = told_here(self._besides(rule, channel), contact)
+            visit = self.appointment
+            own_login = self.practice.own_login(visit.birth_date, visit.truth.starts_at)
+            # Who has read that somebody else logs in than who does is told anew.
+            if here and not misleads(here, own_login=own_login):
                 return Reason.ALREADY_TOLD
             if not self.appointment.confirm:
                 return Reason.NO_CONFIRMATIONS

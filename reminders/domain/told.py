@@ -21,30 +21,58 @@ def told(history: Iterable[Message], contact: Contact) -> Truth | None:
     untold what they may have read. One that was refused or did not arrive does not count. A text
     to a phone that two people share has told both.
     """
-    return _latest(message for message in history if heard(message, contact))
+    latest = _latest(message for message in history if heard(message, contact))
+    return latest.truth if latest else None
 
 
-def _latest(history: Iterable[Message]) -> Truth | None:
-    """Return what the last of these that told something told."""
-    latest = max(
+def _latest(history: Iterable[Message]) -> Message | None:
+    """Return the last of these that told something."""
+    return max(
         (m for m in history if m.state in TOLD and tells(m)),
         key=lambda m: (m.went_at, m.id),
         default=None,
     )
-    return latest.truth if latest else None
 
 
-def told_here(history: Iterable[Message], contact: Contact) -> Truth | None:
-    """Return what was last told at an address that `contact` still has; None if nothing was.
+def told_here(history: Iterable[Message], contact: Contact) -> Message | None:
+    """Return what last told something at an address that `contact` still has; None if nothing did.
 
     Behind a number that has since been corrected was somebody else, for all that can be known.
     """
     present = {reach.address_key for reach in contact.reach.values()}
-    return told((m for m in history if m.address_key in present), contact)
+    return _latest(m for m in history if m.address_key in present and heard(m, contact))
 
 
-def knew(history: Iterable[Message], key: Key, address_key: str) -> Truth | None:
-    """Return what a message's reader was told before its version of the visit; None if nothing.
+def misleads(message: Message, *, own_login: bool | None) -> bool:
+    """Tell whether a text says that somebody else logs in than who does, as far as is known."""
+    return None not in {message.says_own_login, own_login} and message.says_own_login != own_login
+
+
+def still_holding(history: Iterable[Message], *, own_login: bool | None) -> list[Message]:
+    """Return the messages without those that told wrongly who logs in, and all told before them.
+
+    A birth date may be corrected there and back: what the last text at an address said is believed.
+    """
+    past = list(history)
+    wrong: dict[str, tuple[datetime, int]] = {}
+    for m in past:
+        if m.state in TOLD and misleads(m, own_login=own_login):
+            wrong[m.address_key] = max(
+                (m.went_at, m.id), wrong.get(m.address_key, (m.went_at, m.id))
+            )
+    if not wrong:
+        return past
+    return [
+        m
+        for m in past
+        if m.state not in TOLD
+        or m.address_key not in wrong
+        or (m.went_at, m.id) > wrong[m.address_key]
+    ]
+
+
+def knew(history: Iterable[Message], key: Key, address_key: str) -> Message | None:
+    """Return what last told a message's reader before its version of the visit; None if nothing.
 
     What went to another address on the same channel, corrected since, told this one nothing.
     """
@@ -71,16 +99,16 @@ def told_elsewhere(history: Iterable[Message], contact: Contact) -> Truth | None
 
     Such a booking was told of before this program knew it, so a change to it is still news.
     """
-    return _first_elsewhere(history, contact.id)
+    first = _first_elsewhere(history, contact.id)
+    return first.truth if first else None
 
 
-def _first_elsewhere(history: Iterable[Message], contact: int) -> Truth | None:
-    first = min(
+def _first_elsewhere(history: Iterable[Message], contact: int) -> Message | None:
+    return min(
         (m for m in history if m.reason is Reason.NO_CONFIRMATIONS and m.key.contact == contact),
         key=lambda m: m.key,
         default=None,
     )
-    return first.truth if first else None
 
 
 def counts_on(

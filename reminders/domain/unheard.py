@@ -128,8 +128,8 @@ def unheard(
     """Return whom to phone of one visit, all of whose messages are given.
 
     `gone` are contacts that the patient has no more: what they were told, tells nobody else.
-    `astray` are messages that went to an address that has since been corrected: whoever is behind
-    the new one may count on what they said, or may know nothing.
+    `astray` are messages that went to an address that has since been corrected, so that whoever is
+    behind the new one may know nothing; or that said wrongly who logs in.
     """
     told = [m for m in messages if tells(m)]
     people = [

@@ -257,6 +257,7 @@ class _Claiming:
             self.facts.append(Fact(State.UNKNOWN.value, one.due.appointment_id, number, detail))
 
     def _new_attempt(self, one: _Ready) -> queue.NewAttempt:
+        visit = one.kind.case.appointment
         return queue.NewAttempt(
             one.due.message_id,
             one.kind.message.attempts + 1,
@@ -267,6 +268,7 @@ class _Claiming:
             one.text.digest,
             self.runtime.session,
             one.text.rendered.calendar,
+            one.kind.practice.own_login(visit.birth_date, visit.truth.starts_at),
         )
 
     def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float) -> Claimed:

@@ -12,6 +12,7 @@ from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
+from reminders.domain.told import misleads
 from reminders.domain.unheard import CALL_FOR, Awaited, awaited_of, believers, unheard
 from reminders.engine import aside, attention, planning, untrue
 from reminders.engine.items import Item
@@ -271,7 +272,12 @@ def calls_for(
     names = {line.message.key.contact: line.contact for line in found}
     gone = {line.message.key.contact for line in found if line.is_gone}
     practice = runtime.practices.get(visit.clinic)
-    astray = {line.message.id for line in theirs if line.went_astray(runtime.digest)}
+    own_login = practice.own_login(visit.birth_date, visit.starts_at) if practice else None
+    astray = {
+        line.message.id
+        for line in theirs
+        if line.went_astray(runtime.digest) or misleads(line.message, own_login=own_login)
+    }
     closed = down.get(visit.clinic, frozenset())
     awaited = awaited_of(practice, truth, closed) if practice else Awaited()
     items = [_item("call", visit, None, nobody_to_tell(visit), 0)] if alone else []

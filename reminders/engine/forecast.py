@@ -9,6 +9,7 @@ from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
 from reminders.domain.brought import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.contact import Channel, Contact, Reach, canonical
 from reminders.domain.decision import Decision, Send, Suppress
+from reminders.domain.message import Message
 from reminders.domain.plan import Case, Plan, plan
 from reminders.domain.reasons import Reason
 from reminders.domain.told import knew
@@ -228,9 +229,10 @@ class Forecaster:
         send, visit, clinic = one.send, one.visit, self._clinic
         when = likeness(visit.truth.starts_at, one.at, clinic)
         was = one.knew and (
-            one.knew.status,
-            likeness(one.knew.starts_at, one.at, clinic),
-            self._own_login_at(visit, one.knew.starts_at),
+            one.knew.truth.status,
+            likeness(one.knew.truth.starts_at, one.at, clinic),
+            self._own_login_at(visit, one.knew.truth.starts_at),
+            one.knew.says_own_login,
         )
         person = (one.contact.role, one.contact.language)
         key = (send.key.rule, send.short, visit.truth.status, when, was, person, self._about(visit))
@@ -276,7 +278,7 @@ class _Writing:
     visit: Appointment
     contact: Contact
     at: datetime
-    knew: Truth | None
+    knew: Message | None
 
 
 def _kept_back(decisions: Iterable[Decision]) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from reminders.config import ClinicConfig
 from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
 from reminders.domain.contact import Channel, Contact
+from reminders.domain.message import Message
 from reminders.domain.rules import Event, Practice, Rule
 from reminders.domain.template import Source
 from reminders.errors import TemplateError
@@ -31,10 +32,10 @@ def _last_digits(ref: str) -> str:
     return "".join(sign for sign in ref if sign in "0123456789")[-REF_TAIL:]
 
 
-def _other_time(knew: Truth | None, truth: Truth) -> datetime | None:
+def _other_time(knew: Truth, truth: Truth) -> datetime | None:
     """Return the time that a reader counts on, where the visit has another now."""
-    counts_on = knew is not None and knew.status is VisitStatus.BOOKED
-    return knew.starts_at if knew and counts_on and knew.starts_at != truth.starts_at else None
+    counts_on = knew.status is VisitStatus.BOOKED and knew.starts_at != truth.starts_at
+    return knew.starts_at if counts_on else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,12 @@ class Composer:
         *,
         short: bool = False,
         siblings: Collection[str] = (),
-        knew: Truth | None = None,
+        knew: Message | None = None,
     ) -> Rendered:
         """Return the text as it is right at `now` (UTC).
 
-        The contact's language comes first, then the clinic's in order. `knew` is what the contact
-        was told before this version of the visit. Raise TemplateError if no approved template is
+        The contact's language comes first, then the clinic's in order. `knew` last told the contact
+        something before this version of the visit. Raise TemplateError if no approved template is
         there, or it cannot be filled in.
         """
         source = self._source(rule, channel, contact)
@@ -79,13 +80,19 @@ class Composer:
             ref_tail=ref_tail(visit.ref, siblings) if shows_ref else None,
             visit_key=self.digest(f"visit {visit.id}"),
             version=visit.version,
-            was_at=_other_time(knew, visit.truth),
-            was_age=age_at(visit.birth_date, knew.starts_at, zone) if knew else None,
+            was_at=_other_time(knew.truth, visit.truth) if knew else None,
+            was_age=self._was_age(knew, visit) if knew else None,
         )
         rendered = self.library.render(source, facts, self.clinic)
         if contact.language in {None, rendered.language}:
             return rendered
         return replace(rendered, instead_of=contact.language)
+
+    def _was_age(self, knew: Message, visit: Appointment) -> int | None:
+        """Return an age that means the login that a reader was told, whatever is known by now."""
+        if knew.says_own_login is None:
+            return age_at(visit.birth_date, knew.truth.starts_at, self.practice.zone)
+        return self.practice.own_from_age - (not knew.says_own_login)
 
     def tells_age(self, rule: Rule, channel: Channel, contact: Contact) -> bool:
         """Tell whether the text may depend on how old the patient is, to the year."""

@@ -220,6 +220,7 @@ def to_message(row: Row[tuple[object, ...]]) -> Message:
         sent_at=row.sent_at,
         request_id=row.request_id,
         calendar=row.calendar,
+        says_own_login=row.says_own_login,
         counts_on=row.counts_on,
     )
 

@@ -45,6 +45,7 @@ _MESSAGE = (
     "id", "appointment_id", "contact_id", "address_key", "request_id",
     "version", "rule", "channel", "occasion", "state", "truth_starts_at", "truth_status",
     "due_at", "not_after", "short", "attempts", "reason", "sent_at", "calendar", "counts_on",
+    "says_own_login",
 )  # fmt: skip
 _MESSAGE_LIKE = _MESSAGE.index("version")
 _TOLD_START = _MESSAGE.index("truth_starts_at")

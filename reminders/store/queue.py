@@ -102,7 +102,8 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
 class NewAttempt(NamedTuple):
     """An attempt as it begins. `body_digest` is keyed; the text itself is never kept.
 
-    `calendar`: an entry for the calendar goes with it.
+    `calendar`: an entry for the calendar goes with it. `says_own_login`: it is written for a
+    patient who logs in themselves; None: for any.
     """
 
     message_id: int
@@ -114,6 +115,7 @@ class NewAttempt(NamedTuple):
     body_digest: str
     session: int
     calendar: bool
+    says_own_login: bool | None
 
 
 _ATTEMPTS = Rows(
@@ -127,12 +129,13 @@ _ATTEMPTS = Rows(
         ("body_digest", TEXT),
         ("session", INTEGER),
         ("calendar", BOOLEAN),
+        ("says_own_login", BOOLEAN),
     )
 )
 _LEASE = """
     UPDATE message SET state = 'sending', lease_token = r.token, lease_until = :until,
       attempts = r.number, sent_at = :now, provider = r.provider, next_at = NULL, reason = NULL,
-      calendar = r.calendar, changed_at = :now
+      calendar = r.calendar, says_own_login = r.says_own_login, changed_at = :now
     FROM {rows} WHERE message.id = r.message_id
 """
 _BEGIN = """

@@ -216,6 +216,8 @@ message = Table(
     Column("short", Boolean, nullable=False, server_default=false()),
     # Its email brought an entry for the calendar: only a later one that does puts it right.
     Column("calendar", Boolean, nullable=False, server_default=false()),
+    # Whether it was written for a patient who logs in themselves; NULL: for any, or not known.
+    Column("says_own_login", Boolean),
     # Of the text of a change: the start that its reader still expects.
     Column("counts_on", UtcDateTime),
     Column("reason", String(64)),

@@ -91,7 +91,7 @@ def test_every_field_that_a_plan_may_look_at_is_in_the_shape() -> None:
         Contact: "id role reach language wishes",
         Reach: "address_key consent opted_out",
         Message: "id key state truth due_at not_after address_key short attempts reason retryable"
-        " sent_at request_id calendar counts_on",
+        " sent_at request_id calendar counts_on says_own_login",
         Case: "appointment contacts history requests",
     }
     for kind, names in known.items():

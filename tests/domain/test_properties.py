@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from hypothesis import given, settings
@@ -254,7 +255,8 @@ def the_gate_agrees_with_the_planner(world: World) -> None:
 def nobody_gets_it_twice(world: World) -> None:
     """One live message a rule and person (and channel, where each is used), and a rule and address.
 
-    What went to an address that has since been corrected is another person's.
+    What went to an address that has since been corrected is another person's; and who has read that
+    somebody else logs in than who does is told again.
 
     A change goes to who had the visit in a calendar by email too: it puts the entry right.
     """
@@ -264,7 +266,10 @@ def nobody_gets_it_twice(world: World) -> None:
         rule = next((r for r in world.all_rules if r.key == row.key.rule), None)
         if rule is None or row.state not in LIVE or row.request_id is not None:
             continue
-        matter = row.key.version if isinstance(rule.when, Event) else row.truth
+        matter = (
+            row.key.version if isinstance(rule.when, Event) else row.truth,
+            _corrections_before(world, row),
+        )
         each = row.key.channel if rule.deliver is Deliver.EACH or _had_email(world, row) else None
         if not _corrected_since(world, row):
             by_person[rule.key, row.key.contact, each, matter] += 1
@@ -278,6 +283,19 @@ def _corrected_since(world: World, row: Message) -> bool:
     person = next((p for p in world.people.values() if p.id == row.key.contact), None)
     present = {reach.address_key for reach in person.reach.values()} if person else set()
     return row.state is not State.PLANNED and row.address_key not in present
+
+
+def _corrections_before(world: World, row: Message) -> int:
+    """Return how often who logs in was another than had been told before, up to this message."""
+    own = world.own_login
+    went = sorted((m for m in world.rows if m.sent_at), key=lambda m: (m.went_at, m.id))
+    said = [m.says_own_login for m in went if m.says_own_login is not None]
+    if row.state is State.PLANNED:
+        said += [] if own is None else [own]
+    else:
+        before = [m for m in went if (m.went_at, m.id) <= (row.went_at, row.id)]
+        said = [m.says_own_login for m in before if m.says_own_login is not None]
+    return sum(one != other for one, other in pairwise(said))
 
 
 def _had_email(world: World, row: Message) -> bool:

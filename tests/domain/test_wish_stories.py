@@ -1,6 +1,7 @@
 """What people wish: guardians from 13, a way that is preferred, hours without SMS, answers."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -85,6 +86,37 @@ def test_a_visit_moved_over_the_birthday():
     world.move(VISIT).run(until=END)
     assert [line.split()[2] for line in world.sent] == ["booked"]
     assert world.why("moved", "mother") == {Reason.GUARDIAN_NOT_CHOSEN}
+
+
+@pytest.mark.parametrize(("before", "after"), [(TEENAGER, CHILD), (CHILD, TEENAGER)])
+def test_a_birth_date_corrected_over_the_age(before: date, after: date):
+    """Who was told that somebody else logs in than who does is told anew, once; also there and back."""
+    world = World(EXAMPLE).person("mother", phone="phone-1").wants("mother", from_13=True)
+    world.book(VISIT, birth_date=before).run(until="2026-05-10 10:00")
+    world.fact(birth_date=after).run(until="2026-05-10 12:00").plan()
+    assert [line.split()[2] for line in world.sent] == ["booked", "booked"]
+    world.fact(birth_date=before).run(until=END)
+    expected = ["booked", "booked", "booked", "day_before", "fifteen_minutes"]
+    assert [line.split()[2] for line in world.sent] == expected
+
+
+def test_a_birth_date_corrected_after_the_reminder():
+    """The reminder that named the wrong login is put right by one text, not by two."""
+    world = World(EXAMPLE).person("mother", phone="phone-1").wants("mother", from_13=True)
+    world.book(VISIT, birth_date=CHILD).run(until="2026-05-11 15:00")
+    world.fact(birth_date=TEENAGER).run(until="2026-05-12 10:00")
+    assert [line.split()[2] for line in world.sent] == ["booked", "day_before", "booked"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, CHILD), (CHILD, None), (CHILD, born("2016-05-01"))]
+)
+def test_a_birth_date_that_changes_nothing_of_the_login(before: date | None, after: date | None):
+    """A text for an unknown age says who logs in at each; nobody is told again what they know."""
+    world = World(EXAMPLE).person("mother", phone="phone-1")
+    world.book(VISIT, birth_date=before).run(until="2026-05-10 10:00")
+    world.fact(birth_date=after).run(until="2026-05-10 12:00")
+    assert [line.split()[2] for line in world.sent] == ["booked"]
 
 
 def test_what_needs_no_text_needs_no_choice():

@@ -112,6 +112,11 @@ class World:
         assert self.visit is not None
         return self.visit
 
+    @property
+    def own_login(self) -> bool | None:
+        """Return whether the patient is of the age for a login of their own at the visit."""
+        return self.practice.own_login(self.booked.birth_date, self.booked.truth.starts_at)
+
     def _tell(self, truth: Truth, at: str | None, silently: bool) -> Self:
         self._clock(at)
         changed_at = self.booked.changed_at if silently else self.now
@@ -285,6 +290,7 @@ class World:
                     reason=None,
                     retryable=False,
                     calendar=entry and row.key.channel is Channel.EMAIL,
+                    says_own_login=self.own_login,
                 )
                 self._settle(taken, Step(State.SENDING))
                 return True

@@ -299,3 +299,23 @@ def test_a_corrected_number_that_is_dead_is_phoned(open_clinic: Make) -> None:
     assert to_phone(clinic) == []  # the confirmation is on its way
     clinic.until("2026-11-30 14:00")
     assert to_phone(clinic) == [("B1", "invalid_address", None)]
+
+
+@pytest.mark.parametrize("opted_out", [False, True])
+def test_who_was_told_of_another_login_is_told_anew_or_phoned(
+    clinic: Clinic, opted_out: bool
+) -> None:
+    """A birth date corrected over the age for a login is told by a text, or else by phone."""
+    clinic.read(of_age(), head=HEAD, confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    if opted_out:
+        with clinic.runtime.database.transaction() as conn:
+            mine = clinics.clinic_id(conn, "internet")
+            clinics.add_opt_out(conn, mine, "+46701740605", "test", clinic.clock.now())
+    clinic.read(of_age(born=CHILD), head=HEAD)
+    clinic.until("2026-11-30 14:00")
+    said = ["barn loggar in med egen", "Du loggar in med din egen"]
+    bodies = [text.body for text in clinic.texts()]
+    assert [word in body for word, body in zip(said, bodies, strict=False)] == [True] * len(bodies)
+    assert len(bodies) == (1 if opted_out else 2)
+    assert to_phone(clinic) == ([("B1", "opted_out", None)] if opted_out else [])
