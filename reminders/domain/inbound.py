@@ -43,13 +43,15 @@ def read_keyword(text: str, signal: Signal | None = None) -> Keyword:
     """Return what a text asks for, whatever its case, signs and spaces.
 
     The whole text has to be the word, but for a 'tack' or 'please': "stop by at three" is no STOP.
-    A provider's signal goes before the words, except that who wrote CANCEL meant the visit.
+    A provider's signal goes before the words, except that who wrote CANCEL, or YES where it is taken
+    for START, meant the visit.
     """
     plain = unicodedata.normalize("NFKC", text[: LONGEST_KEYWORD * 4]).casefold()
     words = _WORD.findall(unicodedata.normalize("NFC", plain))
     said = " ".join(word for word in words if word not in _POLITE)
     fits = len(text.strip()) <= LONGEST_KEYWORD
     found = next((k for k, known in _WORDS.items() if fits and said in known), Keyword.OTHER)
-    if signal is None or found is Keyword.NO:
+    of_the_visit = found is Keyword.NO or (found is Keyword.YES and signal is Signal.START)
+    if signal is None or of_the_visit:
         return found
     return Keyword(signal.value)

@@ -113,7 +113,7 @@ class _Taking:
         if reading.stops and NUMBER.fullmatch(reading.sender):
             for _, clinic_id in reading.clinics:
                 clinics.add_opt_out(self.conn, clinic_id, reading.sender, BY_SMS, self.now)
-        taken_back = self._start() if reading.keyword is Keyword.START else False
+        taken_back = self._start() if reading.starts else False
         keeping = [place for place in self._concerned() if self._may_keep(place[1])]
         if not keeping:
             return Taken.TOO_MANY

@@ -59,6 +59,11 @@ class Reading:
         """Tell whether the number gets no more texts from now on."""
         return self.keyword is Keyword.STOP or self.text.signal is Signal.STOP
 
+    @property
+    def starts(self) -> bool:
+        """Tell whether the number takes back that it wanted no texts."""
+        return self.keyword is Keyword.START or self.text.signal is Signal.START
+
 
 def read(
     conn: Connection, runtime: Runtime, text: Inbound, ours: Sequence[str], now: datetime

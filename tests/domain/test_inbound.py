@@ -56,6 +56,12 @@ def test_who_writes_cancel_means_the_visit():
     assert read_keyword("Cancel", Signal.STOP) is Keyword.NO
 
 
+def test_who_writes_yes_means_the_visit():
+    """A provider takes YES for START; here it is still the answer that our own text invites."""
+    assert read_keyword("Yes!", Signal.START) is Keyword.YES
+    assert read_keyword("Yes", Signal.HELP) is Keyword.HELP
+
+
 @given(st.text())
 def test_any_text_is_something(text: str):
     """Any text gives a keyword, and no text with a digit or a question in it is a STOP."""

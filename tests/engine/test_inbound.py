@@ -142,6 +142,21 @@ def test_start_leaves_what_staff_have_recorded(clinic: Clinic, stopped: bool) ->
     assert items(clinic) == [("B1", "wrote_start")]
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_yes_that_the_provider_takes_for_start_confirms(clinic: Clinic, stopped: bool) -> None:
+    """YES confirms the visit, and brings the texts back if the number had stopped them."""
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    if stopped:
+        wrote(clinic, "STOP", signal=Signal.STOP)
+    wrote(clinic, "YES", signal=Signal.START)
+    assert opted_out(clinic) == []
+    assert items(clinic) == []
+    assert clinic.show("B1").patient.confirmed_at is not None
+    clinic.until("2026-12-02 09:00")
+    assert len(bodies(clinic)) == 2  # the confirmation, and the reminder
+
+
 @pytest.mark.parametrize("signal", [Signal.STOP, Signal.START])
 def test_what_the_provider_answers_we_do_not(clinic: Clinic, signal: Signal) -> None:
     """Where the provider has acted and answered itself, the state follows and no text goes."""
