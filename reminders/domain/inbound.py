@@ -43,7 +43,7 @@ def read_keyword(text: str, signal: Signal | None = None) -> Keyword:
     """Return what a text asks for, whatever its case, signs and spaces.
 
     The whole text has to be the word, but for a 'tack' or 'please': "stop by at three" is no STOP.
-    A provider's signal goes before the words, except that who wrote CANCEL, or YES where it is taken
+    A provider's signal goes before the words, except that who wrote CANCEL, or a YES that is taken
     for START, meant the visit.
     """
     plain = unicodedata.normalize("NFKC", text[: LONGEST_KEYWORD * 4]).casefold()

@@ -118,6 +118,8 @@ class _Taking:
         if not keeping:
             return Taken.TOO_MANY
         confirmed = self._confirm() if reading.keyword is Keyword.YES else None
+        if reading.keyword is Keyword.NO:  # a visit that it may be of is no longer sure
+            store.unconfirm(self.conn, [visit.id for visit in self._about()])
         reply = self._answer(taken_back=taken_back, confirmed=confirmed is not None)
         for key, clinic_id in keeping:
             self._keep(key, clinic_id, reply, confirmed)

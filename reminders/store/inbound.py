@@ -216,6 +216,15 @@ def confirm(
     )
 
 
+def unconfirm(conn: Connection, visit_ids: Sequence[int]) -> None:
+    """Take back that somebody comes to these visits."""
+    conn.execute(
+        update(appointment)
+        .where(appointment.c.id.in_(visit_ids))
+        .values(confirmed_at=None, confirmed_by=None, confirmed_starts_at=None)
+    )
+
+
 def opt_out_source(conn: Connection, clinic_id: int, address: str) -> str | None:
     """Return who opted an address out; None if it is not."""
     query = select(opt_out.c.source).where(

@@ -142,6 +142,20 @@ def test_start_leaves_what_staff_have_recorded(clinic: Clinic, stopped: bool) ->
     assert items(clinic) == [("B1", "wrote_start")]
 
 
+def test_a_no_takes_a_yes_back(clinic: Clinic) -> None:
+    """Who comes is what was answered last: after a NEJ no visit it may be of is confirmed."""
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    for word, confirmed in (("JA", True), ("NEJ", False), ("JA", True)):
+        wrote(clinic, word)
+        patient = clinic.show("B1").patient
+        assert (patient.confirmed_at is not None, patient.confirmed_by is not None) == (
+            confirmed,
+            confirmed,
+        )
+    assert items(clinic) == [("B1", "wrote_no")]  # somebody has to ask what holds
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_yes_that_the_provider_takes_for_start_confirms(clinic: Clinic, stopped: bool) -> None:
     """YES confirms the visit, and brings the texts back if the number had stopped them."""
