@@ -281,6 +281,8 @@ def _sends(difference: Difference, zone: ZoneInfo) -> list[str]:
             f"  first {local(sends.first_at, zone)}, last {local(sends.last_at, zone)}",
             *(f"  {count:>6} {rule}" for rule, count in sends.by_rule.items()),
         ]
+    if sends.withdrawn:
+        lines.append(f"No longer sent: {plural(sends.withdrawn, 'planned message')}.")
     if sends.kept_back:
         lines.append(
             f"Kept back: {plural(sends.kept_back, 'message')}. This installation is not in"
@@ -345,6 +347,7 @@ def _as_json(
         "last_at": iso(sends.last_at, zone),
         "by_rule": dict(sends.by_rule),
         "kept_back": sends.kept_back,
+        "withdrawn": sends.withdrawn,
         "moves": [
             {"ref": m.ref, "from": iso(m.before, zone), "to": iso(m.after, zone)}
             for m in shown.moves

@@ -8,10 +8,11 @@ from reminders.domain.alike import Planner, names_of
 from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
 from reminders.domain.brought import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.contact import Channel, Contact, Reach, canonical
-from reminders.domain.decision import Decision, Send, Suppress
+from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.message import Message
 from reminders.domain.plan import Case, Plan, plan
 from reminders.domain.reasons import Reason
+from reminders.domain.state import State
 from reminders.domain.told import knew
 from reminders.engine.approval import Shelf
 from reminders.engine.runtime import Runtime
@@ -23,6 +24,9 @@ from reminders.message.sms import measure
 from reminders.store import cases, clinics
 from reminders.store.database import Connection
 from reminders.store.imports import WRITTEN
+
+SAID_OTHERWISE = frozenset({Reason.COVERED_BY, Reason.SHARED_ADDRESS})
+"""Why a text does not go whose reader is told the same by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Forecast:
     by_rule: Mapping[str, int] = field(default_factory=dict)
     kept_back: int = 0
     """So many more would go, but for the environment guard."""
+    withdrawn: int = 0
+    """So many that are planned go no more, to people whom no other text of the rule tells."""
     samples: Mapping[str, str] = field(default_factory=dict)
     """One real SMS of each rule."""
     letters: Mapping[str, Rendered] = field(default_factory=dict)
@@ -64,6 +70,7 @@ class Forecaster:
         self._messages: dict[str, int] = {}
         self._segments = 0
         self._kept_back = 0
+        self._withdrawn = 0
         self._first: datetime | None = None
         self._last: datetime | None = None
         self._planner = Planner(self._practice, now)
@@ -114,6 +121,7 @@ class Forecaster:
             last_at=self._last,
             by_rule=dict(self._messages),
             kept_back=self._kept_back,
+            withdrawn=self._withdrawn,
             samples=dict(self._samples),
             letters=dict(self._letters),
         )
@@ -170,6 +178,7 @@ class Forecaster:
             self._messages[rule] = self._messages.get(rule, 0) + count
         self._segments += tally.segments
         self._kept_back += tally.kept_back
+        self._withdrawn += tally.withdrawn
         if tally.first_at and tally.last_at:
             self._first = min(self._first or tally.first_at, tally.first_at)
             self._last = max(self._last or tally.last_at, tally.last_at)
@@ -210,7 +219,8 @@ class Forecaster:
 
     def _tallied(self, case: Case, result: Plan) -> "_Tally":
         people = {contact.id: contact for contact in case.contacts}
-        tally = _Tally(kept_back=_kept_back(result.decisions))
+        withdrawn = _withdrawn(case, result.decisions)
+        tally = _Tally(kept_back=_kept_back(result.decisions), withdrawn=withdrawn)
         for decision in result.decisions:
             if isinstance(decision, Send):
                 at = max(decision.due_at, self._now)
@@ -293,6 +303,17 @@ def _kept_back(decisions: Iterable[Decision]) -> int:
     return len(guarded - going)
 
 
+def _withdrawn(case: Case, decisions: Iterable[Decision]) -> int:
+    """Return how many planned messages go no more, and no other says the same to their reader."""
+    said: set[tuple[str, int]] = set()
+    for decision in decisions:
+        key = decision.message.key if isinstance(decision, Kept) else decision.key
+        if not isinstance(decision, Suppress) or decision.reason in SAID_OTHERWISE:
+            said.add((key.rule, key.contact))
+    planned = (m.key for m in case.history if m.state is State.PLANNED)
+    return sum((key.rule, key.contact) not in said for key in planned)
+
+
 @dataclass(slots=True)
 class _Tally:
     """What planning one visit leads to."""
@@ -300,6 +321,7 @@ class _Tally:
     messages: dict[str, int] = field(default_factory=dict)
     segments: int = 0
     kept_back: int = 0
+    withdrawn: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
 

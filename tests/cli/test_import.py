@@ -210,3 +210,11 @@ def test_what_refuses_a_file_fits_the_page(here: Installation):
     for result in (cut, older):
         assert result.exit_code == 2
         assert max(map(len, result.stderr.splitlines())) <= 80
+
+
+def test_what_is_sent_no_longer_is_told(here: Installation):
+    """Texts that a cancellation takes back are counted, in words and for a machine."""
+    here.run("import", here.file(GOOD), "--yes")
+    gone = here.file(booking("B1", status="avbokad"))
+    assert here.json("import", gone, "--dry-run")["withdrawn"] == 2
+    assert "No longer sent: 2 planned messages." in here.run("import", gone, "--dry-run").stdout
