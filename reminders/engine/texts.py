@@ -38,6 +38,12 @@ def _other_time(knew: Truth, truth: Truth) -> datetime | None:
     return knew.starts_at if counts_on else None
 
 
+def _is_again(knew: Truth, truth: Truth) -> bool:
+    """Tell whether a visit takes place of which its reader was told that it does not."""
+    off = replace(truth, status=VisitStatus.CANCELLED)
+    return truth.status is VisitStatus.BOOKED and knew == off
+
+
 @dataclass(frozen=True, slots=True)
 class Composer:
     """Fills in the approved templates for one clinic. `digest` makes names that tell nothing."""
@@ -81,6 +87,7 @@ class Composer:
             visit_key=self.digest(f"visit {visit.id}"),
             version=visit.version,
             was_at=_other_time(knew.truth, visit.truth) if knew else None,
+            again=knew is not None and _is_again(knew.truth, visit.truth),
             was_age=self._was_age(knew, visit) if knew else None,
         )
         rendered = self.library.render(source, facts, self.clinic)

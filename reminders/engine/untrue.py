@@ -41,7 +41,7 @@ def refuse(conn: Connection, runtime: Runtime, rule: Rule, visit: Visit, now: da
             "That text says that the visit is over, and it is not. Send it once the visit is over;"
             " before that, send the help with connecting to who cannot get in."
         )
-    if rule.when is Event.MOVED and not _was_moved(conn, visit):
+    if rule.when is Event.MOVED and not _was_changed(conn, visit):
         raise UsageError(
             "That text says that the visit has a new time, and it has not been moved."
             " Choose another text."
@@ -59,8 +59,7 @@ def _over_at(runtime: Runtime, delay: timedelta, visit: Visit) -> datetime:
     return visit.starts_at + min(length, delay)
 
 
-def _was_moved(conn: Connection, visit: Visit) -> bool:
-    times = {
-        e.detail.get("starts_at") for e in ledger.entries(conn, visit.id) if e.event == "version"
-    }
-    return len(times) > 1
+def _was_changed(conn: Connection, visit: Visit) -> bool:
+    """Tell whether a visit has had another time, or was cancelled and is booked again."""
+    found = [e.detail for e in ledger.entries(conn, visit.id) if e.event == "version"]
+    return len({(was.get("starts_at"), was.get("status")) for was in found}) > 1

@@ -25,7 +25,7 @@ class Facts:
 
     `visit_key` names the visit in a calendar without telling anything, and `version` rises with
     each change of it. `was_at`: the time that the reader was told before, if it was another;
-    `was_age`: the age at it.
+    `was_age`: the age at it. `again`: they were told that the visit is cancelled, and it is not.
     """
 
     starts_at: datetime
@@ -39,6 +39,7 @@ class Facts:
     version: int = 0
     was_at: datetime | None = None
     was_age: int | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class VisitWords:
     was_day: str
     was_date: str
     was_time: str
+    again: bool
     days_away: int
     soon: bool
     near: bool
@@ -182,6 +184,7 @@ def _visit(language: Language, facts: Facts, clinic: ClinicConfig) -> VisitWords
         was_day=language.said(was, today) if was else "",
         was_date=language.day(was, today) if was else "",
         was_time=language.time(was) if was else "",
+        again=facts.again,
         days_away=(start.date() - today).days,
         soon=facts.starts_at - facts.now < SOON,
         near=facts.starts_at - facts.now < NEAR,

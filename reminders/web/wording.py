@@ -199,6 +199,7 @@ READERS = (
     N_("begun"),
     N_("sibling"),
     N_("booked late"),
+    N_("booked again"),
     N_("moved past the birthday"),
 )
 ACTS: Mapping[str, str] = {

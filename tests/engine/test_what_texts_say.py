@@ -89,7 +89,7 @@ def test_who_is_booked_late_and_not_confirmed_is_told_all_in_one_text(clinic: Cl
     clinic.read(row(start="2026-12-01 09:00"), confirmations=False)
     clinic.until("2026-11-30 13:00")
     [said] = [text.body for text in clinic.texts()]
-    for words in ("i morgon tis 09:00", "Prova", "Ladda", "Starta video", "Saknas det? Dra"):
+    for words in ("i morgon tis 09:00", "Prova", "Ladda", "Starta video", "Syns inte besöket? Dra"):
         assert words in said
 
 
@@ -111,3 +111,22 @@ def test_who_is_booked_within_the_hour_is_told_at_once(
     clinic.until("2026-11-30 13:30")
     assert [text.at for text in clinic.texts()] == [f"2026-11-30 {at}" for at in went]
     assert all("Starta video" in text.body for text in clinic.texts())
+
+
+def test_a_visit_that_is_booked_again_at_its_time_has_no_new_one(clinic: Clinic) -> None:
+    """Who was told of a cancellation is told that the visit takes place after all, and how."""
+    mail = {"email": "anhorig@example.org", "phone": ""}
+    clinic.read(row(start="2026-12-01 11:00", **mail), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    clinic.read(row(start="2026-12-01 11:00", status="avbokad", **mail))
+    clinic.until("2026-11-30 14:00")
+    clinic.read(row(start="2026-12-01 11:00", **mail))
+    clinic.until("2026-11-30 15:00")
+    said = clinic.texts()[-1].body
+    assert "i morgon tisdag kl 11:00 blir av ändå" in said
+    assert "Avbokningen gäller inte längre." in said
+    assert "Starta video" in said
+    assert "ny tid" not in said.casefold()
+    by_hand(clinic, desk.resend, "B1", "moved")
+    clinic.until("2026-11-30 15:05")
+    assert clinic.texts()[-1].body == said

@@ -64,6 +64,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
         if sv
         else "A parent of a child who turns 13 before the new time"
     )
+    again = "avbokat och bokat igen" if sv else "cancelled and booked again"
     off = replace(CHILD, status=VisitStatus.CANCELLED)
     yield (
         "confirmation",
@@ -133,6 +134,7 @@ def _situations(sv: bool) -> Iterator[tuple[str, str, str, list[Reader]]]:
             (f"{child}, {today}", replace(CHILD, was_at=START + hours(24)), hours(2.5)),
             (past, replace(PARENT, age=13, was_at=START - hours(47), was_age=12), hours(220)),
             (f"{teenager}, {today}", replace(TEENAGER, was_at=START + hours(24)), hours(1)),
+            (f"{child}, {again}", replace(CHILD, again=True), hours(100)),
         ],
     )
     yield (

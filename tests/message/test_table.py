@@ -79,6 +79,8 @@ def everybody(name: str, channel: Channel) -> Iterator[tuple[Facts, ClinicConfig
             if name in {"moved", "cancelled"}:
                 was = {"was_at": WAS_AT, "was_age": age and 25 - age}
                 yield facts(age, hours / 24, **was, **more), clinic
+            if name == "moved":
+                yield facts(age, hours / 24, again=True, **more), clinic
             if name == "day_before" and hours < 24:
                 yield facts(age, hours / 24, short=True, **more), clinic
 
@@ -113,6 +115,8 @@ def faults(language: str, name: str, rendered: Rendered, reader, clinic) -> Iter
         yield "names a deadline that cannot be kept"
     if reader.was_at and "11:07" not in text:
         yield "does not name the time that its reader counts on"
+    if reader.again and (rf := re.search(r"\b[Nn]y tid|[Nn]ew time", text)):
+        yield f"says {rf[0]!r} of the time that its reader was told first"
     if reader.was_at and name == "cancelled" and "11:07" not in (rendered.subject or "11:07"):
         yield "has a subject with a time that its reader was never told"
     if rendered.html is None:
@@ -216,11 +220,12 @@ def test_a_parent_whose_child_logs_in_is_not_asked_to(language, wrong):
 
 @pytest.mark.parametrize("language", COMPLETE)
 def test_the_text_of_two_days_before_is_one_part(language):
-    """With a sender that is a name, and no sibling on the phone, it is one part the whole year."""
+    """With a sender that is a name it is one part the whole year, a sibling on the phone or not."""
     source = SOURCES[language, "two_days", Channel.SMS]
-    for day, role, age in itertools.product(range(0, 365, 3), Role, (8, 15, None)):
+    people = itertools.product(range(0, 365, 3), Role, (8, 15, None), (None, "1042"))
+    for day, role, age, tail in people:
         at = NOW + timedelta(days=day)
-        reader = facts(age, role=role, now=at, starts_at=at + timedelta(hours=48))
+        reader = facts(age, role=role, ref_tail=tail, now=at, starts_at=at + timedelta(hours=48))
         body = LIBRARY.render(source, reader, CLINIC).body
         assert measure(body).segments == 1, body
 
