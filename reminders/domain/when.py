@@ -126,3 +126,8 @@ def _next_wall(instant: datetime, at: time, zone: ZoneInfo) -> datetime:
 def next_quiet(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime:
     """Return when the next night begins after a waking `instant` (UTC)."""
     return _next_wall(instant, quiet.start, zone)
+
+
+def next_day(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the next day begins (UTC)."""
+    return _next_wall(instant, time(), zone)

@@ -18,7 +18,7 @@ from reminders.domain.plan import Case
 from reminders.domain.rules import Event, Practice
 from reminders.domain.timing import nights
 from reminders.domain.told import knew
-from reminders.domain.when import next_quiet
+from reminders.domain.when import next_day, next_quiet
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
 from reminders.message.render import Library, Rendered
@@ -162,10 +162,12 @@ class Judge:
 def _valid_until(message: Message, practice: Practice, contact: Contact, now: datetime) -> datetime:
     """Return when the provider has to give up: the text helps no more, or the night begins.
 
-    What may go now has the time to: the night may end just as the text stops helping.
+    Or the day ends: a text says "today", and would be read tomorrow. What may go now has the time
+    to: the night may end just as the text stops helping.
     """
     rule = practice.rule[message.key.rule]
     asked = message.request_id is not None
     spans = () if asked else nights(practice, rule, contact, message.key.channel)
-    ends = min([message.not_after, *(next_quiet(now, span, practice.zone) for span in spans)])
+    nightfall = (next_quiet(now, span, practice.zone) for span in spans)
+    ends = min(message.not_after, next_day(now, practice.zone), *nightfall)
     return max(ends, now + TIME_TO_GO)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -532,3 +533,21 @@ def test_horizon_counts_from_the_last_moment_of_a_lost_worker(open_clinic: Make)
     clinic.until("2026-12-01 10:30")
     assert len(clinic.texts()) == 1
     assert ("day_before", "sms", "delivered", None) in clinic.states("B1")
+
+
+def test_a_text_that_says_today_is_not_kept_until_tomorrow(open_clinic: Make) -> None:
+    """Where no night ends it before, a provider gives a text up when the day does."""
+    kept: list[timedelta] = []
+
+    class Keeps(Sandbox):
+        async def send(self, message: OutgoingMessage) -> Outcome:
+            kept.append(message.valid_for)
+            return await super().send(message)
+
+    clinic = open_clinic(
+        make_provider=lambda _name, setup: Keeps(setup),
+        clinics__internet__quiet_hours="03:00-03:01",
+    )
+    clinic.read(row(start="2026-12-02 22:00"))
+    clinic.until("2026-12-01 22:05")
+    assert kept == [timedelta(hours=2)]
