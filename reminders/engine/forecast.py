@@ -21,7 +21,7 @@ from reminders.errors import TemplateError
 from reminders.message.context import likeness
 from reminders.message.render import Rendered
 from reminders.message.sms import measure
-from reminders.store import cases, clinics
+from reminders.store import besides, cases, clinics
 from reminders.store.database import Connection
 from reminders.store.imports import WRITTEN
 
@@ -86,6 +86,9 @@ class Forecaster:
             return
         contacts = tuple(map(self._contact, (*change.contacts, *change.stay)))
         known = self._cases([visit.known.id for visit in visits if visit.known])
+        if change.id is not None and change.differs:
+            others = besides.ids_to_come(self._conn, change.id, self._now)
+            self._add_others(change, contacts, [one for one in others if one not in known])
         for visit in visits:
             case = known.get(visit.known.id) if visit.known else None
             people = contacts or (case.contacts if case else ())
@@ -98,6 +101,16 @@ class Forecaster:
                     case.requests if case else (),
                 )
             )
+
+    def _add_others(
+        self, change: PatientChange, contacts: tuple[Contact, ...], ids: list[int]
+    ) -> None:
+        """Add what goes no more of other visits of a patient whose people or facts have changed."""
+        for case in self._cases(ids).values():
+            visit = self._of(change, case.appointment)
+            people = contacts or case.contacts
+            tally = self._tally(replace(case, appointment=visit, contacts=people))
+            self._withdrawn += tally.withdrawn
 
     def add_cancelled(self, ids: Iterable[int]) -> None:
         """Plan visits that would be cancelled because the file lacks them."""
@@ -159,9 +172,12 @@ class Forecaster:
                 0, self._practice.clinic, visit.visit.ref, "", truth, self._now, confirm=confirm
             )
         )
+        return replace(self._of(change, base), kind=visit.visit.kind.casefold())
+
+    def _of(self, change: PatientChange, visit: Appointment) -> Appointment:
+        """Return a visit with its patient's new facts."""
         return replace(
-            base,
-            kind=visit.visit.kind.casefold(),
+            visit,
             birth_date=change.birth_date,
             protected=change.protected,
             own_login=change.own_login,

@@ -76,3 +76,13 @@ def coming(
         visit = KnownVisit(row.id, row.patient_id, row.kind, truth, row.clinician)
         found[row.patient_id][row.ref] = visit
     return found
+
+
+def ids_to_come(conn: Connection, patient_id: int, now: datetime) -> list[int]:
+    """Return the ids of a patient's booked visits to come."""
+    query = select(appointment.c.id).where(
+        appointment.c.patient_id == patient_id,
+        appointment.c.status == VisitStatus.BOOKED.value,
+        appointment.c.starts_at > now,
+    )
+    return list(conn.execute(query.order_by(appointment.c.id)).scalars())

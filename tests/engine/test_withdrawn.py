@@ -55,3 +55,12 @@ def planned(clinic: Clinic) -> set[tuple[int, str]]:
     return {
         (one.message.id, one.message.key.rule) for one in lines if one.message.state == "planned"
     }
+
+
+def test_what_goes_no_more_of_visits_that_the_file_lacks_is_told(clinic: Clinic) -> None:
+    """A refusal stands for all visits of the patient: those of another week are counted too."""
+    head = HEAD.replace("boknings-id", "patient-id;boknings-id")
+    clinic.read("P1;" + line(), "P1;" + line(ref="B2", start="2026-12-10 10:00"), head=head)
+    clinic.plan()
+    sends = clinic.read("P1;" + line(consent="nej"), head=head, apply=False).sends
+    assert (sends.withdrawn, sends.messages) == (4, 0)
