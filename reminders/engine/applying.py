@@ -58,14 +58,15 @@ def apply_whole(
 ) -> Difference:
     """Write what a staged file changes, all of it.
 
-    Raise DifferenceChangedError if that is not what was `expected`.
+    Raise DifferenceChangedError if the mark of its changes is not what was `expected`.
     """
     clinic_id = clinics.clinic_id(conn, staged.clinic)
     difference = Difference.empty(staged)
     changes = list(changes_of(conn, runtime, staged, clinic_id, now))
     if expected is not None:
         find_missing(conn, runtime, difference, clinic_id, options, now)
-        _compare(Fingerprint.of(conn, clinic_id, changes), difference, expected)
+        if difference.mark(Fingerprint.of(conn, clinic_id, changes)) != expected:
+            raise DifferenceChangedError
     begun = staging.no_progress(len(staged.problems))
     staging.said_yes(conn, staged.run_id, runtime.actor)
     _write(conn, runtime, staged, clinic_id, changes, difference, now)
@@ -74,27 +75,6 @@ def apply_whole(
     _close(conn, difference, begun, now)
     staging.clear(conn, staged.run_id)
     return difference
-
-
-def check_unchanged(
-    conn: Connection,
-    runtime: Runtime,
-    staged: Staged,
-    options: Options,
-    now: datetime,
-    expected: str,
-) -> None:
-    """Raise DifferenceChangedError if a file would not change what it was shown to change."""
-    clinic_id = clinics.find_clinic_id(conn, staged.clinic) or 0
-    difference = Difference.empty(staged)
-    find_missing(conn, runtime, difference, clinic_id, options, now)
-    changes = changes_of(conn, runtime, staged, clinic_id, now)
-    _compare(Fingerprint.of(conn, clinic_id, changes), difference, expected)
-
-
-def _compare(seen: Fingerprint, difference: Difference, expected: str) -> None:
-    if difference.mark(seen) != expected:
-        raise DifferenceChangedError
 
 
 def begin_parts(

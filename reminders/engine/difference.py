@@ -86,6 +86,8 @@ class Difference:
     sends: forecast.Forecast = field(default_factory=forecast.Forecast)
     missing_sends: forecast.Forecast = field(default_factory=forecast.Forecast)
     """What cancelling all the missing bookings would send besides."""
+    changes_mark: str = ""
+    """A digest of all that is shown but what time alone can make untrue."""
     fingerprint: str = ""
     """A digest of all that is shown: the same one means that nothing of it has changed."""
     applied: bool = False
@@ -147,7 +149,7 @@ class Difference:
         return [v for v in self.missing if self.cancels_missing and (only is None or v.ref in only)]
 
     def mark(self, seen: Fingerprint) -> str:
-        """Return the fingerprint of what has been seen of the file, and of the whole."""
+        """Return the digest of what has been seen of the file, and of the whole."""
         seen.add([visit.ref for visit in self.missing])
         seen.add([(p.line, p.column, p.code) for p in self.problems])
         seen.add((self.confirmations, self.of_anybody))

@@ -9,12 +9,12 @@ from reminders.store.database import Connection
 
 
 class DifferenceChangedError(ConflictError):
-    """What was shown of a file is no longer so: somebody changed something meanwhile."""
+    """What was shown of a file is no longer so: by what somebody did meanwhile, or by time."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Somebody has changed something since this was shown. Nothing was imported: look at"
-            " the file's difference again."
+            "What was shown is no longer so: somebody has changed something, or time has gone on."
+            " Nothing was imported: look at the file's difference again."
         )
 
 

@@ -48,6 +48,14 @@ class Forecast:
     """One real SMS of each rule."""
     letters: Mapping[str, Rendered] = field(default_factory=dict)
     """One real email of each rule."""
+    begun: int = 0
+    """So many of the new and moved visits have begun."""
+
+    def mark(self, now: datetime) -> tuple[object, ...]:
+        """Return what of it time alone can make untrue; what goes at once goes at once later too."""
+        first, last = (at if at and at > now else None for at in (self.first_at, self.last_at))
+        sums = (self.segments, self.kept_back, self.withdrawn, self.begun)
+        return (sorted(self.by_rule.items()), *sums, first, last)
 
 
 class Forecaster:
@@ -67,6 +75,7 @@ class Forecaster:
             {address for address, _, _ in clinics.opt_outs(conn, clinic_id)} if clinic_id else set()
         )
         self._next_id = 0
+        self._begun = 0
         self._messages: dict[str, int] = {}
         self._segments = 0
         self._kept_back = 0
@@ -92,6 +101,8 @@ class Forecaster:
         for visit in visits:
             case = known.get(visit.known.id) if visit.known else None
             people = contacts or (case.contacts if case else ())
+            if visit.category in {Category.NEW, Category.MOVED}:
+                self._begun += visit.visit.truth.starts_at <= self._now
             appointment = self._appointment(change, visit, case, confirm=confirm)
             self._plan(
                 Case(
@@ -135,6 +146,7 @@ class Forecaster:
             by_rule=dict(self._messages),
             kept_back=self._kept_back,
             withdrawn=self._withdrawn,
+            begun=self._begun,
             samples=dict(self._samples),
             letters=dict(self._letters),
         )

@@ -19,7 +19,6 @@ from reminders.engine.applying import (
     apply_some,
     apply_whole,
     begin_parts,
-    check_unchanged,
     count_of,
 )
 from reminders.engine.difference import (
@@ -31,7 +30,7 @@ from reminders.engine.difference import (
     find_missing,
 )
 from reminders.engine.exported import export_of, refuse_older
-from reminders.engine.fingerprint import Fingerprint
+from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.over import without_over
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
@@ -300,6 +299,7 @@ def look(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> D
             seen.add(change)
             forecaster.add(change, confirm=staged.confirmations)
         find_missing(conn, runtime, difference, clinic_id, options, now)
+        sends = forecaster.result().mark(now)
         if difference.cancels_missing:
             forecaster.add_cancelled([visit.id for visit in difference.cancelling])
         elif difference.missing:
@@ -307,7 +307,9 @@ def look(runtime: Runtime, staged: Staged, options: Options, now: datetime) -> D
             besides.add_cancelled([visit.id for visit in difference.missing])
             difference.missing_sends = besides.result()
         difference.sends = forecaster.result()
-        difference.fingerprint = difference.mark(seen)
+        difference.changes_mark = difference.mark(seen)
+        seen.add(sends)
+        difference.fingerprint = seen.digest()
         return difference
 
 
@@ -321,17 +323,16 @@ def apply(
     """Write what a staged file changes, and return it.
 
     `expected` is the fingerprint of what was shown. Raise DifferenceChangedError, with nothing
-    written, if it is no longer that (a large file: when its first part is about to be written).
+    written, if it is no longer that (a large file: when its first part is about to be written),
+    be it that somebody has changed something or that time has gone on.
 
     In one transaction; a large file in many short ones, which hold up no sending. Once these have
     begun they go on to the end: an interrupt waits. The second one is heeded between two of them;
     that, and a process that dies, leaves the rest to the next one (`resume`).
     """
+    mark = None if expected is None else _as_shown(runtime, staged, options, now, expected)
     if not is_large(runtime, staged):
-        return runtime.in_transaction(apply_whole, runtime, staged, options, now, expected)
-    if expected is not None:
-        with runtime.database.reading() as conn:
-            check_unchanged(conn, runtime, staged, options, now, expected)
+        return runtime.in_transaction(apply_whole, runtime, staged, options, now, mark)
     done = Difference.empty(staged)
     with held() as interrupts:
         runtime.in_transaction(begin_parts, runtime, staged, options, now)
@@ -340,6 +341,19 @@ def apply(
         if done.applied:
             _clear(runtime, staged.run_id)
     return done
+
+
+def _as_shown(
+    runtime: Runtime, staged: Staged, options: Options, now: datetime, expected: str
+) -> str:
+    """Return the mark of the changes, which are still as they were shown.
+
+    What would be sent is worked out anew before anything is locked. Raise DifferenceChangedError.
+    """
+    found = look(runtime, staged, options, now)
+    if found.fingerprint != expected:
+        raise DifferenceChangedError
+    return found.changes_mark
 
 
 def is_large(runtime: Runtime, staged: Staged) -> bool:

@@ -183,7 +183,7 @@ def test_two_admins_at_once(desk: Desk, browser: Browser) -> None:
         his.get_by_role("button", name="Avboka besöket").click()
         expect(his.locator(".note")).to_be_visible()
         day.button("Yes, import it").click()
-        expect(hers.get_by_role("alert")).to_contain_text("Någon har ändrat något")
+        expect(hers.get_by_role("alert")).to_contain_text("inte längre som det visades")
         assert desk.show("B1002").visit.status == "cancelled"
         day.looked_at()
         # What he did is newer than her file: it is named, and stands.
