@@ -22,6 +22,7 @@ from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.store import (
     aside,
+    clearing,
     clinics,
     consents,
     desk,
@@ -73,7 +74,7 @@ def apply_whole(
     _keep_changes(conn, difference, begun)
     _finish(conn, runtime, clinic_id, difference, options, now)
     _close(conn, difference, begun, now)
-    staging.clear(conn, staged.run_id)
+    clearing.clear(conn, staged.run_id)
     return difference
 
 
@@ -120,6 +121,16 @@ def apply_some(conn: Connection, runtime: Runtime, run_id: int, now: datetime) -
     _finish(conn, runtime, clinic_id, difference, options, now)
     _close(conn, difference, progress, now)
     return difference
+
+
+def take_held(
+    conn: Connection, runtime: Runtime, staged: Staged, patient_key: str, now: datetime
+) -> None:
+    """Write the bookings of a patient that were held back when the file was applied."""
+    clinic_id = clinics.clinic_id(conn, staged.clinic)
+    changes = list(changes_for(conn, runtime, staged, clinic_id, [patient_key], now))
+    _write(conn, runtime, staged, clinic_id, changes, Difference.empty(staged), now)
+    turns.hint(conn)
 
 
 def _write(

@@ -15,7 +15,7 @@ from reminders.engine.difference import Staged, changes_of
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Doubt, Item, Problem, Row, read
-from reminders.store import clinics, consents, imports, ledger, problems, staging
+from reminders.store import clearing, clinics, consents, imports, ledger, problems, staging
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
 
@@ -97,7 +97,7 @@ def take(
     changes = list(changes_of(conn, runtime, staged, clinic_id, now))
     editions = consents.editions(conn, runtime.clinic(clinic).languages)
     written = imports.write_patients(conn, clinic_id, changes, editions, now, confirm=confirm)
-    staging.forget(conn, run_id)
+    clearing.forget(conn, run_id)
     facts = [
         Fact("imported", visit_id, None, {"as": category.value, "by": "program"})
         for visit_id, category in written

@@ -52,7 +52,7 @@ class Forecast:
     """So many of the new and moved visits have begun."""
 
     def mark(self, now: datetime) -> tuple[object, ...]:
-        """Return what of it time alone can make untrue; what goes at once goes at once later too."""
+        """Return what time alone can make untrue of it; what goes at once does so later too."""
         first, last = (at if at and at > now else None for at in (self.first_at, self.last_at))
         sums = (self.segments, self.kept_back, self.withdrawn, self.begun)
         return (sorted(self.by_rule.items()), *sums, first, last)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from reminders.config_rules import parse_duration
 from reminders.engine.applying import apply_some
 from reminders.engine.runtime import Runtime
-from reminders.store import aside, clinics, problems, retention, staging, turns
+from reminders.store import aside, clearing, clinics, problems, retention, staging, turns
 from reminders.store.database import Connection
 
 BATCH = 100
@@ -40,18 +40,18 @@ async def _finish_imports(runtime: Runtime, now: datetime) -> None:
     for run_id in await runtime.work(staging.unfinished):
         while not (await runtime.work(apply_some, runtime, run_id, now)).applied:
             pass
-        while await runtime.work(staging.clear_some, run_id):
+        while await runtime.work(clearing.clear_some, run_id):
             pass
 
 
 async def _clear_staging(runtime: Runtime, now: datetime) -> None:
     """Take away the rows, numbers and all, of files that nobody goes on with, or that are done."""
-    abandoned = await runtime.work(staging.abandoned, now)
-    for run_id in [*abandoned, *await runtime.work(staging.spent)]:
-        while await runtime.work(staging.clear_some, run_id):
+    abandoned = await runtime.work(clearing.abandoned, now)
+    for run_id in [*abandoned, *await runtime.work(clearing.spent)]:
+        while await runtime.work(clearing.clear_some, run_id):
             pass
     for run_id in abandoned:
-        await runtime.work(staging.forget, run_id)
+        await runtime.work(clearing.forget, run_id)
 
 
 def settle_past(conn: Connection, clinic: str, now: datetime) -> int:

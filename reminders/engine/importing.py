@@ -36,7 +36,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Columns, Doubt, Format, Item, Person, Problem, Row, read
 from reminders.interrupts import held
-from reminders.store import clinics, doubts, imports, staging
+from reminders.store import clearing, clinics, doubts, imports, staging
 from reminders.store import problems as store
 from reminders.store.database import Connection
 from reminders.store.problems import Mark, PutRight
@@ -147,8 +147,8 @@ def _begin(
     options: Options,
     now: datetime,
 ) -> tuple[int, int, bool]:
-    for run_id in staging.abandoned(conn, now):
-        staging.forget(conn, run_id)
+    for run_id in clearing.abandoned(conn, now):
+        clearing.forget(conn, run_id)
     clinic_id = clinics.clinic_id(conn, clinic_key)
     if not options.older_ok:
         refuse_older(conn, clinic_id, name, exported_at, runtime.clinic(clinic_key).zone)
@@ -386,9 +386,9 @@ def forget(runtime: Runtime, staged: Staged) -> None:
 
 def _throw_away(runtime: Runtime, run_id: int) -> None:
     _clear(runtime, run_id)
-    runtime.in_transaction(staging.forget, run_id)
+    runtime.in_transaction(clearing.forget, run_id)
 
 
 def _clear(runtime: Runtime, run_id: int) -> None:
-    while runtime.in_step(staging.clear_some, run_id):
+    while runtime.in_step(clearing.clear_some, run_id):
         pass

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 
 from reminders.store.problems import PutRight
 from reminders.store.schema import appointment
@@ -60,26 +61,51 @@ class ProblemLine:
     solved_at: datetime | None
 
 
-def problems_of(conn: Connection, run_id: int, limit: int) -> list[ProblemLine]:
-    """Return the problems of one import, in the order of its lines."""
-    query = select(problem).where(problem.c.import_run_id == run_id).order_by(problem.c.id)
-    return [_problem(row) for row in conn.execute(query.limit(limit))]
+def problems_of(
+    conn: Connection, run_id: int, limit: int, first: int = 0, *, unsolved: bool = False
+) -> list[ProblemLine]:
+    """Return problems of one import, in the order of its lines, from the one named `first`."""
+    query = select(problem).where(problem.c.import_run_id == run_id, problem.c.id >= first)
+    if unsolved:
+        query = query.where(problem.c.solved_at.is_(None))
+    rows = conn.execute(query.order_by(problem.c.id).limit(limit))
+    return [_problem(row) for row in rows]
 
 
 def open_problems(conn: Connection, clinic_id: int, limit: int) -> list[ProblemLine]:
     """Return the problems of applied imports that nobody has solved, the newest file first."""
-    query = (
-        select(problem)
-        .join(import_run, import_run.c.id == problem.c.import_run_id)
+    newest = (problem.c.import_run_id.desc(), problem.c.line)
+    rows = conn.execute(_open(select(problem), clinic_id).order_by(*newest).limit(limit))
+    return [_problem(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """An applied import with problem rows that nobody has solved, and how many."""
+
+    id: int
+    file_name: str
+    rows: int
+
+
+def open_files(conn: Connection, clinic_id: int) -> list[OpenFile]:
+    """Return the imports with problems that nobody has solved, the newest first."""
+    query = _open(select(import_run.c.id, import_run.c.file_name, func.count()), clinic_id)
+    grouped = query.group_by(import_run.c.id, import_run.c.file_name)
+    return [OpenFile(*row) for row in conn.execute(grouped.order_by(import_run.c.id.desc()))]
+
+
+def _open(query: Select[Any], clinic_id: int) -> Select[Any]:
+    of_an_import = import_run.c.id == problem.c.import_run_id
+    return (
+        query.select_from(problem)
+        .join(import_run, of_an_import)
         .where(
             problem.c.solved_at.is_(None),
             problem.c.clinic_id == clinic_id,
             import_run.c.applied_at.is_not(None),
         )
-        .order_by(problem.c.import_run_id.desc(), problem.c.line)
-        .limit(limit)
     )
-    return [_problem(row) for row in conn.execute(query)]
 
 
 def find_problem(conn: Connection, clinic_id: int, problem_id: int) -> ProblemLine | None:

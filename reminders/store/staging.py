@@ -1,7 +1,7 @@
 """The staging area: a file's rows, kept apart until a person has said yes to their difference."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, false, func, insert, select, union, update
@@ -19,11 +19,6 @@ from reminders.store.schema_intake import (
     staged_visit,
 )
 from reminders.store.wishes import WISHES
-
-_RUN_TABLES = (staged_contact, staged_doubt, staged_visit)
-CLEARED_AT_ONCE = 10_000
-
-ABANDONED_AFTER = timedelta(days=1)
 
 
 def begin(
@@ -81,51 +76,6 @@ def add_problems(
             insert(problem),
             [{"import_run_id": run_id, "clinic_id": clinic_id, **row} for row in rows],
         )
-
-
-def clear(conn: Connection, run_id: int) -> None:
-    """Empty the staging area of an import that has been applied."""
-    for table in _RUN_TABLES:
-        conn.execute(delete(table).where(table.c.import_run_id == run_id))
-
-
-def clear_some(conn: Connection, run_id: int) -> int:
-    """Empty a part of an import's staging area; return how many rows are gone."""
-    gone = 0
-    for table in _RUN_TABLES:
-        some = select(table.c.id).where(table.c.import_run_id == run_id).limit(CLEARED_AT_ONCE)
-        gone += conn.execute(delete(table).where(table.c.id.in_(some))).rowcount
-    return gone
-
-
-def forget(conn: Connection, run_id: int) -> None:
-    """Remove an import that was not applied, with all that it staged."""
-    clear(conn, run_id)
-    conn.execute(delete(problem).where(problem.c.import_run_id == run_id))
-    conn.execute(delete(import_run).where(import_run.c.id == run_id))
-
-
-def abandoned(conn: Connection, now: datetime) -> list[int]:
-    """Return imports begun long ago and never applied: nobody goes on with them."""
-    query = select(import_run.c.id).where(
-        import_run.c.applied_at.is_(None),
-        import_run.c.applying.is_(None),
-        import_run.c.started_at < now - ABANDONED_AFTER,
-    )
-    return list(conn.execute(query).scalars())
-
-
-def spent(conn: Connection) -> list[int]:
-    """Return imports that are applied and still have rows staged: their process ended then."""
-    query = union(
-        *(
-            select(import_run.c.id)
-            .join(table, table.c.import_run_id == import_run.c.id)
-            .where(import_run.c.applied_at.is_not(None))
-            for table in (staged_visit, staged_doubt)
-        )
-    )
-    return list(conn.execute(query).scalars())
 
 
 def keys_after(conn: Connection, run_id: int, last: str, limit: int) -> list[str]:
@@ -284,9 +234,11 @@ def applied(conn: Connection, run_id: int, counts: Mapping[str, object], now: da
     )
 
 
-def visits_of(
-    conn: Connection, run_id: int, refs: Sequence[str]
-) -> Mapping[str, Row[tuple[object, ...]]]:
+Visit = Row[Any]
+"""A staged visit."""
+
+
+def visits_of(conn: Connection, run_id: int, refs: Sequence[str]) -> Mapping[str, Visit]:
     """Return the readable visit that a file has of each of these bookings."""
     rows = conn.execute(
         select(staged_visit)

@@ -7,18 +7,17 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
 
-from reminders.engine import aside, importing, planning, proposal
+from reminders.engine import aside, importing, planning
 from reminders.engine.aside import End, fitting
 from reminders.engine.fingerprint import DifferenceChangedError
 from reminders.engine.importing import Difference, Options, Staged
-from reminders.engine.proposal import Row
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError, RemindersError
 from reminders.intake.problems import Problem
@@ -66,7 +65,6 @@ class Job:
     share: float = 0.0
     staged: Staged | None = None
     difference: Difference | None = None
-    rows: list[Row] = field(default_factory=list)
     said: RemindersError | None = None
     faults: tuple[Problem, ...] = ()
     changed: bool = False
@@ -232,9 +230,6 @@ class Jobs:
         try:
             now = runtime.clock.now()
             job.difference = importing.look(runtime, job.staged, job.options, now)
-            with runtime.database.reading() as conn:
-                rows = proposal.waiting_rows(conn, runtime, job.staged)
-                job.rows = [row for row in rows if row.problem.solved_at is None]
             job.step = Step.READY
         except RemindersError as error:
             job.said, job.step = error, Step.REFUSED

@@ -21,7 +21,7 @@ from reminders.cli import logs, screen, session
 from reminders.clock import SystemClock
 from reminders.config import example, load_config
 from reminders.engine import applying
-from reminders.store import staging
+from reminders.store import clearing
 from reminders.store.database import Connection
 from reminders.store.schema import template_version
 from reminders.store.schema_intake import import_run, staged_visit
@@ -129,7 +129,7 @@ def test_a_second_interrupt_does_not_stop_the_clearing_up(
     here: Installation, monkeypatch: pytest.MonkeyPatch
 ):
     """Ctrl-C while an interrupted import clears up waits until it has: no number stays behind."""
-    clear_some = staging.clear_some
+    clear_some = clearing.clear_some
 
     def interrupted(conn: Connection, run_id: int) -> int:
         signal.raise_signal(signal.SIGINT)
@@ -138,7 +138,7 @@ def test_a_second_interrupt_does_not_stop_the_clearing_up(
     for moment in ("look", "staging.join_patients"):
         with monkeypatch.context() as patch:
             patch.setattr(f"reminders.engine.importing.{moment}", interrupt)
-            patch.setattr("reminders.engine.importing.staging.clear_some", interrupted)
+            patch.setattr("reminders.engine.importing.clearing.clear_some", interrupted)
             result = here.run("import", here.file(booking("B1")), "--yes")
         assert result.exit_code == 130
         assert "Nothing was changed." in result.stderr

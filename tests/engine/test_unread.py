@@ -247,7 +247,7 @@ def test_a_no_holds_when_the_number_is_put_right_in_the_file(clinic: Clinic, rol
     options = importing.Options(exported_at=now)
     staged = importing.stage(clinic.runtime, "internet", path, options, now)
     with clinic.runtime.database.reading() as conn:
-        (problem,) = proposal.waiting_rows(conn, clinic.runtime, staged)
+        (problem,) = proposal.waiting_rows(conn, clinic.runtime, staged).rows
     assert problem.role is Role.GUARDIAN
     right = Addresses("+46701740603", None)
     staged = clinic.runtime.in_transaction(

@@ -38,7 +38,7 @@ def stage(
 def rows(clinic: Clinic, staged: importing.Staged) -> list[Row]:
     """Return the problem rows that are still to be put right."""
     with clinic.runtime.database.reading() as conn:
-        found = proposal.waiting_rows(conn, clinic.runtime, staged)
+        found = proposal.waiting_rows(conn, clinic.runtime, staged).rows
     return [row for row in found if row.problem.solved_at is None]
 
 

@@ -12,6 +12,7 @@ from reminders.domain.brought import Category
 from reminders.domain.contact import Role
 from reminders.engine import aside, contacts, proposal
 from reminders.engine.importing import Options
+from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError
 from reminders.store import clinics, import_changes, import_pages
 from reminders.store.database import Connection
@@ -28,6 +29,7 @@ router = page_router()
 
 Text = Annotated[str, Form(max_length=400)]
 Tick = Annotated[str, Form(max_length=10)]
+Who = Annotated[Role, Form()]
 PAGE = 20
 LISTED = 50
 PLACE = "/c/{clinic}/import"
@@ -82,8 +84,11 @@ def _written(modified: str, now: datetime) -> datetime:
 
 
 @router.get(PLACE + "/waiting/{job_id}")
-async def look(here: AtClinic, job_id: str) -> Response:
-    """Show how far a file has come; once it is read, what it would change and send."""
+async def look(here: AtClinic, job_id: str, row: QueryId = 0) -> Response:
+    """Show how far a file has come; once it is read, what it would change and send.
+
+    `row` is the problem that its problem rows begin with.
+    """
     job = here.site.jobs.find(here.clinic, job_id)
     if job is None or job.step is Step.GONE:
         return here.go("import", "lost")
@@ -91,9 +96,17 @@ async def look(here: AtClinic, job_id: str) -> Response:
         return here.go(f"import/{job.staged.run_id}", "imported")
     if job.step is Step.REFUSED:
         return here.page("import_refused.html", job=job)
-    if job.step is not Step.READY or job.difference is None:
+    if job.step is not Step.READY or job.difference is None or job.staged is None:
         return here.page("import_reading.html", job=job)
-    return here.page("import_look.html", job=job, difference=job.difference, listed=LISTED)
+    rows = await here.read(proposal.waiting_rows, here.runtime, job.staged, row)
+    return here.page(
+        "import_look.html",
+        job=job,
+        difference=job.difference,
+        rows=rows,
+        from_row=row,
+        listed=LISTED,
+    )
 
 
 def _ready(here: Here, job_id: str) -> Job:
@@ -147,7 +160,7 @@ async def confirmations(here: Acting, job_id: str, confirm: Tick = "") -> Redire
 
 @router.post(PLACE + "/waiting/{job_id}/solve")
 async def solve(
-    here: Acting, job_id: str, problem: FormId, role: Text = "guardian",
+    here: Acting, job_id: str, problem: FormId, role: Who = Role.GUARDIAN,
     phone: Text = "", email: Text = "",
 ) -> RedirectResponse:  # fmt: skip
     """Put a row right with a phone number or an email address, and compare anew."""
@@ -155,30 +168,42 @@ async def solve(
     addresses = contacts.read_addresses(here.runtime, here.clinic, phone, email)
     if job.step is Step.READY:
         job.staged = await here.write(
-            proposal.solve, job.staged, problem, Role(role), addresses, here.now
+            proposal.solve, job.staged, problem, role, addresses, here.now
         )
         here.site.jobs.again(here.runtime, job)
     return here.go(f"import/waiting/{job_id}", "solved")
 
 
 @router.get(PLACE + "/{run_id}")
-async def done(here: AtClinic, run_id: PathId) -> HTMLResponse:
-    """Show what an import changed, and its problem rows."""
-    found, rows, changes = await here.read(_done, here.clinic, run_id)
+async def done(here: AtClinic, run_id: PathId, row: QueryId = 0) -> HTMLResponse:
+    """Show what an import changed, and its problem rows from the one named `row`."""
+    found, rows, changes = await here.read(_done, here.runtime, here.clinic, run_id, here.now, row)
     if found is None:
         raise HTTPException(404)
-    return here.page("import_done.html", found=found, rows=rows, changes=changes)
+    return here.page("import_done.html", found=found, rows=rows, from_row=row, changes=changes)
 
 
 def _done(
-    conn: Connection, clinic: str, run_id: int
-) -> tuple[ImportLine | None, list[proposal.Row], Mapping[Category, Sequence[Change]]]:
+    conn: Connection, runtime: Runtime, clinic: str, run_id: int, now: datetime, first: int
+) -> tuple[ImportLine | None, proposal.Rows, Mapping[Category, Sequence[Change]]]:
     clinic_id = clinics.find_clinic_id(conn, clinic) or 0
     found = import_pages.find_import(conn, clinic_id, run_id)
     if found is None:
-        return None, [], {}
-    rows = proposal.problem_rows(conn, clinic_id, run_id)
+        return None, proposal.Rows(()), {}
+    rows = proposal.problem_rows(conn, runtime, clinic, run_id, now, first)
     return found, rows, import_changes.of_import(conn, run_id)
+
+
+@router.post(PLACE + "/{run_id}/solve")
+async def solve_later(
+    here: Acting, run_id: PathId, problem: FormId, role: Who = Role.GUARDIAN,
+    phone: Text = "", email: Text = "",
+) -> RedirectResponse:  # fmt: skip
+    """Put a row right that was held back: its booking is taken now."""
+    addresses = contacts.read_addresses(here.runtime, here.clinic, phone, email)
+    which = (here.clinic, run_id, problem)
+    await here.write(proposal.solve_applied, here.runtime, *which, role, addresses, here.now)
+    return here.go(f"import/{run_id}", "solved")
 
 
 @router.post(PLACE + "/{run_id}/settle")
