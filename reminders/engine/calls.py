@@ -9,6 +9,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
 from reminders.store import called, clinics, ledger, pages, views
 from reminders.store.called import Called
+from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
 from reminders.store.pages import Person
@@ -32,11 +33,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallList:
-    """Whom to phone, and who has been phoned since the day began. `more`: not all are listed."""
+    """Whom to phone, and who has been phoned since the day began. `more`: not all are listed.
+
+    `closed` are the stopped channels, of all clinics, by which it was judged.
+    """
 
     waiting: tuple[Call, ...]
     done: tuple[Call, ...]
     more: bool
+    closed: tuple[ClosedChannel, ...]
 
 
 def call_list(
@@ -58,7 +63,8 @@ def call_list(
     people = pages.people_of(conn, list(found), former=True)
     ticks = called.of_visits(conn, list(found))
     phoned = called.grouped(ticks.values())
-    down = clinics.down_by_clinic(conn)
+    closed = tuple(clinics.closed_channels(conn))
+    down = clinics.by_clinic(closed)
     waiting: list[Call] = []
     done: list[Call] = []
     for visit in visits:
@@ -70,7 +76,7 @@ def call_list(
             (done if tick else waiting).append(Call(item, visit, person, tick))
     waiting.sort(key=lambda call: call.item.needed_by)
     recent = [call for call in done if call.done and call.done.called_at > now - timedelta(days=1)]
-    return CallList(tuple(waiting[:limit]), tuple(recent), len(waiting) > limit)
+    return CallList(tuple(waiting[:limit]), tuple(recent), len(waiting) > limit, closed)
 
 
 def tick(

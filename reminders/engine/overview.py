@@ -12,7 +12,7 @@ from reminders.engine.runtime import Runtime
 from reminders.store import clinics, import_pages, inbound, keeping, pages, templates
 from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
-from reminders.store.import_pages import ImportLine, OpenFile, ProblemLine
+from reminders.store.import_pages import ImportLine, OpenProblem
 from reminders.store.pages import Hour
 from reminders.store.views import Line
 
@@ -32,11 +32,7 @@ class Overview:
     calls: tuple[Call, ...]
     more_calls: bool
     files: tuple[Waiting, ...]
-    problems: tuple[ProblemLine, ...]
-    problem_files: tuple[OpenFile, ...]
-    """The files with all of them."""
-    known: frozenset[str]
-    """Which of their bookings are known: those are put right at the visit."""
+    problems: tuple[OpenProblem, ...]
     texts: Pending
     hours: tuple[Hour, ...]
     coming: tuple[Line, ...]
@@ -70,19 +66,15 @@ def today(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Ove
     listed = calls.call_list(conn, runtime, clinic_id, now, SHOWN)
     written = inbound.answers(conn, clinic, limit=SHOWN + 1)
     last = import_pages.imports_before(conn, clinic_id, None, 1)
-    problems = import_pages.open_problems(conn, clinic_id, SHOWN)
-    refs = [one.ref for one in problems if one.ref]
     return Overview(
         held=keeping.get(conn, keeping.HELD) is not None,
-        channels=tuple(c for c in clinics.closed_channels(conn) if c.clinic == clinic),
+        channels=tuple(c for c in listed.closed if c.clinic == clinic),
         answers=attention.read_all(runtime, written[:SHOWN]),
         more_answers=len(written) > SHOWN,
         calls=listed.waiting,
         more_calls=listed.more,
         files=tuple(aside.waiting(conn, runtime, clinic)),
-        problems=tuple(problems),
-        problem_files=tuple(import_pages.open_files(conn, clinic_id) if problems else ()),
-        known=frozenset(import_pages.known_refs(conn, clinic_id, refs) if refs else ()),
+        problems=tuple(import_pages.open_problems(conn, clinic_id, SHOWN)),
         texts=approval.pending(runtime, templates.approved(conn)),
         hours=tuple(pages.hours(conn, clinic_id, now - BEHIND, now, now + AHEAD)),
         coming=tuple(pages.coming_lines(conn, clinic_id, now + AHEAD, SHOWN)),

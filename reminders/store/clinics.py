@@ -1,5 +1,6 @@
 """Clinics as rows, and what is kept of each: its planning digest, its channels, opt-outs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -201,7 +202,11 @@ class ClosedChannel:
 
 def down_by_clinic(conn: Connection) -> dict[str, frozenset[Channel]]:
     """Return the stopped channels of each clinic that has any, by its key."""
-    closed = closed_channels(conn)
+    return by_clinic(closed_channels(conn))
+
+
+def by_clinic(closed: Sequence[ClosedChannel]) -> dict[str, frozenset[Channel]]:
+    """Return stopped channels by their clinic's key."""
     return {c.clinic: frozenset(d.channel for d in closed if d.clinic == c.clinic) for c in closed}
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, and_, func, select, update
 
 from reminders.store.problems import PutRight
 from reminders.store.schema import appointment
@@ -72,40 +71,45 @@ def problems_of(
     return [_problem(row) for row in rows]
 
 
-def open_problems(conn: Connection, clinic_id: int, limit: int) -> list[ProblemLine]:
-    """Return the problems of applied imports that nobody has solved, the newest file first."""
-    newest = (problem.c.import_run_id.desc(), problem.c.line)
-    rows = conn.execute(_open(select(problem), clinic_id).order_by(*newest).limit(limit))
-    return [_problem(row) for row in rows]
-
-
 @dataclass(frozen=True, slots=True)
-class OpenFile:
-    """An applied import with problem rows that nobody has solved, and how many."""
+class OpenProblem:
+    """A problem of an applied import that nobody has solved. `known`: its booking is.
 
-    id: int
+    So many such problems the file has, and all files together.
+    """
+
+    problem: ProblemLine
     file_name: str
-    rows: int
+    known: bool
+    in_file: int
+    in_all: int
 
 
-def open_files(conn: Connection, clinic_id: int) -> list[OpenFile]:
-    """Return the imports with problems that nobody has solved, the newest first."""
-    query = _open(select(import_run.c.id, import_run.c.file_name, func.count()), clinic_id)
-    grouped = query.group_by(import_run.c.id, import_run.c.file_name)
-    return [OpenFile(*row) for row in conn.execute(grouped.order_by(import_run.c.id.desc()))]
-
-
-def _open(query: Select[Any], clinic_id: int) -> Select[Any]:
-    of_an_import = import_run.c.id == problem.c.import_run_id
-    return (
-        query.select_from(problem)
-        .join(import_run, of_an_import)
+def open_problems(conn: Connection, clinic_id: int, limit: int) -> list[OpenProblem]:
+    """Return the first of the problems that nobody has solved, the newest file first."""
+    known = and_(appointment.c.clinic_id == clinic_id, appointment.c.ref == problem.c.ref)
+    query = (
+        select(
+            problem,
+            import_run.c.file_name,
+            appointment.c.id.label("visit_id"),
+            func.count().over(partition_by=problem.c.import_run_id).label("in_file"),
+            func.count().over().label("in_all"),
+        )
+        .join(import_run, import_run.c.id == problem.c.import_run_id)
+        .outerjoin(appointment, known)
         .where(
             problem.c.solved_at.is_(None),
             problem.c.clinic_id == clinic_id,
             import_run.c.applied_at.is_not(None),
         )
+        .order_by(problem.c.import_run_id.desc(), problem.c.line)
+        .limit(limit)
     )
+    return [
+        OpenProblem(_problem(r), r.file_name, r.visit_id is not None, r.in_file, r.in_all)
+        for r in conn.execute(query)
+    ]
 
 
 def find_problem(conn: Connection, clinic_id: int, problem_id: int) -> ProblemLine | None:

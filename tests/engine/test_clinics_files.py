@@ -91,7 +91,7 @@ def test_an_export_time_to_come_that_was_believed_blocks_nothing(clinic: Clinic)
 def open_problems(clinic: Clinic) -> list[str]:
     """Return the codes of the problems that staff see."""
     with clinic.runtime.database.reading() as conn:
-        return [line.code for line in import_pages.open_problems(conn, 1, 100)]
+        return [one.problem.code for one in import_pages.open_problems(conn, 1, 100)]
 
 
 def test_a_day_that_goes_by_is_no_problem(clinic: Clinic):
