@@ -514,6 +514,25 @@ def test_two_clinics_on_one_number(open_clinic: Callable[..., Clinic]) -> None:
     assert rows == [MOTHER, MOTHER]
 
 
+def test_a_start_counts_at_each_clinic_for_itself(open_clinic: Callable[..., Clinic]) -> None:
+    """What one clinic's staff have recorded stays there, and the answer comes from the other."""
+    second = {"phone": "08-465 004 00", "sms": TWO_WAY}
+    clinic = open_clinic(clinics__internet__sms=TWO_WAY, clinics__second=second)
+    clinic.read(row())
+    wrote(clinic, "STOPP")
+    clinic.until("2026-11-30 12:10")
+    with clinic.runtime.database.transaction() as conn:
+        other = clinics.clinic_id(conn, "second")
+        clinics.add_opt_out(conn, other, MOTHER, clinics.STAFF, clinic.clock.now())
+    wrote(clinic, "START")
+    clinic.until("2026-11-30 13:00")
+    assert opted_out(clinic) == []
+    with clinic.runtime.database.reading() as conn:
+        assert [address for address, _, _ in clinics.opt_outs(conn, other)] == [MOTHER]
+    assert "igen" in bodies(clinic)[1]
+    assert items(clinic) == []
+
+
 def test_nothing_private_is_logged(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither a number nor a word of what was written stands in a log or in the ledger."""
     clinic.read(row())
