@@ -13,7 +13,7 @@ from tests.daemon.process import Installation, listen, stop, wait_for
 from tests.fakes.twilio_server import ACCOUNT_SID, AUTH_TOKEN, FakeTwilio, Fault, Trouble
 
 SOON = ('before = "15m"', 'before = "5s"'), ('not_after = "-1m"', 'not_after = "+1m"')
-NO_DAY_BEFORE = ('not_after = "-1h"', 'not_after = "-20h"')
+NO_DAY_BEFORE = ('not_after = "-20m"\nquiet_hours', 'not_after = "-20h"\nquiet_hours')
 
 
 @pytest.fixture
