@@ -20,15 +20,17 @@ def patience(due_at: datetime, not_after: datetime) -> timedelta:
 
 
 def is_stuck(send: Send, history: Sequence[Message]) -> bool:
-    """Tell whether the text for this address was found out of reach.
+    """Tell whether the text for this person, or for this address, was found out of reach.
 
-    Two people with one address wait for one text: neither gets it beside what the other gets.
+    Two people with one address wait for one text: neither gets it beside what the other gets. For
+    the person it is so whatever their address is by now: what is down is the channel.
     """
     if all(m.reason is not Reason.OUT_OF_REACH for m in history):
         return False
     last: dict[int, Message] = {}
     for message in sorted(history, key=lambda m: m.key):
-        if _slot(message) == _slot(send) and message.address_key == send.address_key:
+        own = message.key.contact == send.key.contact
+        if _slot(message) == _slot(send) and (own or message.address_key == send.address_key):
             last[message.key.contact] = message
     return any(m.state in WAITS and m.reason is Reason.OUT_OF_REACH for m in last.values())
 

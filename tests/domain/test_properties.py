@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reminders.domain.appointment import age_at
@@ -204,8 +204,19 @@ def look(world: World) -> None:
     guardians_are_chosen(world)
 
 
+ONE_PHONE = Beginning(
+    frozenset(POOL) - {"help"}, "2026-05-06 10:00", "2026-05-07 08:15",
+    confirm=False, mother=("phone-2", "mail-1"), father=("phone-2", "mail-1"),
+)  # fmt: skip
+OUT_OF_REACH: list[Happening] = [
+    ("move", "2026-05-07 08:15", "openly"), ("out of reach", "phone-2"), ("run", "1"),
+    ("correct", "mother", "shared", "mail-1"),
+]  # fmt: skip
+
+
 @settings(max_examples=300, deadline=None)
 @given(BEGINNINGS, st.lists(EVENTS, min_size=2, max_size=14))
+@example(ONE_PHONE, OUT_OF_REACH)
 def test_in_every_story(beginning: Beginning, story: list[Happening]):
     """In any story, every rule is decided for everybody, nothing goes twice, and nights are quiet."""
     world = begin(beginning)
