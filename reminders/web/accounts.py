@@ -29,6 +29,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "password": "Lösenord",
         "send": "Logga in",
         "wrong": "Användarnamnet eller lösenordet stämmer inte.",
+        "ended": "Du är utloggad, eftersom sidorna inte har använts på ett tag. Logga in, så kommer"
+        " du tillbaka till sidan du hade.",
         "wait": "För många försök. Vänta {seconds} sekunder och försök igen.",
     },
     "en": {
@@ -37,15 +39,17 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "password": "Password",
         "send": "Log in",
         "wrong": "The user name or the password is not right.",
+        "ended": "You are signed out, since the pages were not used for a while. Log in, and you come"
+        " back to the page that you had.",
         "wait": "Too many attempts. Wait {seconds} seconds and try again.",
     },
 }
 
 
 @router.get("/login")
-def show_login(request: Request, next: str = HOME) -> Response:  # noqa: A002 - the name in the URL
-    """Show the login page."""
-    return _page(request, next)
+def show_login(request: Request, next: str = HOME, ended: str = "") -> Response:  # noqa: A002 - the name in the URL
+    """Show the login page; `ended`: the session of whoever comes here has ended by itself."""
+    return _page(request, next, "ended" if ended else None)
 
 
 @router.post("/login")

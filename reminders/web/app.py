@@ -84,7 +84,7 @@ def create_app(runtime: Runtime, wake: Callable[[], None] | None = None) -> Fast
         app.include_router(router)
     app.add_api_route("/", _home, include_in_schema=False)
     _tell_errors(app)
-    protect(app, runtime, _too_large)
+    protect(app, runtime, _too_large, _signed_out)
     return app
 
 
@@ -169,6 +169,11 @@ async def _too_large(request: Request) -> Response:
     """Return the page for a body that is refused before anybody has asked whose it is."""
     await _recognise(request)
     return _page(request, 413)
+
+
+async def _signed_out(request: Request) -> Response:
+    """Return the page for a form that is sent after its session has ended."""
+    return _page(request, 401)
 
 
 async def _recognise(request: Request) -> None:

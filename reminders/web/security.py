@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from markupsafe import Markup
@@ -48,6 +48,10 @@ CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "x-csrf-token"
 UPLOADS = re.compile(r"/import/[^/]+")
 """The paths that take files."""
+
+PART_HEADER = "x-part"
+RENEWS = "renews"
+"""In the query of a page that a browser without scripts loads again by itself."""
 
 PAGES = Path(__file__).parent / "pages"
 _MEGABYTE = 1_000_000
@@ -89,10 +93,16 @@ def visitor_of(request: Request) -> User | None:
     runtime = runtime_of(request)
     token = request.cookies.get(session_cookie(runtime))
     found = accounts.find_visitor(runtime, token) if token else None
-    if found is not None and runtime.clock.now() - found.seen_at > accounts.TOUCH_EVERY:
-        request.state.touch = found.session_id
+    if found is not None and not _by_itself(request):
+        if runtime.clock.now() - found.seen_at > accounts.TOUCH_EVERY:
+            request.state.touch = found.session_id
     request.state.user = found.user if found else None
     return found.user if found else None
+
+
+def _by_itself(request: Request) -> bool:
+    """Tell whether a page asks by itself, which is no sign that a person is there."""
+    return PART_HEADER in request.headers or RENEWS in request.query_params
 
 
 def signed_in(request: Request) -> User:
@@ -197,10 +207,16 @@ def set_cookie(runtime: Runtime, response: Response, name: str, value: str) -> N
 # --------------------------------------------------------------- the whole application
 
 
-def protect(app: FastAPI, runtime: Runtime, too_large: Page | None = None) -> None:
+def protect(
+    app: FastAPI,
+    runtime: Runtime,
+    too_large: Page | None = None,
+    signed_out: Page | None = None,
+) -> None:
     """Put the headers, the limits and the checks around an application.
 
-    `too_large` makes the page for a body that is.
+    `too_large` makes the page for a body that is, `signed_out` that for a form of a session that
+    has ended.
     """
     app.state.runtime = runtime
     if not hasattr(app.state, "templates"):
@@ -210,15 +226,16 @@ def protect(app: FastAPI, runtime: Runtime, too_large: Page | None = None) -> No
     app.add_middleware(BodyLimit, uploads=UPLOADS, limit=most, page=too_large)
     app.add_middleware(SameOrigin, public_url=runtime.config.web.public_url)
     app.add_middleware(SecureHeaders, https=is_https(runtime))
-    app.add_exception_handler(LoginNeededError, _to_login)
 
+    async def to_login(request: Request, _error: Exception) -> Response:
+        if request.method not in SAFE:
+            return await signed_out(request) if signed_out else PlainTextResponse("Log in.", 401)
+        asked = [(k, v) for k, v in request.query_params.multi_items() if k != RENEWS]
+        path = f"{request.url.path}?{urlencode(asked)}" if asked else request.url.path
+        ended = "&ended=1" if session_cookie(runtime) in request.cookies else ""
+        return RedirectResponse(f"/login?next={quote(path, safe='/')}{ended}", 303)
 
-async def _to_login(request: Request, _error: Exception) -> Response:
-    if request.method not in SAFE:
-        return PlainTextResponse("Log in first.", 401)
-    path = request.url.path
-    asked = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(f"/login?next={quote(path + asked, safe='/')}", 303)
+    app.add_exception_handler(LoginNeededError, to_login)
 
 
 class _KeepAlive:

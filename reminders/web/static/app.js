@@ -4,14 +4,16 @@
 // A part of a page that renews itself: <section data-renew="15" id="…">.
 for (const part of document.querySelectorAll("[data-renew]")) {
   const renew = async () => {
-    if (document.hidden || part.contains(document.activeElement)) return;
+    if (document.hidden) return;
     try {
-      const answer = await fetch(location.href, { headers: { "X-Part": part.id } });
+      const answer = await fetch(location.href, { headers: { "X-Part": part.id }, redirect: "manual" });
+      // The session has ended, or what was waited for is elsewhere: the whole page goes there.
+      if (answer.type === "opaqueredirect") return location.reload();
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (part.dataset.until && !page.getElementById(part.id)?.dataset.until) return location.reload();
       const fresh = page.getElementById(part.id);
-      if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
+      if (fresh && !part.contains(document.activeElement) && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
     } catch { /* the server is away: what stands here stays */ }
   };
   setInterval(renew, Number(part.dataset.renew) * 1000);
