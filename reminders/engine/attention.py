@@ -12,10 +12,11 @@ from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.engine.sealing import unseal
 from reminders.errors import NotFoundError
-from reminders.store import consents, inbound, people
+from reminders.store import consents, inbound, pages, people
 from reminders.store.consents import Editions
 from reminders.store.database import Connection
 from reminders.store.inbound import Answer
+from reminders.store.pages import Person
 from reminders.store.people import Patient
 from reminders.store.views import CALL_AHEAD, Visit, masked
 
@@ -28,6 +29,27 @@ def items(conn: Connection, runtime: Runtime, clinic: str | None, now: datetime)
 def to_ask(conn: Connection, runtime: Runtime, clinic: str | None, now: datetime) -> list[Item]:
     """Return whose login is not sure, and who has to hear more: a word with them is enough."""
     return [*_logins(conn, runtime, clinic, now), *_consents(conn, runtime, clinic, now)]
+
+
+@dataclass(frozen=True, slots=True)
+class ToAsk:
+    """What there is to ask or to tell, and whom: the contact, or all people of the visit."""
+
+    item: Item
+    people: tuple[Person, ...]
+
+
+def whom_to_ask(
+    conn: Connection, runtime: Runtime, clinic: str, now: datetime, limit: int
+) -> list[ToAsk]:
+    """Return the first of `to_ask` of a clinic with the people to phone."""
+    found = to_ask(conn, runtime, clinic, now)[:limit]
+    of_visit = pages.people_of(conn, [item.visit_id for item in found])
+    return [ToAsk(item, _named(item, of_visit.get(item.visit_id, ()))) for item in found]
+
+
+def _named(item: Item, there: Sequence[Person]) -> tuple[Person, ...]:
+    return tuple(one for one in there if item.contact_id in {0, one.id})
 
 
 def _answers(conn: Connection, clinic: str | None) -> Iterator[Item]:
@@ -51,7 +73,8 @@ def _logins(
         for visit in people.visits_without_login(conn, key, now, until):
             if needs_own_login(runtime, visit):
                 reason = Reason.NO_OWN_LOGIN.value
-                yield Item("login", key, visit.ref, visit.starts_at, None, reason, "")
+                place = (key, visit.ref, visit.starts_at)
+                yield Item("login", *place, None, reason, "", visit_id=visit.id)
 
 
 def needs_own_login(runtime: Runtime, visit: Visit) -> bool:
@@ -77,7 +100,17 @@ def _consents(
         if _outdated(editions, changes, one.language, one.channel, one.since):
             who = masked(one.role, one.address)
             reason = Reason.CONSENT_OUTDATED.value
-            yield Item("inform", one.clinic, one.ref, one.starts_at, who, reason, "")
+            yield Item(
+                "inform",
+                one.clinic,
+                one.ref,
+                one.starts_at,
+                who,
+                reason,
+                "",
+                visit_id=one.visit_id,
+                contact_id=one.contact_id,
+            )
 
 
 def _outdated(

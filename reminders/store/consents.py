@@ -115,6 +115,7 @@ class Agreed:
     language: str | None
     channel: Channel
     since: datetime
+    visit_id: int
     ref: str
     starts_at: datetime
 
@@ -135,6 +136,7 @@ def agreed(
             consent.c.recorded_at,
             consent.c.informed_at,
             clinic.c.key,
+            appointment.c.id.label("visit_id"),
             appointment.c.ref,
             appointment.c.starts_at,
         )
@@ -166,6 +168,7 @@ def agreed(
                 row.language,
                 Channel(row.channel),
                 row.informed_at or row.recorded_at,
+                row.visit_id,
                 row.ref,
                 row.starts_at,
             )

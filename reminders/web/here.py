@@ -158,6 +158,11 @@ class Here:
         """Return the day in words and the time."""
         return f"{self.day(at)} {self.clock(at)}"
 
+    def dated(self, at: datetime) -> str:
+        """Return the time with the whole date, like 'Tue 1 Dec 2026 14:15': paper stays for days."""
+        local = at.astimezone(self.zone)
+        return f"{format_date(local.date(), 'EEE d MMM y', locale=self.language)} {local:%H:%M}"
+
     def long_day(self, at: datetime) -> str:
         """Return the day with nothing left out, like 'Tuesday 1 December'."""
         text = format_date(at.astimezone(self.zone).date(), "EEEE d MMMM", locale=self.language)

@@ -22,9 +22,10 @@ MOST_ASKED = 100
 async def call_list(here: AtClinic) -> HTMLResponse:
     """Show whom to phone."""
     found = await here.read(_call_list, here)
-    to_ask = await here.read(attention.to_ask, here.runtime, here.clinic, here.now)
+    whom = (here.runtime, here.clinic, here.now, MOST_ASKED)
+    to_ask = await here.read(attention.whom_to_ask, *whom)
     held = await here.read(keeping.held_by)
-    return here.page("calls.html", held=held, found=found, to_ask=to_ask[:MOST_ASKED])
+    return here.page("calls.html", held=held, found=found, to_ask=to_ask)
 
 
 def _call_list(conn: Connection, here: Here) -> calls.CallList:
