@@ -31,7 +31,7 @@ from reminders.engine.desk import Shown
 from reminders.engine.items import Item
 from reminders.store import views
 from reminders.store.ledger import Entry
-from reminders.store.views import Line, Visit
+from reminders.store.views import Line
 
 commands = family()
 
@@ -148,7 +148,7 @@ def _visit_text(shown: Shown, zone: ZoneInfo) -> str:
             0,
         ),
         *_confirmed(shown, zone),
-        messages_text(list(shown.lines), zone) if shown.lines else _why_nothing(visit),
+        messages_text(list(shown.lines), zone) if shown.lines else _why_nothing(shown),
         *_explained(shown),
         *people_text(shown.patient, zone),
     ]
@@ -167,7 +167,12 @@ def _confirmed(shown: Shown, zone: ZoneInfo) -> list[str]:
     return [indented(f"Confirmed by {who}, {local(patient.confirmed_at, zone)}.", 0)]
 
 
-def _why_nothing(visit: Visit) -> str:
+def _why_nothing(shown: Shown) -> str:
+    visit = shown.visit
+    if visit.needs_plan:
+        return indented("The messages are being planned. Ask again in a moment.", 0)
+    if not visit.protected and any(one.phone or one.email for one in shown.patient.people):
+        return indented("There are no messages: see below why.", 0)
     reason = Reason.PROTECTED_IDENTITY if visit.protected else Reason.NO_ADDRESS
     return indented(f"There are no messages. {told(reason)}", 0)
 

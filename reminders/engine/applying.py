@@ -193,6 +193,7 @@ def _close(
     sums = _sums(progress, difference)
     counts = {name: sums[name] for name in (*_names(Category), "problems")}
     counts["missing"] = len(difference.missing)
+    counts[Category.CANCELLED.value] += len(difference.cancelling)
     staging.applied(conn, difference.run_id, counts, now)
     turns.hint(conn)
     difference.applied = True

@@ -106,7 +106,9 @@ def take(
     problems.solve(conn, clinic_id, [ref], now)
     planning.plan_visits(conn, runtime, [visit_id for visit_id, _ in written], now)
     visits = (visit for change in changes for visit in change.visits)
-    category = next(visit.category for visit in visits if visit.visit.ref == ref)
+    taken = next(visit for visit in visits if visit.visit.ref == ref)
+    stands_again = taken.category is Category.NEW and taken.known is not None
+    category = Category.UPDATED if stands_again else taken.category
     known = imports.known_visits(conn, clinic_id, [ref], now)
     shown = desk.show(conn, runtime, clinic, ref, now) if ref in known else None
     return Taken(category, shown)

@@ -305,14 +305,20 @@ def clinicians(
 
 
 def states_of(conn: Connection, visit_ids: Sequence[int]) -> Mapping[int, Mapping[State, int]]:
-    """Return how many messages of each visit are in each state, of its present version."""
+    """Return how many messages of each visit are in each state.
+
+    Those that have arrived count whatever has changed since; others are of its present version.
+    """
     found: dict[int, dict[State, int]] = {visit_id: {} for visit_id in visit_ids}
     rows = conn.execute(
         select(message.c.appointment_id, message.c.state, func.count())
         .join(appointment, appointment.c.id == message.c.appointment_id)
         .where(
             message.c.appointment_id.in_(list(visit_ids)),
-            message.c.version == appointment.c.version,
+            or_(
+                message.c.version == appointment.c.version,
+                message.c.state.in_([State.ACCEPTED.value, State.DELIVERED.value]),
+            ),
         )
         .group_by(message.c.appointment_id, message.c.state)
     )

@@ -56,6 +56,8 @@ class Visit:
     protected: bool
     clinician: str | None = None
     former_patient_id: int | None = None
+    needs_plan: bool = False
+    """Its messages are yet to be planned: it was just imported or changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ def visits(
             row.protected,
             row.clinician,
             row.former_patient_id,
+            row.needs_plan,
         )
         for row in conn.execute(query)
     ]

@@ -39,8 +39,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "password": "Password",
         "send": "Log in",
         "wrong": "The user name or the password is not right.",
-        "ended": "You are signed out, since the pages were not used for a while. Log in, and you come"
-        " back to the page that you had.",
+        "ended": "You are signed out, since the pages were not used for a while. Log in, and you"
+        " come back to the page that you had.",
         "wait": "Too many attempts. Wait {seconds} seconds and try again.",
     },
 }

@@ -159,7 +159,7 @@ class Here:
         return f"{self.day(at)} {self.clock(at)}"
 
     def dated(self, at: datetime) -> str:
-        """Return the time with the whole date, like 'Tue 1 Dec 2026 14:15': paper stays for days."""
+        """Return the time with the whole date, like 'Tue 1 Dec 2026 14:15': paper stays."""
         local = at.astimezone(self.zone)
         return f"{format_date(local.date(), 'EEE d MMM y', locale=self.language)} {local:%H:%M}"
 

@@ -93,9 +93,9 @@ def visitor_of(request: Request) -> User | None:
     runtime = runtime_of(request)
     token = request.cookies.get(session_cookie(runtime))
     found = accounts.find_visitor(runtime, token) if token else None
-    if found is not None and not _by_itself(request):
-        if runtime.clock.now() - found.seen_at > accounts.TOUCH_EVERY:
-            request.state.touch = found.session_id
+    by_person = not _by_itself(request)
+    if found and by_person and runtime.clock.now() - found.seen_at > accounts.TOUCH_EVERY:
+        request.state.touch = found.session_id
     request.state.user = found.user if found else None
     return found.user if found else None
 

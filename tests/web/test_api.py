@@ -304,3 +304,12 @@ def test_the_token_is_known_to_be_in_use(clinic: Clinic, api: TestClient):
     api.get("/status")
     with clinic.runtime.database.reading() as conn:
         assert [token.used_at for token in tokens.all_tokens(conn)] == [clinic.clock.now()]
+
+
+def test_a_cancelled_booking_that_stands_again_is_not_new(clinic: Clinic, api: TestClient):
+    """Brought again after it was cancelled, a booking is updated: it was there before."""
+    api.put("/appointments/B1", json=BOOKING)
+    api.post("/appointments/B1/cancel")
+    again = api.put("/appointments/B1", json=BOOKING)
+    assert (again.status_code, again.json()["result"]) == (200, "updated")
+    assert again.json()["appointment"]["status"] == "booked"

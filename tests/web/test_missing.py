@@ -58,7 +58,12 @@ def test_what_is_ticked_counts(clinic: Clinic) -> None:
     with TestClient(create_app(clinic.runtime), follow_redirects=False) as web:
         log_in(web)
         place = upload(web)
-        send(web, place, f"{place}/apply", data={"missing": "none", "cancel": ["B2"]})
+        done = send(web, place, f"{place}/apply", data={"missing": "none", "cancel": ["B2"]})
+        page = web.get(done.headers["location"]).text
+        history = web.get(f"{HERE}/import").text
+    stats = dict(re.findall(r"<dt>([^<]+)</dt><dd>(\d+)</dd>", page))
+    assert (stats["avbokade"], stats["saknas"]) == ("1", "2")
+    assert "1 avbokade" in history
     states = [clinic.show(ref).visit.status for ref in ("B1", "B2", "B3")]
     assert states == ["booked", "cancelled", "booked"]
 
