@@ -11,7 +11,6 @@ from tests.engine.clinic import at
 from tests.web.browsing import chromium, sign_in, window
 from tests.web.desk import Desk, new_desk, served
 
-
 DATED = re.compile(r"\w+ \d+ dec\.? 2026 \d\d:\d\d", re.IGNORECASE)
 
 

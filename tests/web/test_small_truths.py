@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from reminders.domain.reasons import Reason, sentence
 from reminders.engine import desk as acts
+from reminders.store import clinics
 from reminders.web.app import create_app
 from tests.engine.clinic import HEAD, Clinic, at, row
 from tests.web.browsing import PHONE, chromium, sign_in, window
@@ -43,6 +44,9 @@ def test_a_confirmation_that_arrived_counts_after_a_move(clinic: Clinic, web: Te
     clinic.read(row("B1", "2026-12-01 10:00"), confirmations=True)
     clinic.until("2026-11-30 12:30")
     now = clinic.clock.now()
+    with clinic.runtime.database.transaction() as conn:
+        here = clinics.find_clinic_id(conn, "internet") or 0
+        clinics.add_opt_out(conn, here, "+46701740605", "test", now)
     move = (clinic.runtime, "internet", "B1", at("2026-11-30 13:00"), now)
     clinic.runtime.in_transaction(acts.move, *move)
     clinic.plan()
