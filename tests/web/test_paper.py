@@ -30,12 +30,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 @pytest.mark.parametrize(
     ("login", "printed", "near"),
     [
-        (
-            "anna",
-            "internet. Utskriven tis 1 dec. 2026 09:20",
-            r"tis 1 dec. 2026 \d\d:\d\d",
-            "i dag",
-        ),
+        ("anna", "internet. Utskriven tis 1 dec. 2026 09:20", "i dag"),
         ("eve", "internet. Printed Tue 1 Dec 2026 09:20", "today"),
     ],
 )
