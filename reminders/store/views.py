@@ -56,7 +56,7 @@ class Visit:
     protected: bool
     clinician: str | None = None
     former_patient_id: int | None = None
-    needs_plan: bool = False
+    needs_plan: bool = field(default=False, compare=False)
     """Its messages are yet to be planned: it was just imported or changed."""
 
 
