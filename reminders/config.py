@@ -135,6 +135,7 @@ class ClinicConfig(Model):
     imports: ImportConfig = Field(default=ImportConfig(), alias="import")
     watch: WatchConfig = WatchConfig()
     rules: tuple[str, ...] | None = None
+    templates_folder: str | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -251,6 +252,19 @@ class Config(Model):
     def path(self, relative: str) -> Path:
         """Return a path of the configuration, made absolute."""
         return (self.folder / relative).resolve()
+
+    def elsewhere(self, folder: Path) -> "Config":
+        """Return the same for another folder, with the texts where they are."""
+
+        def texts(own: str | None) -> dict[str, str | None]:
+            return {"templates_folder": own and str(self.path(own))}
+
+        clinics = {
+            key: clinic.model_copy(update=texts(clinic.templates_folder))
+            for key, clinic in self.clinics.items()
+        }
+        mine = texts(self.templates_folder)
+        return self.model_copy(update={"folder": folder, "clinics": clinics, **mine})
 
     @property
     def database_url(self) -> str:

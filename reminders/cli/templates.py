@@ -1,7 +1,8 @@
 """The texts: checking them, seeing them, approving them."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from reminders.cli.session import (
     AsJson,
     Clinic,
     Yes,
+    any_clinic,
     catch_up,
     config_of,
     examples,
@@ -31,15 +33,16 @@ from reminders.cli.text_preview import (
 from reminders.clock import SystemClock
 from reminders.config import Config
 from reminders.domain.contact import Channel
-from reminders.domain.template import Source
+from reminders.domain.template import Source, sent_by
 from reminders.engine import approval
-from reminders.engine.approval import Name, Waiting
+from reminders.engine.approval import Waiting
 from reminders.engine.proof import prove
 from reminders.engine.vetting import Vetted, vet
+from reminders.engine.written import Written, in_its_folder, looked_into, template_folders
 from reminders.errors import NotFoundError
 from reminders.message.lint import Finding, broken, lint
 from reminders.message.places import placed
-from reminders.message.sources import read_all, read_sources
+from reminders.message.sources import read_sources
 from reminders.store import templates as approved_templates
 from reminders.wiring import is_set_up
 
@@ -70,6 +73,10 @@ def approve(
         list[str] | None,
         typer.Option(help="Only these languages, like ar; so a draft is approved."),
     ] = None,
+    clinic: Annotated[
+        str | None,
+        typer.Option("--clinic", metavar="KEY", help="Only the own texts of this clinic."),
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -80,11 +87,15 @@ def approve(
     read; the others are. What else a check finds in one is said. Ends with 1 if any text waits.
     """
     languages = frozenset(language) if language else None
-    with opened(config_of(ctx)) as runtime:
+    config = config_of(ctx)
+    owner = any_clinic(config, clinic)
+    with opened(config) as runtime:
         now = runtime.clock.now()
         with runtime.database.reading() as conn:
             before = approved_templates.approved(conn)
-        found = approval.pending(runtime, before, languages)
+        found = approval.pending(runtime, before, languages, owner)
+        if owner is not None:
+            found = replace(found, waiting=tuple(o for o in found.waiting if o.source.clinic))
         vetted = vet(runtime, found.waiting, before, now)
         good = [one.waiting for one in vetted if one.may_go]
         if not as_json:
@@ -119,7 +130,7 @@ def _tell_findings(vetted: Sequence[Vetted], unread: Sequence[Finding]) -> None:
     for finding in (*unread, *(finding for one in vetted for finding in one.findings)):
         tell(printable(finding.told))
     refused = [one.waiting.source for one in vetted if not one.may_go]
-    names = [f"{s.language}/{s.name} ({s.channel.value})" for s in refused]
+    names = [f"{_called(s)} ({s.channel.value})" for s in refused]
     names += dict.fromkeys(finding.file for finding in unread)
     if names:
         tell(f"Not to be approved as it is: {', '.join(names)}.")
@@ -140,11 +151,19 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def _difference(item: Waiting) -> str:
     source = item.source
     before = item.approved.text.splitlines() if item.approved else []
-    title = f"{source.language}/{source.name}, {source.channel.value}"
+    title = f"{_called(source)}, {source.channel.value}"
+    new = "every clinic's again" if item.back else "now"
     lines = difflib.unified_diff(
-        before, source.text.splitlines(), f"{title}: approved", f"{title}: now", lineterm=""
+        before, source.text.splitlines(), f"{title}: approved", f"{title}: {new}", lineterm=""
     )
-    return "\n".join(map(printable, lines))
+    same = f"{title}: {new}. It says what goes out already."
+    return "\n".join(map(printable, lines)) or same
+
+
+def _called(source: Source) -> str:
+    """Return what a text is called: a clinic's own, with the clinic before it."""
+    whose = f"{source.clinic}: " if source.clinic else ""
+    return f"{whose}{source.language}/{source.name}"
 
 
 def _name(source: Source) -> dict[str, Any]:
@@ -153,6 +172,7 @@ def _name(source: Source) -> dict[str, Any]:
         "name": source.name,
         "channel": source.channel.value,
         "version": source.version,
+        **({"clinic": source.clinic} if source.clinic else {}),
     }
 
 
@@ -164,19 +184,24 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
     against the approved ones, as sample people would read them. Ends with 1 if there is a finding.
     """
     config = config_of(ctx)
-    written, faults = read_all(*approval.template_folders(config))
+    written = looked_into(config)
     now = SystemClock().now()
     before = _before(config)
     reports = {
-        key: lint(written.values(), key, clinic, now, before)
+        key: lint(_texts_of(written, key), key, clinic, now, sent_by(before, key))
         for key, clinic in config.clinics.items()
     }
-    findings = [("", broken(file, str(fault))) for file, fault in faults.items()]
+    findings = [
+        (key, broken(file, str(fault)))
+        for key, texts in written.items()
+        for file, fault in texts.faults.items()
+    ]
     findings += [
         (key, one) for key, report in reports.items() for one in placed(report.findings, config)
     ]
     checked = Checked(config, reports, findings)
     _against_the_database(checked, written, now)
+    checked.findings = [(key, in_its_folder(config, key, one)) for key, one in checked.findings]
     if as_json:
         print_json(check_json(checked))
     else:
@@ -185,15 +210,21 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
         raise typer.Exit(FINDING)
 
 
+def _texts_of(written: Written, clinic: str) -> Iterable[Source]:
+    """Return what a clinic would send: its own folder counts, where it is there."""
+    texts = written.get(clinic)
+    return (texts.found if texts and texts.found else written[""].found).values()
+
+
 def _before(config: Config) -> list[Source]:
     """Return the texts that are approved; where there is no database, the shipped ones."""
     if not is_set_up(config):
-        return list(read_sources(approval.template_folders(config)[0]).values())
+        return list(read_sources(template_folders(config)[0]).values())
     with opened(config) as runtime, runtime.database.reading() as conn:
         return approved_templates.approved(conn)
 
 
-def _against_the_database(checked: Checked, written: Mapping[Name, Source], now: datetime) -> None:
+def _against_the_database(checked: Checked, written: Written, now: datetime) -> None:
     """Add what the database tells, if there is one: upcoming messages, and what is approved."""
     if not is_set_up(checked.config):
         return
@@ -232,7 +263,7 @@ def preview(
     """Show the texts as they are written, filled in for sample people."""
     config = config_of(ctx)
     key = one_clinic(config, clinic)
-    sources = read_sources(*approval.template_folders(config))
+    sources = read_sources(*template_folders(config, key))
     languages = config.clinics[key].languages if language is None else [language]
     chosen = [
         source

@@ -53,11 +53,12 @@ def _edit(clinic: str, edit: Edit) -> Iterator[str]:
     if edit.waiting.approved is None:
         yield indented(f"{title}: new, and waits for approval.", 0, 4)
         return
+    done = "no longer the clinic's own" if edit.waiting.back else "edited"
     if not edit.changes:
-        told = f"{title}: edited, and waits for approval; nobody would read another text."
+        told = f"{title}: {done}, and waits for approval; nobody would read another text."
         yield indented(told, 0, 4)
         return
-    told = f"{title}: edited, and waits for approval. What would be read instead:"
+    told = f"{title}: {done}, and waits for approval. What would be read instead:"
     yield indented(told, 0, 4)
     for change in edit.changes[:SHOWN_CHANGES]:
         lines = [indented(f"{mark} {line}".rstrip(), 4, 6) for mark, line in change.lines()]

@@ -144,7 +144,7 @@ def _write(
 ) -> None:
     for change in changes:
         difference.count(change)
-    editions = consents.editions(conn, runtime.clinic(staged.clinic).languages)
+    editions = consents.editions(conn, staged.clinic, runtime.clinic(staged.clinic).languages)
     written = imports.write_patients(
         conn, clinic_id, changes, editions, now, confirm=staged.confirmations
     )

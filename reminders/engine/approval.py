@@ -1,84 +1,46 @@
 """Templates and their approval: the engine sends the last approved version of each."""
 
-import functools
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from operator import attrgetter
-from pathlib import Path
 
-from reminders.config import Config
-from reminders.domain.contact import Channel
-from reminders.domain.template import Source
+from reminders.domain.template import Name, Source
 from reminders.engine.runtime import Runtime
+from reminders.engine.written import Written, have_own, in_its_folder, written
 from reminders.errors import TemplateError
 from reminders.message.lint import Finding, broken
 from reminders.message.render import Library
-from reminders.message.sources import check, read_texts
+from reminders.message.sources import check
 from reminders.message.syntax import file_name
-from reminders.resources import templates
 from reminders.store import templates as store
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact, write
-from reminders.store.templates import Approval
-
-Name = tuple[str, str, Channel]
-_Disk = tuple[Mapping[Name, Source], Mapping[str, TemplateError]]
-"""The templates as they are written, and by file why others cannot be read."""
-
-
-def template_folders(config: Config) -> list[Path]:
-    """Return the folders that templates are read from; a later one overrides an earlier."""
-    own = config.templates_folder
-    return [templates(), *([config.path(own)] if own else [])]
+from reminders.store.templates import Approval, Version
 
 
 def on_disk(runtime: Runtime) -> dict[Name, Source]:
-    """Return the templates as they are written now, approved or not; nobody has checked them.
+    """Return every clinic's templates as they are written now; nobody has checked them.
 
     Raise TemplateError, with file and line, if one of them cannot be read.
     """
-    found, faults = _disk(runtime)
-    for fault in faults.values():
+    texts = written(runtime.config, ())[""]
+    for fault in texts.faults.values():
         raise fault
-    return dict(found)
-
-
-def _disk(runtime: Runtime) -> _Disk:
-    folders = tuple(template_folders(runtime.config))
-    return _read(folders, _stamp(folders))
-
-
-def _stamp(folders: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
-    """Return what tells that a file has been written since it was read."""
-    # By the folders' own entries: a page asks this each time it is shown.
-    there = [folder for folder in folders if folder.is_dir()]
-    found = [(str(folder), 0, 0) for folder in there]
-    for folder in there:
-        for language in sorted(entry.path for entry in os.scandir(folder) if entry.is_dir()):
-            for entry in sorted(os.scandir(language), key=attrgetter("name")):
-                if entry.is_file():
-                    seen = entry.stat()
-                    found.append((entry.path, seen.st_mtime_ns, seen.st_size))
-    return tuple(found)
-
-
-@functools.lru_cache(maxsize=4)
-def _read(
-    folders: tuple[Path, ...],
-    _stamp: tuple[tuple[str, int, int], ...],
-) -> _Disk:
-    return read_texts(*folders)
+    return dict(texts.found)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A template whose present text nobody has approved; `approved` is what goes out meanwhile."""
+    """A template whose present text nobody has approved; `approved` is what goes out meanwhile.
+
+    `back`: the clinic's own text is gone from its folder, and `source` is every clinic's that goes
+    out once somebody agrees.
+    """
 
     source: Source
     approved: Source | None
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,50 +56,87 @@ class Pending:
 
 
 def pending(
-    runtime: Runtime, approved: Sequence[Source], languages: AbstractSet[str] | None = None
+    runtime: Runtime,
+    approved: Sequence[Source],
+    languages: AbstractSet[str] | None = None,
+    clinic: str | None = None,
 ) -> Pending:
     """Return what waits beside these, the last approved versions, and what cannot be read.
 
-    In these languages alone, drafts or not, if any are named.
+    In these languages alone, drafts or not, if any are named; of this clinic's own texts and every
+    clinic's, if one is.
     """
-    written, unread = _disk(runtime)
-    chosen = languages_sent(runtime, approved) if languages is None else languages
-    there = {"", *chosen}  # a folder that is missing has no language
-    faults = {file: fault for file, fault in unread.items() if file.partition("/")[0] in there}
-    found = []
-    for item in still_waiting(approved, written, chosen):
-        try:
-            check(item.source)  # only of these: an approved text has been checked
-        except TemplateError as fault:
-            faults[file_name(item.source)] = fault
-        else:
-            found.append(item)
-    told = (broken(file, str(fault)) for file, fault in faults.items())
+    owners = {*have_own(runtime.config), *(source.clinic for source in approved)}
+    clinics = [key for key in runtime.config.clinics if key in owners and clinic in {None, key}]
+    there = written(runtime.config, clinics)
+    found: list[Waiting] = []
+    told: list[Finding] = []
+    for owner, texts in there.items():
+        chosen = languages_sent(runtime, approved, owner) if languages is None else languages
+        known = {"", *chosen}  # a folder that is missing has no language
+        faults = {file: at for file, at in texts.faults.items() if file.partition("/")[0] in known}
+        for item in _waiting(approved, there, owner, chosen):
+            try:
+                check(item.source)  # only of these: an approved text has been checked
+            except TemplateError as fault:
+                faults[file_name(item.source)] = fault
+            else:
+                found.append(item)
+        findings = (broken(file, str(fault)) for file, fault in faults.items())
+        told += (in_its_folder(runtime.config, owner, finding) for finding in findings)
     return Pending(tuple(found), tuple(dict.fromkeys(told)))
 
 
 def waiting(conn: Connection, runtime: Runtime) -> list[Waiting]:
-    """Return the templates on disk that differ from their last approved version; no drafts."""
+    """Return the templates on disk that differ from what goes out; no drafts."""
     return list(pending(runtime, store.approved(conn)).waiting)
 
 
 def still_waiting(
-    approved: Sequence[Source], written: Mapping[Name, Source], languages: AbstractSet[str]
-) -> list[Waiting]:
-    """Return what of these, written on disk, waits beside the last approved versions."""
-    known = {(source.language, source.name, source.channel): source for source in approved}
-    return [
-        Waiting(source, known.get(name))
-        for name, source in sorted(written.items())
-        if source.language in languages
-        and (known.get(name) is None or known[name].version != source.version)
-    ]
+    runtime: Runtime, approved: Sequence[Source], there: Written
+) -> Iterator[Waiting]:
+    """Yield what of these, written on disk, waits beside the last approved versions; no drafts."""
+    once = {source.clinic for source in approved} & runtime.config.clinics.keys() - there.keys()
+    everything = {**there, **dict.fromkeys(sorted(once), there[""])}  # no folder of its own now
+    for owner in everything:
+        yield from _waiting(approved, everything, owner, languages_sent(runtime, approved, owner))
 
 
-def languages_sent(runtime: Runtime, approved: Sequence[Source]) -> frozenset[str]:
-    """Return the languages that a clinic has chosen or a person approved; others are drafts."""
-    chosen = {code for clinic in runtime.config.clinics.values() for code in clinic.languages}
-    return frozenset(chosen | {source.language for source in approved})
+def _waiting(
+    approved: Sequence[Source], there: Written, owner: str, languages: AbstractSet[str]
+) -> Iterator[Waiting]:
+    """Yield the same of one owner: a clinic's, or every clinic's.
+
+    A clinic's own text is one that differs from every clinic's as that is written.
+    """
+    shared = {source.key: source for source in approved if not source.clinic}
+    its_own = {source.key: source for source in approved if source.clinic == owner}
+    for key, source in sorted(there[owner].found.items()):
+        if source.language not in languages:
+            continue
+        own, for_all = its_own.get(key), shared.get(key)
+        written_for_all = there[""].found.get(key)
+        if owner and written_for_all and source.version == written_for_all.version:
+            if own and for_all:
+                yield Waiting(replace(for_all, clinic=owner), own, back=True)
+            continue
+        approved_here = own if owner else for_all
+        if approved_here is None or approved_here.version != source.version:
+            yield Waiting(replace(source, clinic=owner), own or for_all)
+
+
+def languages_sent(
+    runtime: Runtime, approved: Sequence[Source], clinic: str = ""
+) -> frozenset[str]:
+    """Return the languages that a clinic has chosen or a person approved; others are drafts.
+
+    Of its own texts that clinic alone decides, of every clinic's any.
+    """
+    clinics = runtime.config.clinics
+    deciding = [clinics[clinic]] if clinic else clinics.values()
+    chosen = {code for one in deciding for code in one.languages}
+    there = (source.language for source in approved if source.clinic in {"", clinic})
+    return frozenset(chosen | {*there})
 
 
 def approve(
@@ -164,7 +163,10 @@ def approve(
 
 def approvals(items: Iterable[Waiting], *, changes_meaning: bool) -> list[Approval]:
     """Return what is approved of these; a text that is new has no meaning to change."""
-    return [Approval(one.source, changes_meaning and one.approved is not None) for one in items]
+    return [
+        Approval(one.source, changes_meaning and one.approved is not None, one.back)
+        for one in items
+    ]
 
 
 def approve_these(
@@ -187,6 +189,8 @@ def approve_these(
                     "channel": one.source.channel.value,
                     "version": one.source.version,
                     "changes_meaning": one.changes_meaning,
+                    **({"clinic": one.source.clinic} if one.source.clinic else {}),
+                    **({"back": True} if one.back else {}),
                 },
             )
             for one in approvals
@@ -199,7 +203,7 @@ class Shelf:
     """The approved templates, compiled; compiled anew only when an approval has come."""
 
     def __init__(self) -> None:
-        self._versions: frozenset[tuple[str, str, str, str]] | None = None
+        self._versions: frozenset[Version] | None = None
         self._library = Library(())
 
     def library(self, conn: Connection) -> Library:

@@ -89,15 +89,21 @@ def _consents(
     conn: Connection, runtime: Runtime, clinic: str | None, now: datetime
 ) -> Iterator[Item]:
     """Yield those who consented before the texts changed their meaning, in what they read."""
-    changes = consents.meaning_changes(conn)
-    if not changes:
+    changed = consents.meaning_changes(conn)
+    if changed is None:
         return
-    last = max(changes.values())
-    for one in consents.agreed(conn, clinic, last, now, now + CALL_AHEAD):
-        if one.clinic not in runtime.config.clinics:
+    here = {key: changed.of(key) for key in runtime.config.clinics if clinic in {None, key}}
+    times = [at for changes in here.values() for at in changes.values()]
+    if not times:
+        return
+    editions: dict[str, Editions] = {}
+    for one in consents.agreed(conn, clinic, max(times), now, now + CALL_AHEAD):
+        if one.clinic not in here:
             continue
-        editions = consents.editions(conn, runtime.clinic(one.clinic).languages)
-        if _outdated(editions, changes, one.language, one.channel, one.since):
+        if one.clinic not in editions:
+            editions[one.clinic] = _editions(conn, runtime, one.clinic)
+        changes = here[one.clinic]
+        if _outdated(editions[one.clinic], changes, one.language, one.channel, one.since):
             who = masked(one.role, one.address)
             reason = Reason.CONSENT_OUTDATED.value
             yield Item(
@@ -111,6 +117,10 @@ def _consents(
                 visit_id=one.visit_id,
                 contact_id=one.contact_id,
             )
+
+
+def _editions(conn: Connection, runtime: Runtime, clinic: str) -> Editions:
+    return consents.editions(conn, clinic, runtime.clinic(clinic).languages)
 
 
 def _outdated(
@@ -162,10 +172,10 @@ def read_all(runtime: Runtime, answers: Sequence[Answer]) -> tuple[Written, ...]
 
 
 def _to_inform(conn: Connection, runtime: Runtime, clinic: str, patient: Patient) -> frozenset[int]:
-    changes = consents.meaning_changes(conn)
-    if not changes:
+    changed = consents.meaning_changes(conn)
+    if changed is None:
         return frozenset()
-    editions = consents.editions(conn, runtime.clinic(clinic).languages)
+    changes, editions = changed.of(clinic), _editions(conn, runtime, clinic)
     return frozenset(
         person.id
         for person in patient.people

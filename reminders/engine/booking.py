@@ -95,7 +95,7 @@ def take(
     staging.join_patients(conn, run_id)
     staged = Staged(run_id, clinic, (), confirm, first_import=False)
     changes = list(changes_of(conn, runtime, staged, clinic_id, now))
-    editions = consents.editions(conn, runtime.clinic(clinic).languages)
+    editions = consents.editions(conn, clinic, runtime.clinic(clinic).languages)
     written = imports.write_patients(conn, clinic_id, changes, editions, now, confirm=confirm)
     clearing.forget(conn, run_id)
     facts = [

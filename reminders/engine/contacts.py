@@ -129,7 +129,9 @@ def _consent_to_new(
     conn: Connection, contact_id: int, addresses: Addresses, asking: _Asking, now: datetime
 ) -> None:
     """Record consent, given to staff to the present texts, for a channel of which nothing is."""
-    editions = consents.editions(conn, asking.runtime.clinic(asking.clinic).languages)
+    editions = consents.editions(
+        conn, asking.clinic, asking.runtime.clinic(asking.clinic).languages
+    )
     for channel, address in ((Channel.SMS, addresses.phone), (Channel.EMAIL, addresses.email)):
         if address and channel.value not in asking.known:
             edition = editions.of(asking.language, channel)

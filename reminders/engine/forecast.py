@@ -66,7 +66,7 @@ class Forecaster:
         self._runtime = runtime
         self._clinic = runtime.clinic(clinic_key)
         self._practice = runtime.practices[clinic_key]
-        library = Shelf().library(conn)
+        library = Shelf().library(conn).of(clinic_key)
         self._composer = Composer(library, self._clinic, self._practice, runtime.digest)
         self._tells_age = library.mentions("age")
         self._now = now

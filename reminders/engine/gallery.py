@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reminders.config import ClinicConfig
 from reminders.domain.contact import Channel
-from reminders.domain.template import Source
+from reminders.domain.template import Source, sent_by
 from reminders.engine import approval
 from reminders.engine.approval import Waiting
 from reminders.engine.runtime import Runtime
@@ -34,7 +34,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """One template in one language: what goes out, on each channel, and what is wrong with it."""
+    """One template in one language: what goes out, on each channel, and what is wrong with it.
+
+    `own`: the channels on which it is the clinic's own text.
+    """
 
     language: str
     name: str
@@ -44,6 +47,7 @@ class Wall:
     findings: tuple[Finding, ...]
     waiting: int
     broken: int
+    own: frozenset[str] = frozenset()
 
 
 def wall(
@@ -51,7 +55,7 @@ def wall(
 ) -> Wall:
     """Return the approved texts of one name in one language, for each kind of reader."""
     everything = templates.approved(conn)
-    approved = [source for source in everything if source.language == language]
+    approved = [one for one in sent_by(everything, clinic) if one.language == language]
     there = {source.name for source in approved}
     names = [known for known in NAMES if known in there]
     names += sorted(there - set(names))
@@ -61,9 +65,10 @@ def wall(
         name = names[0]
     chosen = [source for source in approved if source.name == name]
     sms, email, findings = _hung(runtime, clinic, chosen, now)
-    pending = approval.pending(runtime, everything)
+    pending = approval.pending(runtime, everything, clinic=clinic)
     counts = len(pending.waiting), len(pending.broken)
-    return Wall(language, name, tuple(names), sms, email, findings, *counts)
+    own = frozenset(source.channel.value for source in chosen if source.clinic)
+    return Wall(language, name, tuple(names), sms, email, findings, *counts, own)
 
 
 Hung = tuple[tuple[Reading, ...], tuple[Reading, ...], tuple[Finding, ...]]
@@ -159,7 +164,7 @@ class Edits:
 def edits(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Edits:
     """Return what a person has to see to in the template files."""
     approved = templates.approved(conn)
-    pending = approval.pending(runtime, approved)
+    pending = approval.pending(runtime, approved, clinic=clinic)
     waiting = (
         replace(edit(runtime, clinic, one.waiting, now), findings=one.findings, may_go=one.may_go)
         for one in vet(runtime, pending.waiting, approved, now)
@@ -210,13 +215,19 @@ def approve(
     identity: tuple[str, str, str, str],
     now: datetime,
     *,
+    clinic: str = "",
     changes_meaning: bool = False,
 ) -> None:
     """Approve one text, if it still is the version that was shown: `Source.identity`.
 
+    It is a clinic's own, if one is named, else every clinic's.
     Raise UsageError if it says too much, or cannot be filled in.
     """
-    chosen = [item for item in approval.waiting(conn, runtime) if item.source.identity == identity]
+    chosen = [
+        item
+        for item in approval.waiting(conn, runtime)
+        if (item.source.clinic, item.source.identity) == (clinic, identity)
+    ]
     if not chosen:
         raise ConflictError("That text has been edited again, or approved. Look at it again.")
     insist(vet(runtime, chosen, templates.approved(conn), now))

@@ -155,7 +155,8 @@ class Judge:
         key = practice.clinic
         if key not in self._composers:
             clinic = self._runtime.clinic(key)
-            self._composers[key] = Composer(self._library, clinic, practice, self._runtime.digest)
+            library, digest = self._library.of(key), self._runtime.digest
+            self._composers[key] = Composer(library, clinic, practice, digest)
         return self._composers[key]
 
 

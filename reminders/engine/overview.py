@@ -75,7 +75,7 @@ def today(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Ove
         more_calls=listed.more,
         files=tuple(aside.waiting(conn, runtime, clinic)),
         problems=tuple(import_pages.open_problems(conn, clinic_id, SHOWN)),
-        texts=approval.pending(runtime, templates.approved(conn)),
+        texts=approval.pending(runtime, templates.approved(conn), clinic=clinic),
         hours=tuple(pages.hours(conn, clinic_id, now - BEHIND, now, now + AHEAD)),
         coming=tuple(pages.coming_lines(conn, clinic_id, now + AHEAD, SHOWN)),
         last_import=last[0] if last else None,

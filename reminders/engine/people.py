@@ -60,7 +60,7 @@ def change(
         store.set_language(conn, contact_id, person.language)
     wishes: Wishes = replace(person.wishes, **changes.wishes)
     store.set_wishes(conn, contact_id, wishes)
-    editions = consents.editions(conn, runtime.clinic(clinic).languages)
+    editions = consents.editions(conn, clinic, runtime.clinic(clinic).languages)
     for channel, wish in changes.consent.items():
         edition = editions.of(person.language, channel)
         consents.record_consent(conn, contact_id, channel, wish, consents.FROM_STAFF, edition, now)

@@ -3,7 +3,7 @@
 What is wrong with one is found before it falls due: a real booking can be what no sample is.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,10 +13,10 @@ from reminders.domain.state import State
 from reminders.domain.template import Source
 from reminders.domain.told import knew
 from reminders.engine import approval, gallery
-from reminders.engine.approval import Name
 from reminders.engine.gallery import Edit
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
+from reminders.engine.written import Written
 from reminders.errors import TemplateError
 from reminders.message.lint import Finding, broken, in_text
 from reminders.message.render import Library
@@ -47,28 +47,36 @@ class Proof:
             yield clinic, replace(finding, message=told)
 
 
-def prove(
-    conn: Connection, runtime: Runtime, written: Mapping[Name, Source], now: datetime
-) -> Proof:
+def prove(conn: Connection, runtime: Runtime, written: Written, now: datetime) -> Proof:
     """Fill in every planned message with the approved texts, or with what is written instead."""
     approved = templates.approved(conn)
-    sent = approval.languages_sent(runtime, approved)
-    waiting = approval.still_waiting(approved, written, sent)
+    waiting = list(approval.still_waiting(runtime, approved, written))
+    gone = {(item.source.clinic, item.source.key) for item in waiting if item.back}
+    stays = [source for source in approved if (source.clinic, source.key) not in gone]
+    library = Library([*stays, *(item.source for item in waiting if not item.back)])
     proof = Proof(
         [
             (clinic, gallery.edit(runtime, clinic, item, now))
             for clinic in runtime.config.clinics
             for item in waiting
+            if _concerns(item.source, clinic, library)
         ]
     )
-    library = Library([*approved, *(item.source for item in waiting)])
-    sources = {source.identity: source for source in library.sources()}
+    sources = {source.identity: source for source in library.all}
     proving = _Proving(conn, runtime, library, now, sources, proof)
     last = 0
     while ids := outbox.planned_visits(conn, last, CHUNK):
         proving.add(ids)
         last = ids[-1]
     return proof
+
+
+def _concerns(source: Source, clinic: str, library: Library) -> bool:
+    """Tell whether a clinic would send this text: one of every clinic's, if it has none itself."""
+    if source.clinic:
+        return source.clinic == clinic
+    sent = library.of(clinic).pick(source.name, source.channel, [source.language])
+    return sent is not None and sent.version == source.version
 
 
 @dataclass(slots=True)
@@ -102,7 +110,8 @@ class _Proving:
         if rule is None or person is None:
             return
         self.proof.messages += 1
-        composer = Composer(self.library, clinic, practice, self.runtime.digest)
+        library = self.library.of(visit.clinic)
+        composer = Composer(library, clinic, practice, self.runtime.digest)
         at = max(message.due_at, self.now)
         try:
             rendered = composer.compose(
@@ -117,7 +126,7 @@ class _Proving:
             )
         except TemplateError as error:
             languages = [*filter(None, [person.language]), *clinic.languages]
-            source = self.library.pick(rule.template, key.channel, languages)
+            source = library.pick(rule.template, key.channel, languages)
             file = file_name(source or Source(languages[0], rule.template, key.channel, "", ""))
             self._note(visit.clinic, visit.ref, broken(file, str(error)))
             return

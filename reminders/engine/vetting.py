@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reminders.domain.template import Source
+from reminders.domain.template import Source, sent_by
 from reminders.engine.approval import Waiting
 from reminders.engine.runtime import Runtime
+from reminders.engine.written import in_its_folder
 from reminders.errors import UsageError
 from reminders.message.lint import ALWAYS, Code, Finding, lint
 
@@ -39,30 +40,38 @@ class Vetted:
 def vet(
     runtime: Runtime, items: Sequence[Waiting], approved: Iterable[Source], now: datetime
 ) -> list[Vetted]:
-    """Check each text as every clinic would send it, beside those that are approved already."""
+    """Check each text as whoever it is of would send it, beside those that are approved already."""
     before = list(approved)
-    together = {source.identity[:3]: source for source in before}
-    together |= {item.source.identity[:3]: item.source for item in items}
-    of_languages: dict[str, tuple[Finding, ...]] = {}
+    together = [*before, *(item.source for item in items)]
+    of_languages: dict[tuple[str, str], tuple[Finding, ...]] = {}
     vetted = []
     for item in items:
         source = item.source
-        found = list(_findings(runtime, [source], now))
-        if source.name in ALWAYS and source.language not in of_languages:
-            same = [one for one in together.values() if one.language == source.language]
-            lost = (f for f in _findings(runtime, same, now, before) if f.code is Code.NOT_SAID)
-            of_languages[source.language] = tuple(lost)
+        owner = source.clinic
+        found = list(_findings(runtime, owner, [source], now))
+        place = (owner, source.language)
+        if source.name in ALWAYS and place not in of_languages:
+            same = [one for one in sent_by(together, owner) if one.language == source.language]
+            lost = _findings(runtime, owner, same, now, sent_by(before, owner))
+            of_languages[place] = tuple(f for f in lost if f.code is Code.NOT_SAID)
         if source.name in ALWAYS:
             channel = f".{source.channel.value}."
-            found += [f for f in of_languages[source.language] if channel in f.file]
-        vetted.append(Vetted(item, tuple(dict.fromkeys(found))))
+            found += [f for f in of_languages[place] if channel in f.file]
+        told = (in_its_folder(runtime.config, owner, finding) for finding in found)
+        vetted.append(Vetted(item, tuple(dict.fromkeys(told))))
     return vetted
 
 
 def _findings(
-    runtime: Runtime, sources: Sequence[Source], now: datetime, before: Sequence[Source] = ()
+    runtime: Runtime,
+    owner: str,
+    sources: Sequence[Source],
+    now: datetime,
+    before: Sequence[Source] = (),
 ) -> Iterator[Finding]:
     for key, clinic in runtime.config.clinics.items():
+        if owner not in {"", key}:
+            continue
         for finding in lint(sources, key, clinic, now, before).findings:
             if not finding.setting and finding.code not in _NOT_OF_A_TEXT:
                 yield finding

@@ -45,7 +45,7 @@ def words_of(
     for line in lines:
         siblings = shared[line.message.key.contact].siblings
         attempt = went.get(line.message.id)
-        library = approved if attempt is None else Library(attempt.sources)
+        library = approved.of(line.visit.clinic) if attempt is None else Library(attempt.sources)
         words = _words(runtime, library, case, line, attempt, now, siblings)
         if words is not None:
             found[line.message.id] = words

@@ -3,7 +3,7 @@
 import functools
 import re
 import traceback
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import jinja2
@@ -12,7 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from reminders.config import ClinicConfig
 from reminders.domain.contact import Channel
 from reminders.domain.outcome import Attachment
-from reminders.domain.template import Source
+from reminders.domain.template import Name, Source, sent_by
 from reminders.errors import TemplateError
 from reminders.message.calendar import calendar_file
 from reminders.message.context import Context, Facts, make_context
@@ -64,20 +64,31 @@ _Entry = tuple[str, str]
 
 
 class Library:
-    """Templates, compiled when they are first used: one that is broken stops no other."""
+    """Templates, compiled when they are first used: one that is broken stops no other.
+
+    It is every clinic's; `of` has those that one clinic sends.
+    """
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self._sources = {(s.language, s.name, s.channel): s for s in sources}
+        self.all = tuple(sources)
+        self._sources: Mapping[Name, Source] = {s.key: s for s in sent_by(self.all, "")}
+        self._own: dict[str, Library | None] = {s.clinic: None for s in self.all if s.clinic}
         self._filled: dict[tuple[Source, Context], tuple[Rendered, _Entry | None]] = {}
+
+    def of(self, clinic: str) -> "Library":
+        """Return the templates that a clinic sends: its own, and these where it has none."""
+        if clinic not in self._own:
+            return self
+        own = self._own[clinic]
+        if own is None:
+            sent = (replace(source, clinic="") for source in sent_by(self.all, clinic))
+            own = self._own[clinic] = Library(sent)
+        return own
 
     def pick(self, name: str, channel: Channel, languages: Sequence[str]) -> Source | None:
         """Return the template in the first of these languages that has it."""
         found = (self._sources.get((language, name, channel)) for language in languages)
         return next((source for source in found if source is not None), None)
-
-    def sources(self) -> Collection[Source]:
-        """Return the templates."""
-        return self._sources.values()
 
     def mentions(self, name: str) -> bool:
         """Tell whether any template may use this value, so that it can change a text."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reminders.domain.contact import Channel
-from reminders.domain.template import Source
+from reminders.domain.template import Name, Source
 from reminders.errors import TemplateError
 from reminders.message.syntax import begin_part, check_syntax, end_part, file_name
 
@@ -21,8 +21,6 @@ _INCLUDE = re.compile(r"""\{% include ["'](_[a-z0-9_]+\.j2)["'] %\}""")
 _INCLUDE_LIKE = re.compile(r"\{%[-+]?\s*include\b")
 _NAME = re.compile(r"[a-z0-9_]+")
 _TEXT_SUFFIXES = frozenset({".txt", ".md"})
-
-Name = tuple[str, str, Channel]
 
 
 def read_sources(*folders: Path) -> dict[Name, Source]:

@@ -116,11 +116,7 @@ def _in_a_world(
     until: datetime | None = None,
 ) -> Rehearsal:
     with tempfile.TemporaryDirectory(prefix="reminders-simulate-") as folder:
-        own = config.templates_folder
-        here = config.model_copy(
-            update={"templates_folder": str(config.path(own)) if own else None}
-        )
-        world = World(here, Path(folder), start, lambda _name, _setup: _Willing(_setup))
+        world = World(config, Path(folder), start, lambda _name, _setup: _Willing(_setup))
         return world.run(_play(world, clinic, outage, begin, until))
 
 

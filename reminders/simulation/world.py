@@ -49,7 +49,7 @@ class World:
         self, config: Config, folder: Path, start: datetime, make_provider: MakeProvider
     ) -> None:
         """Make the world, with its key and whatever its phones keep in `folder`."""
-        here = config.model_copy(update={"folder": folder, "environment": "test"})
+        here = config.elsewhere(folder).model_copy(update={"environment": "test"})
         make_key(here)
         self.clock = VirtualClock(start)
         self.runtime: Runtime = build(

@@ -1,7 +1,7 @@
 """Consents: to what somebody has said yes, to which edition of the texts, and who has to hear more.
 
-An edition is the approved texts of one language and channel, as a digest: what a person was told
-that the texts would say.
+An edition is the approved texts of one language and channel that a clinic sends, as a digest: what
+a person was told that the texts would say.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from reminders.domain.contact import Channel, Consent
 from reminders.store.schema import appointment, clinic, consent, contact, patient, template_version
@@ -40,10 +40,15 @@ class Editions:
         return self.digests[written, channel.value] if written else None
 
 
-def editions(conn: Connection, languages: Sequence[str]) -> Editions:
-    """Return the present editions of all texts, for a clinic of these languages."""
+def editions(conn: Connection, clinic_key: str, languages: Sequence[str]) -> Editions:
+    """Return the present editions of what a clinic sends, whose languages are these."""
+    sent: dict[tuple[str, str, str], str] = {}
+    # Its own come after every clinic's, whose place they take.
+    for owner, language, name, channel, version in sorted(approved_versions(conn)):
+        if owner in {"", clinic_key}:
+            sent[language, name, channel] = version
     texts: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for language, name, channel, version in sorted(approved_versions(conn)):
+    for (language, name, channel), version in sorted(sent.items()):
         texts[language, channel].append(f"{name} {version}")
     digests = {
         place: hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -90,18 +95,63 @@ def record_informed(
     )
 
 
-def meaning_changes(conn: Connection) -> Mapping[tuple[str, str], datetime]:
-    """Return when texts last changed their meaning, by (language, channel)."""
+@dataclass(frozen=True, slots=True)
+class _Approved:
+    """That a text was approved. `text` is no clinic's own for an empty `clinic`."""
+
+    clinic: str
+    name: tuple[str, str, str]
+    at: datetime
+    text: bool
+    changes_meaning: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The approvals by which texts changed their meaning, and those of clinics' own texts."""
+
+    approvals: Sequence[_Approved]
+
+    def of(self, clinic_key: str) -> Mapping[tuple[str, str], datetime]:
+        """Return when what a clinic sends last changed its meaning, by (language, channel).
+
+        What every clinic's text says concerns nobody of a clinic that then sent its own.
+        """
+        found: dict[tuple[str, str], datetime] = {}
+        own: dict[tuple[str, str, str], bool] = {}
+        for one in self.approvals:
+            if one.clinic == clinic_key:
+                own[one.name] = one.text
+            elif one.clinic or own.get(one.name):
+                continue
+            if one.changes_meaning:
+                language, _, channel = one.name
+                found[language, channel] = one.at
+        return found
+
+
+def meaning_changes(conn: Connection) -> Changes | None:
+    """Return which approvals changed what texts mean; None if none did."""
+    if not conn.execute(select(exists().where(_T.changes_meaning))).scalar():
+        return None
     rows = conn.execute(
-        select(
-            _T.language,
-            _T.channel,
-            func.max(_T.approved_at, type_=_T.approved_at.type).label("at"),
-        )
-        .where(_T.changes_meaning, _T.approved_at.is_not(None))
-        .group_by(_T.language, _T.channel)
+        select(_T.clinic, _T.language, _T.name, _T.channel, _T.approved_at, _T.version)
+        .add_columns(_T.changes_meaning)
+        .where(_T.approved_at.is_not(None), _T.changes_meaning | (_T.clinic != ""))
+        .order_by(_T.approved_at, _T.clinic.desc())
     )
-    return {(row.language, row.channel): row.at for row in rows}
+    return Changes(
+        [
+            _Approved(
+                row.clinic,
+                (row.language, row.name, row.channel),
+                row.approved_at,
+                bool(row.version),
+                row.changes_meaning,
+            )
+            for row in rows
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
-from reminders.store.schema import attempt, message, template_version
+from reminders.store.schema import attempt, clinic, message, template_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,10 @@ class Handed:
 
 def handed(conn: Connection, message_ids: Sequence[int]) -> dict[int, Handed]:
     """Return the last attempt of each of these messages that has one."""
-    of_it = (template_version.c.channel == message.c.channel) & (
-        template_version.c.version == attempt.c.template_version
+    of_it = (
+        (template_version.c.channel == message.c.channel)
+        & (template_version.c.version == attempt.c.template_version)
+        & template_version.c.clinic.in_(["", clinic.c.key])
     )
     rows = conn.execute(
         select(
@@ -37,16 +39,19 @@ def handed(conn: Connection, message_ids: Sequence[int]) -> dict[int, Handed]:
             template_version,
         )
         .join(message, message.c.id == attempt.c.message_id)
+        .outerjoin(clinic, clinic.c.id == message.c.clinic_id)
         .outerjoin(template_version, of_it)
         .where(attempt.c.message_id.in_(list(message_ids)))
         .order_by(attempt.c.id)
     ).all()
     last = {row.message_id: row for row in rows}
-    sources: dict[int, list[Source]] = {row.id: [] for row in last.values()}
+    # A clinic's own text may be every clinic's as well: that is one.
+    sources: dict[int, dict[Source, None]] = {row.id: {} for row in last.values()}
     for row in rows:
         if row.source is not None and row.id in sources:
             channel = Channel(row.channel)
-            sources[row.id].append(Source(row.language, row.name, channel, row.source, row.version))
+            source = Source(row.language, row.name, channel, row.source, row.version)
+            sources[row.id][source] = None
     return {
         message_id: Handed(row.body_digest, row.started_at, tuple(sources[row.id]))
         for message_id, row in last.items()

@@ -315,6 +315,8 @@ purged = Table(
 template_version = Table(
     "template_version",
     metadata,
+    # The key of the clinic whose own text it is; empty: every clinic's.
+    Column("clinic", String(64), primary_key=True, server_default=""),
     Column("language", String(16), primary_key=True),
     Column("name", String(64), primary_key=True),
     Column("channel", String(16), primary_key=True),

@@ -14,18 +14,25 @@ from reminders.domain.template import Source
 from reminders.store.schema import appointment, message, template_version
 
 _T = template_version.c
-_KEY = ("language", "name", "channel", "version")
+_KEY = ("clinic", "language", "name", "channel", "version")
+_SHARED = ""
+"""The version, of no text, by which a clinic has gone back from its own text to every clinic's."""
+
+Version = tuple[str, str, str, str, str]
 
 
-def approved_versions(conn: Connection) -> frozenset[tuple[str, str, str, str]]:
-    """Return (language, name, channel, version) of the last approved version of each template."""
+def approved_versions(conn: Connection) -> frozenset[Version]:
+    """Return (clinic, language, name, channel, version) of each template's last approved version.
+
+    `clinic` is empty for what is every clinic's.
+    """
     return frozenset(tuple(row) for row in conn.execute(_latest(*_KEY)))
 
 
 def approved(conn: Connection) -> list[Source]:
-    """Return the last approved version of each template."""
+    """Return the last approved version of each template, every clinic's and each clinic's own."""
     return [
-        Source(r.language, r.name, Channel(r.channel), r.source, r.version)
+        Source(r.language, r.name, Channel(r.channel), r.source, r.version, r.clinic)
         for r in conn.execute(_latest(*_KEY, "source"))
     ]
 
@@ -33,7 +40,7 @@ def approved(conn: Connection) -> list[Source]:
 @cache
 def _latest(*columns: str) -> Select[Any]:
     place = func.row_number().over(
-        partition_by=(_T.language, _T.name, _T.channel),
+        partition_by=(_T.clinic, _T.language, _T.name, _T.channel),
         order_by=(_T.approved_at.desc(), _T.version),
     )
     ranked = (
@@ -41,29 +48,40 @@ def _latest(*columns: str) -> Select[Any]:
         .where(_T.approved_at.is_not(None))
         .subquery()
     )
-    return select(*(ranked.c[name] for name in columns)).where(ranked.c.place == 1)
+    last = (ranked.c.place == 1) & (ranked.c.version != _SHARED)
+    return select(*(ranked.c[name] for name in columns)).where(last)
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A version to be sent from now on. `changes_meaning`: it says something else than the last."""
+    """A version to be sent from now on. `changes_meaning`: it says something else than the last.
+
+    `back`: the clinic sends every clinic's text from now on, and none of its own.
+    """
 
     source: Source
     changes_meaning: bool = False
+    back: bool = False
+
+    @property
+    def key(self) -> Version:
+        """Return (clinic, language, name, channel, version) of the row that says so."""
+        language, name, channel, version = self.source.identity
+        return self.source.clinic, language, name, channel, _SHARED if self.back else version
 
 
 def approve(conn: Connection, approvals: Sequence[Approval], actor: str, now: datetime) -> None:
     """Make these versions the ones that are sent."""
-    columns = (_T.language, _T.name, _T.channel, _T.version)
+    columns = [_T[name] for name in _KEY]
     known = {tuple(row) for row in conn.execute(select(*columns))}
-    rows = [(one.source.identity, one) for one in approvals]
+    rows = [(one.key, one) for one in approvals]
     approved = {"approved_at": now, "approved_by": actor}
     if new := [(key, one) for key, one in rows if key not in known]:
         conn.execute(
             insert(template_version),
             [
                 dict(zip(_KEY, key, strict=True))
-                | {"source": one.source.text, "seen_at": now, **approved}
+                | {"source": "" if one.back else one.source.text, "seen_at": now, **approved}
                 | {"changes_meaning": one.changes_meaning}
                 for key, one in new
             ],

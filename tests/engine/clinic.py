@@ -109,6 +109,7 @@ class Clinic:
     def read(
         self,
         *rows: str,
+        clinic: str = "internet",
         head: str = HEAD,
         confirmations: bool | None = None,
         apply: bool = True,
@@ -121,7 +122,7 @@ class Clinic:
         chosen = importing.Options(
             exported_at=exported_at or self.clock.now(), confirmations=confirmations, **options
         )
-        staged = importing.stage(self.runtime, "internet", path, chosen, self.clock.now())
+        staged = importing.stage(self.runtime, clinic, path, chosen, self.clock.now())
         shown = importing.look(self.runtime, staged, chosen, self.clock.now())
         if not apply:
             importing.forget(self.runtime, staged)

@@ -8,6 +8,7 @@ import pytest
 from reminders.domain.contact import Channel
 from reminders.engine import approval
 from reminders.engine.proof import Proof, prove
+from reminders.engine.written import looked_into
 from tests.engine.clinic import HEAD, SECOND, Clinic, row
 
 SPOKEN = HEAD.rstrip("\n") + ";språk\n"
@@ -32,7 +33,7 @@ def write(clinic: Clinic, text: str, file: str = "sv/day_before.sms.txt") -> Non
 def proof(clinic: Clinic) -> Proof:
     """Return what a check finds in what is planned."""
     with clinic.runtime.database.reading() as conn:
-        written = approval.on_disk(clinic.runtime)
+        written = looked_into(clinic.runtime.config)
         return prove(conn, clinic.runtime, written, clinic.clock.now())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, TableClause, column, insert, select, table
+from sqlalchemy.exc import IntegrityError
 
 from reminders.store import upgrade
 from reminders.store.database import Database, open_database
@@ -108,7 +109,7 @@ def test_an_earlier_database_keeps_what_is_in_it(empty: Database):
         for revision, added in filled.items():
             for name, row in added.items():
                 ours = metadata.tables[name]
-                which = [key == row[key.name] for key in ours.primary_key]
+                which = [key == row[key.name] for key in ours.primary_key if key.name in row]
                 kept = conn.execute(select(ours).where(*which)).mappings().one()
                 assert {key: kept[key] for key in row} == row, (revision, name)
 
@@ -193,3 +194,21 @@ def test_two_opt_outs_of_one_mailbox_become_one(empty: Database):
     with empty.reading() as conn:
         kept = conn.execute(select(metadata.tables["opt_out"].c.address)).scalars()
         assert sorted(kept) == ["+46701740605", "anna@example.org"]
+
+
+def test_what_was_approved_is_every_clinics(empty: Database):
+    """Each approval from before is every clinic's, and a clinic may approve the same as its own."""
+    upgrade.upgrade(empty, "0031")
+    old = ROWS["template_version"] | {"approved_at": AT, "approved_by": "anna"}
+    with empty.transaction() as conn:
+        put(conn, "template_version", old)
+    upgrade.upgrade(empty)
+    with empty.transaction() as conn:
+        put(conn, "template_version", old | {"clinic": "north"})
+    with pytest.raises(IntegrityError), empty.transaction() as conn:
+        put(conn, "template_version", old | {"clinic": "north"})
+    with empty.reading() as conn:
+        version = metadata.tables["template_version"]
+        kept = conn.execute(select(version).order_by(version.c.clinic)).mappings().all()
+    assert [row["clinic"] for row in kept] == ["", "north"]
+    assert [{key: row[key] for key in old} for row in kept] == [old, old]

@@ -7,7 +7,8 @@ from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from reminders.engine import gallery
-from reminders.web.here import ActingForAll, AtClinic
+from reminders.errors import NotAllowedError
+from reminders.web.here import FOR_ALL, Acting, AtClinic
 from reminders.web.security import page_router
 
 router = page_router(prefix="/c/{clinic}")
@@ -34,11 +35,17 @@ async def waiting(here: AtClinic) -> HTMLResponse:
 
 @router.post("/texts/approve")
 async def approve(
-    here: ActingForAll, language: Text = "", name: Text = "", channel: Text = "",
-    version: Text = "", meaning: Text = "",
+    here: Acting, language: Text = "", name: Text = "", channel: Text = "",
+    version: Text = "", meaning: Text = "", own: Text = "",
 ) -> RedirectResponse:  # fmt: skip
-    """Approve one version of one text; `meaning`: it says something else than the last one."""
+    """Approve one version of one text; `meaning`: it says something else than the last one.
+
+    `own`: it is the clinic's own; another concerns every clinic.
+    """
+    if not own and not here.may_change_all:
+        raise NotAllowedError(FOR_ALL)
     key = (language, name, channel, version)
-    approve_it = partial(gallery.approve, changes_meaning=bool(meaning))
+    owner = here.clinic if own else ""
+    approve_it = partial(gallery.approve, clinic=owner, changes_meaning=bool(meaning))
     await here.write(approve_it, here.runtime, key, here.now)
     return here.go("texts/waiting", "approved")
