@@ -1,6 +1,7 @@
 """What a contact has been told of a visit, read from what was sent."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Truth, VisitStatus
@@ -21,8 +22,26 @@ def told(history: Iterable[Message], contact: Contact) -> Truth | None:
     untold what they may have read. One that was refused or did not arrive does not count. A text
     to a phone that two people share has told both.
     """
-    latest = _latest(message for message in history if heard(message, contact))
+    latest = last_told(history, contact.id, _present(contact))
     return latest.truth if latest else None
+
+
+def last_told(
+    history: Iterable[Message], contact: int, present: AbstractSet[str]
+) -> Message | None:
+    """Return what last told a person something, whose addresses are now `present`.
+
+    What each address was told counts: one that was corrected there and back has not read what went
+    to the other. Where none of theirs has been told, what went to this person elsewhere counts, as
+    they may have a new number.
+    """
+    past = list(history)
+    here = _latest(m for m in past if m.address_key in present)
+    return here or _latest(m for m in past if m.key.contact == contact)
+
+
+def _present(contact: Contact) -> AbstractSet[str]:
+    return {reach.address_key for reach in contact.reach.values()}
 
 
 def _latest(history: Iterable[Message]) -> Message | None:
@@ -39,8 +58,8 @@ def told_here(history: Iterable[Message], contact: Contact) -> Message | None:
 
     Behind a number that has since been corrected was somebody else, for all that can be known.
     """
-    present = {reach.address_key for reach in contact.reach.values()}
-    return _latest(m for m in history if m.address_key in present and heard(m, contact))
+    present = _present(contact)
+    return _latest(m for m in history if m.address_key in present)
 
 
 def misleads(message: Message, *, own_login: bool | None) -> bool:
@@ -128,11 +147,3 @@ def counts_on(
 def tells(message: Message) -> bool:
     """Tell whether `message` says when the visit is: an answer to what somebody wrote does not."""
     return message.key.rule not in REPLY_KEYS
-
-
-def heard(message: Message, contact: Contact) -> bool:
-    """Tell whether `message` went to `contact`, or to an address that is also theirs."""
-    if message.key.contact == contact.id:
-        return True
-    reach = contact.reach.get(message.key.channel)
-    return reach is not None and reach.address_key == message.address_key

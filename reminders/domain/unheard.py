@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.contact import Channel
@@ -13,7 +14,7 @@ from reminders.domain.reasons import Reason
 from reminders.domain.rules import Event, Practice
 from reminders.domain.state import State
 from reminders.domain.timing import CHANGES
-from reminders.domain.told import tells
+from reminders.domain.told import last_told, tells
 from reminders.domain.when import due_time
 
 CALL_FOR = frozenset(
@@ -123,17 +124,19 @@ def unheard(
     now: datetime,
     *,
     gone: AbstractSet[int] = frozenset(),
-    astray: AbstractSet[int] = frozenset(),
+    addresses: Mapping[int, AbstractSet[str]] = MappingProxyType({}),
+    misleading: AbstractSet[int] = frozenset(),
 ) -> list[Unheard]:
     """Return whom to phone of one visit, all of whose messages are given.
 
     `gone` are contacts that the patient has no more: what they were told, tells nobody else.
-    `astray` are messages that went to an address that has since been corrected, so that whoever is
-    behind the new one may know nothing; or that said wrongly who logs in.
+    `addresses` are those (by key) that each contact has now, if not all that anything went to:
+    whoever is behind a number that has been corrected may know nothing. `misleading` are messages
+    that said wrongly who logs in.
     """
     told = [m for m in messages if tells(m)]
     people = [
-        _Person(contact, truth, version, told, awaited, now, astray)
+        _Person(contact, truth, version, told, awaited, now, addresses.get(contact), misleading)
         for contact in dict.fromkeys(m.key.contact for m in told)
     ]
     present = [person for person in people if person.contact not in gone]
@@ -158,17 +161,23 @@ class _Person:
         messages: Sequence[Message],
         awaited: Awaited,
         now: datetime,
-        astray: AbstractSet[int],
+        addresses: AbstractSet[str] | None,
+        misleading: AbstractSet[int],
     ) -> None:
         self.contact = contact
         self._truth = truth
         self._version = version
         self._own = [m for m in messages if m.key.contact == contact]
-        addresses = {m.address_key for m in self._own if m.address_key}
+        if addresses is None:
+            addresses = {m.address_key for m in self._own if m.address_key}
         self._heard = [
             m for m in messages if m.key.contact == contact or m.address_key in addresses
         ]
-        self._told = [m for m in self._heard if m.state in TOLD and m.id not in astray]
+        self._told = [
+            m
+            for m in self._heard
+            if m.state in TOLD and m.address_key in addresses and m.id not in misleading
+        ]
         # What failed before a visit was moved away and back is not repeated, and stands for it.
         self._present = [
             m
@@ -177,13 +186,13 @@ class _Person:
         ]
         self._awaited = awaited
         self._now = now
-        self._knows = self._last_told()
+        self._knows = self._last_told(addresses)
 
-    def _last_told(self) -> Truth | None:
+    def _last_told(self, addresses: AbstractSet[str]) -> Truth | None:
         """Return what they know of the visit; None if nobody has told them of it."""
-        gone = [m for m in self._heard if m.state in TOLD]
-        if gone:
-            return max(gone, key=lambda m: (m.went_at, m.id)).truth
+        latest = last_told(self._heard, self.contact, addresses)
+        if latest is not None:
+            return latest.truth
         elsewhere = [m for m in self._own if m.reason is Reason.NO_CONFIRMATIONS]
         return min(elsewhere, key=lambda m: m.key).truth if elsewhere else None
 

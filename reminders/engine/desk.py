@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reminders.domain.appointment import Truth, VisitStatus
-from reminders.domain.contact import Channel
+from reminders.domain.contact import Channel, canonical
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.plan import Case
 from reminders.domain.reasons import Reason
@@ -273,11 +273,12 @@ def calls_for(
     gone = {line.message.key.contact for line in found if line.is_gone}
     practice = runtime.practices.get(visit.clinic)
     own_login = practice.own_login(visit.birth_date, visit.starts_at) if practice else None
-    astray = {
-        line.message.id
-        for line in theirs
-        if line.went_astray(runtime.digest) or misleads(line.message, own_login=own_login)
-    }
+    misleading = {line.message.id for line in theirs if misleads(line.message, own_login=own_login)}
+    addresses: dict[int, set[str]] = {}
+    for line in theirs:
+        present = addresses.setdefault(line.message.key.contact, set())
+        if line.address:
+            present.add(runtime.digest(canonical(line.address)))
     closed = down.get(visit.clinic, frozenset())
     awaited = awaited_of(practice, truth, closed) if practice else Awaited()
     items = [_item("call", visit, None, nobody_to_tell(visit), 0)] if alone else []
@@ -292,7 +293,16 @@ def calls_for(
             _expected(truth, one.believes, now),
         )
         for one in (
-            *unheard(truth, visit.version, messages, awaited, now, gone=gone, astray=astray),
+            *unheard(
+                truth,
+                visit.version,
+                messages,
+                awaited,
+                now,
+                gone=gone,
+                addresses=addresses,
+                misleading=misleading,
+            ),
             *believers(before, messages),
         )
     ]

@@ -1,5 +1,7 @@
 """What patients are told when a visit moves, is cancelled, comes back: each change once."""
 
+import pytest
+
 from reminders.domain.contact import Channel
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
@@ -395,3 +397,35 @@ def test_a_number_corrected_as_the_visit_is_cancelled_is_told_so():
     world = World().person("mother", phone="phone-1").book(VISIT).run(until="2026-05-05 10:00")
     world.correct("mother", phone="phone-2").cancel().run(until=END)
     assert rules_of(world) == ["booked", "cancelled"]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_number_corrected_back_is_told_what_went_to_the_other(
+    *, at_once: bool, cancelled: bool
+) -> None:
+    """Each number is told what it has not read: the first of the change, as news to it, once."""
+    world = World().person("mother", phone="phone-1").book(VISIT).run(until="2026-05-05 10:00")
+    world.correct("mother", phone="phone-2")
+    if not at_once:
+        world.run(until="2026-05-05 11:00")
+    change = world.cancel() if cancelled else world.move(LATER)
+    change.run(until="2026-05-05 12:00")
+    for phone in ("phone-1", "phone-2", "phone-1"):
+        world.correct("mother", phone=phone).run(until="2026-05-05 13:00").plan()
+    rule = "cancelled" if cancelled else "moved"
+    assert rules_of(world) == ["booked"] * (1 if at_once else 2) + [rule] * 2
+    assert world.went_to[-2:] == ["phone-2", "phone-1"]
+    [*_, row] = [m for m in world.rows if m.key.rule == rule]
+    before = knew(world.rows, row.key, row.address_key)
+    assert before is not None
+    assert before.truth.starts_at == local(VISIT)
+
+
+def test_a_calendar_at_the_address_corrected_back_is_put_right():
+    """The entry of an address that missed the change is put right by email, besides the text."""
+    world = entry_by_email().correct("mother", phone="phone-1", email="mail-2")
+    world.move(LATER).run(until="2026-05-05 12:00")
+    sent = len(world.sent)
+    world.correct("mother", phone="phone-1", email="mail-1").run(until="2026-05-05 13:00")
+    assert world.went_to[sent:] == ["mail-1"]

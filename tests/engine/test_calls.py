@@ -319,3 +319,23 @@ def test_who_was_told_of_another_login_is_told_anew_or_phoned(
     assert [word in body for word, body in zip(said, bodies, strict=False)] == [True] * len(bodies)
     assert len(bodies) == (1 if opted_out else 2)
     assert to_phone(clinic) == ([("B1", "opted_out", None)] if opted_out else [])
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_number_corrected_back_is_told_or_phoned(open_clinic: Make, *, cancelled: bool) -> None:
+    """Who missed a change while another number stood there gets it, or stands on the call list."""
+    clinic = open_clinic()
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 12:30")
+    clinic.read(row(phone="070-174 06 06"))
+    clinic.until("2026-11-30 12:40")
+    changed = {"status": "avbokad"} if cancelled else {"start": "2026-12-02 15:00"}
+    clinic.read(row(phone="070-174 06 06", **changed))
+    clinic.until("2026-11-30 12:50")
+    clinic.restart(**failing(_605="address"))
+    clinic.read(row(**changed))
+    clinic.plan()
+    assert to_phone(clinic) == []
+    clinic.until("2026-11-30 13:30")
+    news = Event.CANCELLED if cancelled else Event.MOVED
+    assert to_phone(clinic) == [("B1", "invalid_address", news)]
