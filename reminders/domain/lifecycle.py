@@ -107,7 +107,7 @@ def after_outcome(
             return Step(State.ACCEPTED, next_at=now + FIRST_POLL)
         case Ambiguous():
             return Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=now + FIRST_SEARCH)
-        case Rejected(kind=Refusal.THROTTLED):
+        case Rejected(kind=Refusal.THROTTLED | Refusal.DEFERRED):
             wait = max(backoff(attempt, jitter), outcome.retry_after or timedelta(0))
             if now + wait > not_after:
                 return Step(State.EXPIRED, Reason.DEADLINE_PASSED)

@@ -18,7 +18,8 @@ class Refusal(StrEnum):
     BLOCKED = "blocked"  # an operator refuses it
     CONTENT = "content"  # the text itself is refused
     CONFIGURATION = "configuration"  # credentials, sender, account: no message can go
-    THROTTLED = "throttled"  # not processed, try again later
+    THROTTLED = "throttled"  # nothing is processed just now, try again later
+    DEFERRED = "deferred"  # this recipient cannot receive just now, try again later; others can
     ENVIRONMENT = "environment"  # this installation may not write to that address
 
 

@@ -180,7 +180,7 @@ def _fact(event: str, claimed: Claimed, step: Step, code: str | None) -> Fact:
 class _Heard:
     """What a batch of answers says of senders: each with one message that it was said about."""
 
-    accepted: dict[Sender, Claimed] = field(default_factory=dict)
+    up: dict[Sender, Claimed] = field(default_factory=dict)
     refused: dict[Sender, tuple[Claimed, str]] = field(default_factory=dict)
     silent: dict[Sender, tuple[Claimed, str]] = field(default_factory=dict)
     rests: dict[Sender, timedelta] = field(default_factory=dict)
@@ -190,8 +190,8 @@ class _Heard:
         """Take note of one answer, or of its lack."""
         sender = (claimed.clinic_id, claimed.channel)
         match outcome:
-            case Accepted():
-                self.accepted.setdefault(sender, claimed)
+            case Accepted() | Rejected(kind=Refusal.DEFERRED):
+                self.up.setdefault(sender, claimed)
                 self.answered.add(sender)
             case Ambiguous(cause=cause):
                 self.silent.setdefault(sender, (claimed, cause))
@@ -224,15 +224,22 @@ def _heed(conn: Connection, results: Sequence[Sent], now: datetime) -> None:
         _close(conn, claimed, code, now)
     for sender, rest in heard.rests.items():
         senders.pause(conn, sender, now, now + rest)
-    for claimed in heard.accepted.values():
+    for claimed in heard.up.values():
         if clinics.open_channel(conn, claimed.clinic_id, claimed.channel):
             log.info("channel_up", clinic=claimed.clinic, channel=claimed.channel.value)
     for sender in sorted(heard.answered):
         senders.answered(conn, sender)
     for sender, (claimed, code) in sorted(heard.silent.items()):
+        if sender not in heard.rests and _may_be_its_own(conn, sender, claimed, now):
+            continue
         since = now if sender in heard.answered else senders.silent(conn, sender, now)
         if max(now - since, heard.rests.get(sender, timedelta())) >= SILENT_FOR:
             _close(conn, claimed, code, now, since)
+
+
+def _may_be_its_own(conn: Connection, sender: Sender, claimed: Claimed, now: datetime) -> bool:
+    """Tell whether one message alone gets no answer, again and again: it stops no others."""
+    return claimed.number > 1 and not senders.others_unknown(conn, sender, claimed.message_id, now)
 
 
 def _close(

@@ -40,6 +40,7 @@ _OK = 250
 _RECIPIENT_OK = frozenset({250, 251, 252})
 _LOGIN_NEEDED = frozenset({530, 535})
 _MAILBOX = frozenset({501, 550, 551, 552, 553})
+_CLOSING = 421
 _PERMANENT = 500
 
 
@@ -187,7 +188,9 @@ class SmtpEmail:
             return _refused(code, reply, Refusal.CONFIGURATION)
         code, reply = session.rcpt(to)
         if code not in _RECIPIENT_OK:
-            return _refused(code, reply, _recipient_kind(code, _detail(reply)))
+            return _refused(
+                code, reply, _recipient_kind(code, _detail(reply)), _passing(code, reply)
+            )
         return None
 
     def _hand_over(self, session: smtplib.SMTP, content: bytes) -> Outcome | None:
@@ -204,8 +207,9 @@ class SmtpEmail:
             return None
         if code < 400:  # noqa: PLR2004 - neither yes nor no in SMTP
             return Ambiguous("unreadable_answer")
-        mailbox = _detail(reply).startswith("5.1.")
-        return _refused(code, reply, Refusal.ADDRESS if mailbox else Refusal.CONTENT)
+        permanent = Refusal.ADDRESS if _detail(reply).startswith("5.1.") else Refusal.CONTENT
+        mailbox = _detail(reply).startswith(("4.1.", "4.2."))
+        return _refused(code, reply, permanent, Refusal.DEFERRED if mailbox else Refusal.THROTTLED)
 
 
 def _attempt(
@@ -240,9 +244,11 @@ def _failed(error: OSError) -> Rejected:
             return Rejected("not_connected", Refusal.THROTTLED)
 
 
-def _refused(code: int, reply: bytes, permanent: Refusal) -> Rejected:
+def _refused(
+    code: int, reply: bytes, permanent: Refusal, passing: Refusal = Refusal.THROTTLED
+) -> Rejected:
     """Return a refusal; its code is the numbers alone, as the words may repeat the address."""
-    kind = permanent if code >= _PERMANENT else Refusal.THROTTLED
+    kind = permanent if code >= _PERMANENT else passing
     return Rejected(f"{code} {_detail(reply)}".strip(), kind)
 
 
@@ -254,6 +260,12 @@ def _detail(reply: bytes) -> str:
 
 def _as_bytes(reply: bytes | str) -> bytes:
     return reply if isinstance(reply, bytes) else reply.encode()
+
+
+def _passing(code: int, reply: bytes) -> Refusal:
+    """Return what a passing refusal of the recipient means: a full mailbox stops no others."""
+    whole_server = code == _CLOSING or _detail(reply).startswith("4.3.")
+    return Refusal.THROTTLED if whole_server else Refusal.DEFERRED
 
 
 def _recipient_kind(code: int, detail: str) -> Refusal:

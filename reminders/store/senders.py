@@ -8,7 +8,8 @@ from sqlalchemy import Connection, bindparam, select, text
 
 from reminders.domain.contact import Channel
 from reminders.domain.fair import Bucket, Sender
-from reminders.store.schema import sender
+from reminders.domain.state import State
+from reminders.store.schema import message, sender
 from reminders.store.types import UtcDateTime
 
 FORGOTTEN_AFTER = timedelta(minutes=15)
@@ -122,6 +123,18 @@ def silent(conn: Connection, of: Sender, now: datetime) -> datetime:
     row = conn.execute(_SILENT, {**where, "now": now, "recent": now - FORGOTTEN_AFTER}).one()
     since: datetime = row.silent_since
     return since
+
+
+def others_unknown(conn: Connection, of: Sender, message_id: int, now: datetime) -> bool:
+    """Tell whether the answers to other messages of a sender have lately been lost as well."""
+    found = select(message.c.id).where(
+        text(f"state = '{State.UNKNOWN.value}'"),  # a literal, for its partial index
+        message.c.clinic_id == of[0],
+        message.c.channel == of[1].value,
+        message.c.id != message_id,
+        message.c.changed_at >= now - FORGOTTEN_AFTER,
+    )
+    return conn.execute(found.limit(1)).first() is not None
 
 
 def answered(conn: Connection, of: Sender) -> None:

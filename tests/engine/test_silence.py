@@ -116,3 +116,29 @@ def test_what_was_tried_before_the_night_is_not_late_in_it(open_clinic: Make) ->
     line.says = None
     clinic.until("2026-12-01 12:00:10")
     assert len(clinic.texts()) == 1
+
+
+FULL = Rejected("452 4.2.2", Refusal.DEFERRED)
+
+
+@pytest.mark.parametrize("says", [FULL, Ambiguous("timeout")])
+def test_trouble_with_one_recipient_is_not_the_channels(
+    open_clinic: Make, capsys: pytest.CaptureFixture[str], says: Outcome
+) -> None:
+    """One mailbox that is full for hours stops nobody else's mail, and raises no alarm."""
+
+    class OneMailbox(Sandbox):
+        async def send(self, message: OutgoingMessage) -> Outcome:
+            return says if message.to.startswith("full") else await super().send(message)
+
+    def mail(ref: str, start: str, to: str) -> str:
+        return row(ref, f"2026-12-02 {start}", phone="", email=f"{to}@example.org")
+
+    clinic = open_clinic(make_provider=lambda _name, setup: OneMailbox(setup))
+    others = [mail(f"C{n}", f"{10 + n // 6}:{n % 6}0", f"c{n}") for n in range(1, 12)]
+    clinic.read(mail("B1", "10:00", "full"), *others)
+    for minutes in range(0, 120, 2):
+        moment = f"2026-12-01 {10 + minutes // 60}:{minutes % 60:02}:30"
+        assert clinic.until(moment).down == []
+    assert len(clinic.texts()) == 11
+    assert "channel_down" not in "".join(capsys.readouterr())

@@ -68,7 +68,7 @@ async def elks46(folder: Path) -> AsyncIterator[Bench]:
 async def smtp(folder: Path, fake: FakeMail) -> AsyncIterator[Bench]:
     replies = {
         "gone.berg@example.org": ("550 5.1.1 <gone.berg@example.org> unknown", Refusal.ADDRESS),
-        "full.berg@example.org": ("452 4.2.2 <full.berg@example.org> is full", Refusal.THROTTLED),
+        "full.berg@example.org": ("452 4.2.2 <full.berg@example.org> is full", Refusal.DEFERRED),
         "shut.berg@example.org": ("550 5.7.1 <shut.berg@example.org> refuses you", Refusal.BLOCKED),
     }
     fake.rcpt_replies = {address: reply for address, (reply, _) in replies.items()}

@@ -152,7 +152,9 @@ async def never() -> None:
         ("554 5.1.10 null MX", Rejected("554 5.1.10", Refusal.ADDRESS)),
         ("554 5.7.1 policy", Rejected("554 5.7.1", Refusal.BLOCKED)),
         ("530 5.7.0 log in first", Rejected("530 5.7.0", Refusal.CONFIGURATION)),
-        ("450 4.2.1 greylisted", Rejected("450 4.2.1", Refusal.THROTTLED)),
+        ("450 4.7.1 greylisted", Rejected("450 4.7.1", Refusal.DEFERRED)),
+        ("452 4.2.2 full", Rejected("452 4.2.2", Refusal.DEFERRED)),
+        ("452 4.3.1 our disk is full", Rejected("452 4.3.1", Refusal.THROTTLED)),
         ("421 closing", Rejected("421", Refusal.THROTTLED)),
     ],
 )
@@ -192,6 +194,7 @@ def test_a_refused_sender_is_a_fault_of_the_settings(reply: str, expected: Rejec
         ("554 5.6.0 refused", Rejected("554 5.6.0", Refusal.CONTENT)),
         ("550 5.1.1 unknown after all", Rejected("550 5.1.1", Refusal.ADDRESS)),
         ("451 4.7.1 later", Rejected("451 4.7.1", Refusal.THROTTLED)),
+        ("452 4.2.2 full after all", Rejected("452 4.2.2", Refusal.DEFERRED)),
     ],
 )
 def test_a_refused_text_is_definite(reply: str, expected: Rejected) -> None:
