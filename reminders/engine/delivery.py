@@ -23,6 +23,7 @@ from reminders.domain.outcome import (
     Rejected,
 )
 from reminders.domain.state import State
+from reminders.engine import channels
 from reminders.engine.claiming import Claimed
 from reminders.engine.runtime import Runtime, bounded
 from reminders.store import attempts, cases, clinics, senders
@@ -221,12 +222,11 @@ def _heed(conn: Connection, results: Sequence[Sent], now: datetime) -> None:
     for sent in results:
         heard.hear(sent.claimed, sent.outcome)
     for claimed, code in heard.refused.values():
-        _close(conn, claimed, code, now)
+        channels.closed(conn, claimed, code, now)
     for sender, rest in heard.rests.items():
         senders.pause(conn, sender, now, now + rest)
     for claimed in heard.up.values():
-        if clinics.open_channel(conn, claimed.clinic_id, claimed.channel):
-            log.info("channel_up", clinic=claimed.clinic, channel=claimed.channel.value)
+        channels.opened(conn, claimed)
     for sender in sorted(heard.answered):
         senders.answered(conn, sender)
     for sender, (claimed, code) in sorted(heard.silent.items()):
@@ -234,23 +234,9 @@ def _heed(conn: Connection, results: Sequence[Sent], now: datetime) -> None:
             continue
         since = now if sender in heard.answered else senders.silent(conn, sender, now)
         if max(now - since, heard.rests.get(sender, timedelta())) >= SILENT_FOR:
-            _close(conn, claimed, code, now, since)
+            channels.closed(conn, claimed, code, now, since)
 
 
 def _may_be_its_own(conn: Connection, sender: Sender, claimed: Claimed, now: datetime) -> bool:
     """Tell whether one message alone gets no answer, again and again: it stops no others."""
     return claimed.number > 1 and not senders.others_unknown(conn, sender, claimed.message_id, now)
-
-
-def _close(
-    conn: Connection, claimed: Claimed, code: str, now: datetime, since: datetime | None = None
-) -> None:
-    if clinics.close_channel(conn, claimed.clinic_id, claimed.channel, code, now, since):
-        log.error(
-            "channel_down",
-            clinic=claimed.clinic,
-            channel=claimed.channel.value,
-            code=code,
-            advice="check the connection to the provider, its settings and the account;"
-            " messages wait meanwhile",
-        )

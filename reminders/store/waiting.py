@@ -13,6 +13,8 @@ from reminders.store.schema import RETRIED, message
 
 OVERDUE_AFTER = timedelta(minutes=5)
 
+MOST_AT_ONCE = 500
+
 # The state is a literal, or a partial index could not be used in a generic plan.
 _PLANNED = and_(text(f"state = '{State.PLANNED.value}'"), message.c.urgency.in_([0, 1]))
 
@@ -90,6 +92,41 @@ def mark_out_of_reach(conn: Connection, held: Sequence[Held]) -> None:
     """Note that these messages cannot leave in time the way that they were to go."""
     which = message.c.id.in_([one.id for one in held])
     conn.execute(update(message).where(which).values(reason=Reason.OUT_OF_REACH.value))
+
+
+def release(conn: Connection, clinic_id: int, channel: Channel) -> set[int]:
+    """Let what was given up on a channel go by it after all; return its visits' ids.
+
+    That is what waits for another channel still. What has gone by another stays given up.
+    """
+    given_up = message.alias("given_up")
+    found: dict[int, int] = {}
+    for state in (State.PLANNED, State.SENDING, State.UNKNOWN):
+        query = (
+            select(given_up.c.id, given_up.c.appointment_id)
+            .join(
+                message,
+                and_(
+                    given_up.c.appointment_id == message.c.appointment_id,
+                    given_up.c.version == message.c.version,
+                    given_up.c.rule == message.c.rule,
+                ),
+            )
+            .where(
+                text(f"message.state = '{state.value}'"),  # a literal, for its partial index
+                message.c.clinic_id == clinic_id,
+                message.c.channel != channel.value,
+                given_up.c.channel == channel.value,
+                given_up.c.state == State.SUPPRESSED.value,
+                given_up.c.reason == Reason.OUT_OF_REACH.value,
+            )
+        )
+        found |= {row.id: row.appointment_id for row in conn.execute(query)}
+    ids = sorted(found)
+    for some in range(0, len(ids), MOST_AT_ONCE):
+        which = message.c.id.in_(ids[some : some + MOST_AT_ONCE])
+        conn.execute(update(message).where(which).values(reason=Reason.CHANNEL_DOWN.value))
+    return set(found.values())
 
 
 def _count(conn: Connection, *conditions: ColumnElement[bool]) -> int:

@@ -372,6 +372,15 @@ def test_where_both_ways_are_down_the_first_is_tried_again_and_stays():
     assert len(world.rows) == 2
 
 
+def test_whichever_way_is_back_first_has_the_text():
+    """With both ways down, the email goes once that way is back, and no SMS when it follows."""
+    world = mother().book(VISIT).run(until="2026-05-11 13:59").out_of_reach("phone-1").plan()
+    world.out_of_reach("mail-1").plan().out_of_reach("phone-1").plan().back(Channel.EMAIL).plan()
+    assert world.waiting() == ["05-11 14:00 day mother email"]
+    world.run(until="2026-05-11 15:00").back(Channel.SMS).run(until=END)
+    assert world.sent == ["05-11 14:00 day mother email"]
+
+
 def test_an_email_that_failed_hands_back_to_the_phone_out_of_reach():
     """Who was to get the email instead, and cannot, waits for the SMS after all."""
     world = mother()

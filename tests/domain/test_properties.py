@@ -99,6 +99,8 @@ def happens(world: World, event: Happening) -> None:  # noqa: C901, PLR0912 - a 
             world.answers.setdefault(address, []).append(OUTCOMES[outcome])
         case ("out of reach", address):
             world.out_of_reach(address)
+        case ("back", channel):
+            world.back(Channel(channel))
         case ("delivered", rule) if _tried(world, rule):
             world.deliver(rule)
         case ("undelivered", rule, reason) if _tried(world, rule):
@@ -153,6 +155,7 @@ EVENTS = st.one_of(
     event("born", st.sampled_from(["", "2013-05-08", "2018-01-01", "2010-01-01"])),
     event("outcome", ADDRESS, st.sampled_from(sorted(OUTCOMES))),
     event("out of reach", ADDRESS),
+    event("back", st.sampled_from(list(Channel))),
     event("delivered", RULE),
     event("undelivered", RULE, st.sampled_from(["unreachable", "blocked"])),
 )
@@ -213,10 +216,16 @@ OUT_OF_REACH: list[Happening] = [
     ("correct", "mother", "shared", "mail-1"),
 ]  # fmt: skip
 
+EMAIL_IS_BACK: list[Happening] = [
+    ("run", "1440"), ("out of reach", "phone-2"), ("out of reach", "mail-1"),
+    ("out of reach", "phone-2"), ("back", "email"), ("run", "1"), ("back", "sms"),
+]  # fmt: skip
+
 
 @settings(max_examples=300, deadline=None)
 @given(BEGINNINGS, st.lists(EVENTS, min_size=2, max_size=14))
 @example(ONE_PHONE, OUT_OF_REACH)
+@example(ONE_PHONE, EMAIL_IS_BACK)
 def test_in_every_story(beginning: Beginning, story: list[Happening]):
     """In any story, every rule is decided for everybody, nothing goes twice, and nights are quiet."""
     world = begin(beginning)

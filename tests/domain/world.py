@@ -368,6 +368,19 @@ class World:
                 self._keep(replace(row, reason=Reason.OUT_OF_REACH))
         return self._changed()
 
+    def back(self, channel: Channel, at: str | None = None) -> Self:
+        """Let a channel work again: what was given up on it and still waits elsewhere may go."""
+        self._clock(at)
+        waits = {State.PLANNED, State.SENDING, State.UNKNOWN}
+        waiting = {
+            m.key[:2] for m in self.rows if m.state in waits and m.key.channel is not channel
+        }
+        for row in self.rows:
+            given_up = row.state is State.SUPPRESSED and row.reason is Reason.OUT_OF_REACH
+            if given_up and row.key.channel is channel and row.key[:2] in waiting:
+                self._keep(replace(row, reason=Reason.CHANNEL_DOWN))
+        return self._changed()
+
     def lose_answers(self, rule: str) -> Self:
         """Make the fate of the last message of this rule unknown."""
         row = [m for m in self.rows if m.key.rule == rule and m.attempts][-1]

@@ -107,6 +107,24 @@ def test_where_no_way_works_the_first_waits_and_each_was_tried(open_clinic: Make
     assert [text.channel for text in clinic.texts()] == ["sms"]
 
 
+def test_where_both_were_down_the_email_that_is_back_goes(open_clinic: Make) -> None:
+    """Another's email tells that the channel is back: what waited for the SMS goes by it, once."""
+    lines = Lines(sms=AWAY, email=AWAY)
+    clinic = open_clinic(make_provider=lines)
+    clinic.read(
+        row(email=EMAIL),
+        row(email=EMAIL, role="patient"),
+        row("B2", "2026-12-02 13:30", phone="", email="b@example.org"),
+    )
+    clinic.until("2026-12-01 10:40")
+    del lines.says[Channel.EMAIL]
+    clinic.until("2026-12-01 13:40")
+    assert [text.to[0] for text in clinic.texts()] == ["b", "a"]
+    del lines.says[Channel.SMS]
+    clinic.until("2026-12-02 09:00")
+    assert [text.channel for text in clinic.texts()] == ["email", "email"]
+
+
 def test_an_email_that_cannot_go_hands_back_to_the_phone(open_clinic: Make) -> None:
     """Where the next way does not work either, the first is tried again, and sends."""
     lines = Lines(sms=AWAY, email=AWAY)
