@@ -80,7 +80,7 @@ def _take_back(
 def _back_in_time(found: Open, now: datetime) -> Step:
     if now > found.not_after:
         return Step(State.EXPIRED, Reason.DEADLINE_PASSED)
-    return Step(State.PLANNED, next_at=now)
+    return Step(State.PLANNED, Reason.PROVIDER_BUSY, next_at=now)  # it is late from when it was due
 
 
 async def search(runtime: Runtime, now: datetime) -> int:
