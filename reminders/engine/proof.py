@@ -133,7 +133,7 @@ class _Proving:
         identity = (rendered.language, rule.template, key.channel.value, rendered.version)
         seen = (visit.clinic, identity, rendered.body, message.short)
         if seen not in self.looked_at:
-            found = in_text(self.sources[identity], rendered, clinic, "", short=message.short)
+            found = in_text(self.sources[identity], rendered, clinic, "")
             self.looked_at[seen] = tuple(found)
         for finding in self.looked_at[seen]:
             self._note(visit.clinic, visit.ref, finding)

@@ -169,8 +169,7 @@ def _fill(
     for sample in different:
         context = readers.context(source, sample, clinic)
         rendered = library.render(source, sample.facts, clinic, context)
-        who, short = f" for {sample.name}", sample.facts.short
-        findings += in_text(source, rendered, clinic, who, short=short)
+        findings += in_text(source, rendered, clinic, f" for {sample.name}")
         if source.channel is Channel.SMS:
             cost = Cost(source.language, file_name(source), sample.name, measure(rendered.body))
             if longest is None or cost.measure.units > longest.measure.units:
@@ -304,9 +303,9 @@ def _private(text: str, clinic: ClinicConfig) -> list[str]:
 
 
 def _names_in(text: str, clinic: ClinicConfig) -> bool:
-    """Tell whether a text says one of the clinic's names, whatever the case, as a whole word."""
+    """Tell whether a text says one of the clinic's names, whatever the case; its genitive too."""
     names = (re.escape(name) for name in clinic.names.values() if name)
-    return any(re.search(rf"(?<!\w){name}(?!\w)", text, re.IGNORECASE) for name in names)
+    return any(re.search(rf"(?<!\w){name}s?(?!\w)", text, re.IGNORECASE) for name in names)
 
 
 def _in_source(source: Source, clinic: ClinicConfig) -> Iterator[Finding]:
@@ -334,11 +333,11 @@ def _costly(text: str) -> list[str]:
 
 
 def in_text(
-    source: Source, rendered: Rendered, clinic: ClinicConfig, who: str, *, short: bool
+    source: Source, rendered: Rendered, clinic: ClinicConfig, who: str
 ) -> Iterator[Finding]:
     """Find what is wrong in a filled-in text: what the configuration puts in counts too.
 
-    `who` reads it; `short`: it is the one text of somebody who is told late.
+    `who` reads it.
     """
     file = file_name(source)
     files = [a.content.decode() for a in rendered.attachments if not a.inline]
@@ -361,7 +360,7 @@ def in_text(
         message = f"has {signs} once it is filled in: the whole text costs more than double."
         yield Finding(file, 1, Code.NOT_GSM, message, what=" ".join(outside))
     one = source.name in ONE_SEGMENT and plain and source.language in clinic.languages
-    most = 1 if one and not short else MOST_SEGMENTS[size.charset]
+    most = 1 if one else MOST_SEGMENTS[size.charset]
     if size.segments > most:
         message = f"takes {size.segments} parts{who}: shorten it to {most}."
         yield Finding(file, 1, Code.TOO_LONG, message, what=f"{size.segments}")

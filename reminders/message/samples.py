@@ -66,6 +66,7 @@ def samples(clinic: ClinicConfig, now: datetime) -> Iterator[Sample]:
         yield Sample(f"{reader}, sibling, booked again", replace(sibling, again=True))
         late = replace(tomorrow, starts_at=morning + _WHEN["later today"], short=True)
         yield Sample(f"{reader}, booked late", late)
+        yield Sample(f"{reader}, sibling, booked late", replace(late, ref_tail=REF_TAIL))
     yield from _past_the_birthday(morning, limit)
 
 

@@ -135,14 +135,16 @@ def test_a_visit_known_late_or_moved_near_is_told_all_that_still_helps(language,
 
 @pytest.mark.parametrize("language", COMPLETE)
 def test_reminders_fit_one_segment(language):
-    """The day-before and 15-minute texts are one plain segment for everybody, on every day."""
+    """The day-before text, told late too, and the 15-minute text are one plain segment each."""
     library = Library(SOURCES.values())
     for name in ("day_before", "fifteen_minutes"):
         source = SOURCES[language, name, Channel.SMS]
-        everybody = itertools.product(AGES, Role, (0.1, 1, 289.0), (None, "1042"), range(7))
-        for age, role, days, tail, weekday in everybody:
+        when = [(0.1, False), (1, False), (289.0, False), (0.1, True), (0.95, True)]
+        everybody = itertools.product(AGES, Role, when, (None, "1042"), range(7))
+        for age, role, (days, short), tail, weekday in everybody:
             now = NOW + timedelta(days=weekday)
-            reader = facts(age, days + weekday, role=role, ref_tail=tail, now=now)
+            more = {"role": role, "ref_tail": tail, "now": now, "short": short}
+            reader = facts(age, days + weekday, **more)
             size = measure(library.render(source, reader, CLINIC).body)
             assert (size.charset, size.segments) == (Charset.GSM7, 1), (name, age, role, days, tail)
 
@@ -212,6 +214,7 @@ def test_an_address_that_says_too_much_is_found_once(key):
         ("{{ clinic.name }}", "clinic_name"),
         ("{{ clinic['name'] }}", "clinic_name"),
         ("VIDEOMOTTAGNINGEN: {{ visit.time }}", "clinic_name"),
+        ("{{ visit.time }}: Videomottagningens video", "clinic_name"),
         ("{{ visit.time }} ş", "not_gsm"),
         ("{{ no_such }}", "unknown_name"),
         ("{% if role == 'x' %}{{ visit.no_such }}{% endif %}", "unknown_name"),

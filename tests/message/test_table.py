@@ -104,7 +104,7 @@ def faults(language: str, name: str, rendered: Rendered, reader, clinic) -> Iter
     lead = reader.starts_at - reader.now
     yield from untrue(language, text, reader)
     source = SOURCES[language, name, Channel.EMAIL if rendered.html else Channel.SMS]
-    yield from (f.message for f in in_text(source, rendered, clinic, "", short=reader.short))
+    yield from (f.message for f in in_text(source, rendered, clinic, ""))
     yield from (f"says {words!r}" for words in NEVER if words in text)
     yield from (f"says {w!r}" for w in CLINIC.private_words if w.casefold() in text.casefold())
     if clinic.phone not in text:
@@ -121,8 +121,7 @@ def faults(language: str, name: str, rendered: Rendered, reader, clinic) -> Iter
         yield "has a subject with a time that its reader was never told"
     if rendered.html is None:
         size = measure(rendered.body)
-        one = name in ONE_SEGMENT and not reader.short
-        most = 1 if one else MOST_SEGMENTS[Charset.GSM7]
+        most = 1 if name in ONE_SEGMENT else MOST_SEGMENTS[Charset.GSM7]
         if size.charset is not Charset.GSM7 or size.segments > most:
             yield f"takes {size.segments} parts of {size.charset}"
         if "http" in text:
