@@ -243,7 +243,7 @@ def _check_channels(
         message = f"down, code {channel.code}"
         if name in fine and channel.clinic in runtime.practices:
             at = channel.retry_at.astimezone(runtime.clinic(channel.clinic).zone)
-            message += f"; its provider answers, and a message is tried at {at:%H:%M:%S}"
+            message += f"; its provider answers, and the next message tries it, from {at:%H:%M:%S}"
         checks.append(Check(f"channel {name}", ok=False, message=message))
     return checks
 

@@ -115,7 +115,10 @@ def _complaints(found: dict[str, Any]) -> list[str]:
     if found["held"]:
         said.append(f"{WHY_HELD[found['held_by']]}: nothing is sent until 'reminders db release'.")
     if found["channels_down"]:
-        said.append(f"Down: {', '.join(found['channels_down'])}. Ask 'reminders doctor'.")
+        said.append(
+            f"Down: {', '.join(found['channels_down'])}. The next message tries it again;"
+            " 'reminders doctor' asks its provider now."
+        )
     if found["overdue"]:
         late = plural(round(found["oldest_due_seconds"] / 60), "minute")
         said.append(f"{plural(found['overdue'], 'message')} overdue, the oldest by {late}.")

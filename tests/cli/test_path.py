@@ -65,6 +65,7 @@ def test_a_channel_that_is_down_is_told_everywhere(
     assert result.exit_code == 1
     assert "Down: internet/sms" in result.stderr
     status = here.json("status", exits=1)
+    assert "The next message tries it again" in " ".join(here.run("status").output.split())
     assert status["channels_down"] == ["internet/sms"]
     assert here.json("worklist")["items"][0]["kind"] == "channel"
     assert here.run("doctor").exit_code == 1
