@@ -88,12 +88,12 @@ def _approve_shipped(config: Config) -> None:
         with runtime.database.transaction() as conn:
             if approved_templates.approved_versions(conn):
                 return
-            done = approval.approve(conn, runtime, runtime.actor, now, SHIPPED_LANGUAGES)
+            done = approval.approve_first(conn, runtime, runtime.actor, now, SHIPPED_LANGUAGES)
     finally:
         asyncio.run(wiring.close(runtime))
     say(f"Approved {plural(len(done.waiting), 'text')}, Swedish and English.")
     if done.broken:
-        tell("These cannot be used, and nothing of them goes out. Put them right, and then")
+        tell("These cannot be used; the shipped texts go out instead. Put them right, and then")
         tell("'reminders templates approve':")
         for finding in done.broken:
             tell(indented(finding.told, 2))

@@ -40,7 +40,7 @@ from reminders.engine.proof import prove
 from reminders.engine.vetting import Vetted, vet
 from reminders.engine.written import Written, in_its_folder, looked_into, template_folders
 from reminders.errors import NotFoundError
-from reminders.message.lint import Finding, broken, lint
+from reminders.message.lint import Code, Finding, broken, lint
 from reminders.message.places import placed
 from reminders.message.sources import read_sources
 from reminders.store import templates as approved_templates
@@ -196,8 +196,12 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
         for key, texts in written.items()
         for file, fault in texts.faults.items()
     ]
+    there = {one.file for _, one in findings}  # what cannot be read is not missing besides
     findings += [
-        (key, one) for key, report in reports.items() for one in placed(report.findings, config)
+        (key, one)
+        for key, report in reports.items()
+        for one in placed(report.findings, config)
+        if not (one.code is Code.MISSING and one.file in there)
     ]
     checked = Checked(config, reports, findings)
     _against_the_database(checked, written, now)

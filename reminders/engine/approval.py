@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reminders.domain.template import Name, Source
 from reminders.engine.runtime import Runtime
-from reminders.engine.written import Written, have_own, in_its_folder, written
+from reminders.engine.written import Written, have_own, in_its_folder, shipped_texts, written
 from reminders.errors import TemplateError
 from reminders.message.lint import Finding, broken
 from reminders.message.render import Library
@@ -159,6 +159,28 @@ def approve(
     found = pending(runtime, store.approved(conn), languages)
     approve_these(conn, approvals(found.waiting, changes_meaning=changes_meaning), actor, now)
     return found
+
+
+def approve_first(
+    conn: Connection,
+    runtime: Runtime,
+    actor: str,
+    now: datetime,
+    languages: AbstractSet[str],
+) -> Pending:
+    """Approve the texts of a new installation; what is approved of them, and what is broken.
+
+    Where the installation's own file is broken, the shipped text goes out until it is put right.
+    """
+    found = approve(conn, runtime, actor, now, languages)
+    there = {source.key for source in store.approved(conn) if not source.clinic}
+    shipped = [
+        Waiting(source, None)
+        for key, source in sorted(shipped_texts().items())
+        if source.language in languages and key not in there
+    ]
+    approve_these(conn, approvals(shipped, changes_meaning=False), actor, now)
+    return Pending((*found.waiting, *shipped), found.broken)
 
 
 def approvals(items: Iterable[Waiting], *, changes_meaning: bool) -> list[Approval]:

@@ -11,7 +11,7 @@ from reminders.config import Config
 from reminders.domain.template import Name, Source
 from reminders.errors import TemplateError
 from reminders.message.lint import Finding
-from reminders.message.sources import read_all, read_texts
+from reminders.message.sources import read_all, read_sources, read_texts
 from reminders.resources import templates
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -30,6 +30,11 @@ Written = Mapping[str, Texts]
 
 What is wrong is told once: of a clinic only what is not wrong with every clinic's.
 """
+
+
+def shipped_texts() -> Mapping[Name, Source]:
+    """Return the templates that come with the program."""
+    return read_sources(templates())
 
 
 def template_folders(config: Config, clinic: str = "") -> list[Path]:

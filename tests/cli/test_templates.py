@@ -95,15 +95,21 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_approved(edited: I
     assert "sv/next_steps.sms.txt, line 2" in wrong[0]["message"]
 
 
-def test_a_new_installation_approves_what_can_be_read(edited: Installation):
-    """`init` says which own file cannot be used; the other texts can go out."""
+def test_a_new_installation_approves_what_can_be_read(
+    edited: Installation, clock: FrozenDateTimeFactory
+):
+    """`init` says which own file cannot be used; the shipped text goes out for it."""
     (edited.folder / "reminders.db").unlink()
-    (edited.folder / "texts" / "sv" / "next_steps.sms.txt").write_text("{% if x\n", "utf-8")
+    (edited.folder / "texts" / "sv" / "day_before.sms.txt").write_text("{% if x\n", "utf-8")
     begun = edited.run("init")
-    assert "sv/next_steps.sms.txt, line 1: " in begun.output
+    assert "sv/day_before.sms.txt, line 1: " in begun.output
+    found = edited.json("templates", "check", exits=1)["findings"]
+    assert {one["code"] for one in found if one["file"] == "sv/day_before.sms.txt"} == {"broken"}
     assert "'reminders templates approve'" in begun.output
     edited.take(booking("B1"))
-    assert edited.json("timeline")["messages"][0]["state"] == "planned"
+    clock.move_to("2026-11-30 13:00:30")
+    edited.json("tick")
+    assert "Videobesök i morgon" in sent(edited)  # the shipped text, and not English
 
 
 def test_what_else_is_found_is_said(edited: Installation):
