@@ -19,7 +19,7 @@ from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Deliver, Event, Practice, Rule
 from reminders.domain.state import State
 from reminders.domain.timing import Timer, Timing
-from reminders.domain.told import still_holding
+from reminders.domain.told import still_holding, went_there
 
 URGENT_WITHIN = timedelta(hours=1)
 """A message whose usefulness ends this soon after it is due goes before the others."""
@@ -62,7 +62,8 @@ def plan(case: Case, practice: Practice, now: datetime) -> Plan:
             decisions += planner.decide(rule, contact)
         for request in latest_per_rule(case.requests):
             decisions += planner.answer(request, contact)
-    holding = planner.holding
+    theirs, past = case.contacts, planner.holding
+    holding = [m for m in past if m.state not in TOLD or went_there(m, theirs)]
     decisions = one_text_now(decisions, holding, appointment, practice, now)
     decisions = share_addresses(decisions, holding, appointment, practice)
     return Plan(appointment, tuple(decisions))
@@ -340,16 +341,15 @@ class Planner:
     ) -> list[Message]:
         """Return earlier messages of this slot that told, or tried to tell, what is now true.
 
-        What went to a number that has since been corrected has told this one nothing.
+        What went to an address that has since been corrected, or is gone, has told them nothing.
         """
         if not self.history:
             return []
-        reach = contact.reach.get(channel)
 
         def counts(message: Message) -> bool:
             if message.key.rule != rule.key or message.key.channel is not channel:
                 return False
-            if reach and message.state in TOLD and message.address_key != reach.address_key:
+            if message.state in TOLD and not went_there(message, [contact]):
                 return False
             if request_id is not None:
                 return message.request_id == request_id and message.key.contact == contact.id
@@ -372,7 +372,9 @@ class Planner:
         rows = [
             m
             for m in self._rows(rule, contact, channel)
-            if m.attempts and m.request_id == request_id
+            if m.attempts
+            and m.request_id == request_id
+            and (m.state not in TOLD or went_there(m, [contact]))
         ]
         if rows and rows[-1].state is not State.PLANNED:
             return Kept(rows[-1])

@@ -40,6 +40,11 @@ def last_told(
     return here or _latest(m for m in past if m.key.contact == contact)
 
 
+def went_there(message: Message, people: Iterable[Contact]) -> bool:
+    """Tell whether a message went to an address that one of these people still has."""
+    return any(message.address_key in _present(contact) for contact in people)
+
+
 def _present(contact: Contact) -> AbstractSet[str]:
     return {reach.address_key for reach in contact.reach.values()}
 

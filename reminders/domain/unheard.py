@@ -36,13 +36,18 @@ CALL_FOR = frozenset(
 
 CUT_OFF = frozenset(
     {
-        Reason.NO_ADDRESS,
         Reason.PROTECTED_IDENTITY,
         Reason.GUARDIAN_NOT_CHOSEN,
         Reason.ENVIRONMENT,
     }
 )
-"""Of these, the ones that are nobody's wish: who was told, and counts on a reminder, is phoned."""
+"""Of these, the ones that are nobody's wish: who was told, and counts on a reminder, is phoned.
+
+Who never had a kind of address counts on nothing there; and who was told at one that is gone since
+has been told nothing.
+"""
+
+WANTS_NONE = CALL_FOR - {Reason.NO_ADDRESS}
 
 NOW = timedelta(minutes=1)
 """What goes within this time is not waited for longer than a call takes."""
@@ -141,12 +146,12 @@ def unheard(
     ]
     present = [person for person in people if person.contact not in gone]
     reached = any(person.is_served for person in present)
-    goes_on = any(person.is_served and not person.lacks(CALL_FOR) for person in present)
+    goes_on = any(person.is_served and not person.lacks(WANTS_NONE) for person in present)
     return [
         one
         for person in people
         if (one := person.unheard()) is not None
-        and not (one.stands_behind and (goes_on if person.lacks(CUT_OFF) else reached))
+        and not (one.stands_behind and (goes_on if person.counts_on_texts else reached))
     ]
 
 
@@ -207,6 +212,12 @@ class _Person:
         told = any(m.truth == self._truth for m in self._told)
         served = told or any(self._will_tell(m) for m in self._present)
         return served and not self.lacks(CUT_OFF)
+
+    @property
+    def counts_on_texts(self) -> bool:
+        """Tell whether they were told, and are cut off, or have lost the address."""
+        lost = not self._told and any(m.state in TOLD for m in self._heard)
+        return lost or bool(self.lacks(CUT_OFF))
 
     def lacks(self, reasons: AbstractSet[Reason]) -> list[Reason]:
         """Return why they, who were told, get no reminder any more that has not been said since.

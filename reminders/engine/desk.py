@@ -275,7 +275,7 @@ def calls_for(
     own_login = practice.own_login(visit.birth_date, visit.starts_at) if practice else None
     misleading = {line.message.id for line in theirs if misleads(line.message, own_login=own_login)}
     addresses: dict[int, set[str]] = {}
-    for line in theirs:
+    for line in found:
         present = addresses.setdefault(line.message.key.contact, set())
         if line.address:
             present.add(runtime.digest(canonical(line.address)))

@@ -295,3 +295,26 @@ def test_a_birth_date_that_comes_in_later():
     """A birth date that becomes known moves the text to the rule that is meant."""
     world = World(AGES).book(VISIT).plan().fact(birth_date=born("2010-01-01")).run(until=END)
     assert [line.split()[2] for line in world.sent] == ["own"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_address_that_is_gone_has_told_nothing(*, late: bool) -> None:
+    """Who was told by email, and has a phone alone by now, is told there as long as it helps."""
+    world = World().person("mother", phone="phone-1", email="mail-1")
+    world.wants("mother", prefers=Channel.EMAIL).book("2026-05-12 14:00")
+    world.run(until="2026-05-11 15:00" if late else "2026-05-05 10:00")
+    assert set(world.went_to) == {"mail-1"}
+    before = len(world.sent)
+    world.correct("mother", phone="phone-1").run(until="2026-05-11 16:00").plan()
+    first = ["booked"] if late else ["booked", "day_before"]
+    assert [line.split()[2] for line in world.sent[before:]] == first
+    assert set(world.went_to[before:]) == {"phone-1"}
+
+
+def test_what_a_gone_address_was_told_covers_nothing() -> None:
+    """Of a move that was told by email alone, the phone that is left is told as well."""
+    world = World().person("mother", phone="phone-1", email="mail-1")
+    world.wants("mother", prefers=Channel.EMAIL).book("2026-05-12 14:00")
+    world.run(until="2026-05-05 10:00").move("2026-05-14 14:00").run(until="2026-05-05 11:00")
+    world.correct("mother", phone="phone-1").run(until="2026-05-05 12:00").plan()
+    assert world.went_to == ["mail-1", "mail-1", "phone-1"]

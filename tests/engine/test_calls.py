@@ -5,6 +5,7 @@ from datetime import time
 
 import pytest
 
+from reminders.config import example
 from reminders.domain.quiet import QuietHours
 from reminders.domain.rules import Event
 from reminders.engine import calls, contacts, desk, people
@@ -339,3 +340,29 @@ def test_a_number_corrected_back_is_told_or_phoned(open_clinic: Make, *, cancell
     clinic.until("2026-11-30 13:30")
     news = Event.CANCELLED if cancelled else Event.MOVED
     assert to_phone(clinic) == [("B1", "invalid_address", news)]
+
+
+def test_who_never_had_that_kind_of_address_is_not_phoned(open_clinic: Make) -> None:
+    """A rule of email alone, or of SMS, leaves out who has none: the others tell them all."""
+    rules = example().model_dump(by_alias=True)["rules"]
+    rules["fifteen_minutes"]["channels"] = ["email"]
+    clinic = open_clinic(rules=rules)
+    clinic.read(row(), row("B2", phone="", email="a@example.org"), confirmations=True)
+    clinic.until("2026-12-01 11:00")
+    assert to_phone(clinic) == []
+    clinic.until("2026-12-02 09:50")
+    assert to_phone(clinic) == []
+
+
+@pytest.mark.parametrize("email", [None, "a@example.org"])
+def test_an_address_that_is_gone_is_told_elsewhere_or_phoned(
+    clinic: Clinic, email: str | None
+) -> None:
+    """Whose number staff take away is told anew by email, and is for the phone without one."""
+    clinic.read(row(email=email or ""), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    [person] = clinic.show("B1").patient.people
+    by_hand(clinic, contacts.correct, "B1", person.id, Addresses(None, email))
+    clinic.until("2026-11-30 13:05")
+    assert [text.channel for text in clinic.texts()] == (["sms", "email"] if email else ["sms"])
+    assert to_phone(clinic) == ([] if email else [("B1", "no_address", None)])
