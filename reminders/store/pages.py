@@ -152,8 +152,7 @@ def troubled(
         .limit(limit)
         .subquery()
     )
-    later = views.expected(since, until).where(here, appointment.c.starts_at >= until)
-    chosen = union_all(select(soonest.c.appointment_id), later)
+    chosen = union_all(select(soonest.c.appointment_id), views.expected(since, until).where(here))
     return views.visits(conn, among=appointment.c.id.in_(chosen))
 
 

@@ -278,9 +278,9 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
         appointment.c.former_patient_id.is_not(None),
         told_by_phone(),
     )
-    found = visits(conn, clinic_key, since=now - JUST_BEGUN, until=now + CALL_AHEAD, among=among)
-    later = expected(now, now + CALL_AHEAD).where(appointment.c.starts_at >= now + CALL_AHEAD)
-    further = visits(conn, among=appointment.c.id.in_(later))
+    since, until = now - JUST_BEGUN, now + CALL_AHEAD
+    found = visits(conn, clinic_key, since=since, until=until, among=among)
+    further = visits(conn, among=appointment.c.id.in_(expected(since, until)))
     return found + [visit for visit in further if clinic_key in {None, visit.clinic}]
 
 
@@ -293,14 +293,17 @@ def told_by_phone() -> ColumnElement[bool]:
 
 
 def expected(since: datetime, until: datetime) -> Select[int]:
-    """Return what reads the ids of visits that somebody expects between, where it is not so.
+    """Return what reads the ids of visits that somebody expects between, and that are then not.
 
-    A visit may be moved to any day: who expects it tomorrow has to be told today.
+    A visit may be moved to any day: who expects it tomorrow has to be told today, also where it was
+    moved to today.
     """
+    elsewhere = or_(appointment.c.starts_at < since, appointment.c.starts_at >= until)
     return (
         select(message.c.appointment_id)
         .join(appointment, appointment.c.id == message.c.appointment_id)
-        .where(text(TROUBLE), message.c.counts_on >= since, message.c.counts_on < until, of_now())
+        .where(text(TROUBLE), message.c.counts_on >= since, message.c.counts_on < until)
+        .where(of_now(), elsewhere)
     )
 
 

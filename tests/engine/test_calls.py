@@ -366,3 +366,26 @@ def test_an_address_that_is_gone_is_told_elsewhere_or_phoned(
     clinic.until("2026-11-30 13:05")
     assert [text.channel for text in clinic.texts()] == (["sms", "email"] if email else ["sms"])
     assert to_phone(clinic) == ([] if email else [("B1", "no_address", None)])
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_who_counts_on_a_later_day_stands_there_until_then(
+    clinic: Clinic, *, cancelled: bool
+) -> None:
+    """A visit moved to an earlier time, by night, is over; its family still counts on the old one."""
+    clinic.read(row(start="2026-12-04 12:00"), confirmations=True)
+    clinic.until("2026-11-30 22:00")
+    [person] = clinic.show("B1").patient.people
+    wishes = people.Changes({"no_sms": QuietHours(time(7), time(12))})
+    by_hand(clinic, people.change, "B1", person.id, wishes)
+    by_hand(clinic, desk.move, "B1", at("2026-12-01 08:10"))
+    if cancelled:
+        clinic.until("2026-12-01 08:30")
+        by_hand(clinic, desk.cancel, ["B1"])
+    for moment in ("2026-12-01 08:40", "2026-12-01 20:00", "2026-12-04 11:30"):
+        clinic.until(moment)
+        assert [(ref, news) for ref, _, news in to_phone(clinic)] == [
+            ("B1", Event.CANCELLED if cancelled else Event.MOVED)
+        ]
+    clinic.until("2026-12-04 13:01")
+    assert to_phone(clinic) == []
