@@ -61,6 +61,7 @@ class Reason(StrEnum):
     WROTE_YES = "wrote_yes"
     WROTE_YES_UNASKED = "wrote_yes_unasked"
     WROTE_NO = "wrote_no"
+    WROTE_NO_AND_STOP = "wrote_no_and_stop"
     WROTE_NO_UNCLEAR = "wrote_no_unclear"
     WROTE_OTHER = "wrote_other"
     WROTE_UNKNOWN = "wrote_unknown"
@@ -278,6 +279,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.WROTE_NO: (
         "Har svarat NEJ. Inget är avbokat: hör av er, och avboka eller boka om.",
         "Answered NO. Nothing is cancelled: get in touch, and cancel or move the visit.",
+    ),
+    Reason.WROTE_NO_AND_STOP: (
+        "Har svarat NEJ, och numret får inga fler SMS, för något barn. Inget är avbokat: ring, och avboka eller boka om.",  # noqa: E501 - what to do, in one place
+        "Answered NO, and the number gets no more texts, for any child. Nothing is cancelled: phone, and cancel or move the visit.",  # noqa: E501 - what to do, in one place
     ),
     Reason.WROTE_OTHER: (
         "Har skrivit något som en person behöver läsa.",

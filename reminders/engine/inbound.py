@@ -369,13 +369,17 @@ class _Taking:
             case Keyword.HELP:
                 return Reason.WROTE_HELP if reply in {None, Reply.OTHER} else None
             case Keyword.NO:
-                return Reason.WROTE_NO_UNCLEAR if unclear else Reason.WROTE_NO
+                alone = Reason.WROTE_NO_UNCLEAR if unclear else Reason.WROTE_NO
+                return Reason.WROTE_NO_AND_STOP if self.reading.stops else alone
             case _:
                 return Reason.WROTE_OTHER
 
     def _says_again(self, earlier: Earlier, visits: Sequence[int]) -> bool:
-        """Tell whether a NEJ is the one before once more, and no answer to something new."""
-        same = bool(visits) and earlier.visits == frozenset(visits)
+        """Tell whether a NEJ is the one before once more, and no answer to something new.
+
+        One that the provider has taken for STOP says that the number gets no more texts, too.
+        """
+        same = bool(visits) and earlier.visits == frozenset(visits) and not self.reading.stops
         return same and self.now - earlier.received_at <= SAYS_AGAIN
 
     def _sealed(self, reason: Reason | None, *, known: bool) -> bytes | None:

@@ -184,6 +184,16 @@ def test_what_the_provider_answers_we_do_not(clinic: Clinic, signal: Signal) -> 
     assert opted_out(clinic) == ([MOTHER] if signal is Signal.STOP else [])
 
 
+def test_a_cancel_that_the_provider_takes_for_stop_says_both(clinic: Clinic) -> None:
+    """Staff read that the number gets no more texts, and that somebody does not want the visit."""
+    clinic.read(row())
+    clinic.plan()
+    wrote(clinic, "NEJ")
+    wrote(clinic, "CANCEL", signal=Signal.STOP)
+    assert items(clinic) == [("B1", "wrote_no"), ("B1", "wrote_no_and_stop")]
+    assert opted_out(clinic) == [MOTHER]
+
+
 def test_help_is_sent_to_the_one_who_asks(clinic: Clinic) -> None:
     """HJÄLP sends the help for the nearest visit to that phone alone, also at night."""
     clinic.read(
