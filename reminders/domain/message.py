@@ -66,6 +66,13 @@ class Message:
         """Tell whether the text of a change is due only when its reader already waits in vain."""
         return self.counts_on is not None and self.due_at >= self.counts_on
 
+    @property
+    def is_put_off(self) -> bool:
+        """Tell whether its provider has not taken it for the time being, or until it was over."""
+        busy = self.reason in {Reason.PROVIDER_BUSY, Reason.OUT_OF_REACH}
+        waits = self.state is State.PLANNED and busy
+        return waits or (self.state is State.EXPIRED and self.attempts > 0)
+
 
 def is_open(message: Message) -> bool:
     """Tell whether the row may still be changed by a plan: planned, or never attempted."""

@@ -229,8 +229,8 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
         "The message about the change goes only after the time that they count on. Phone before that time.",  # noqa: E501 - what to do, in one place
     ),
     Reason.PROVIDER_BUSY: (
-        "Leverantören tog inte emot meddelandet just då. Det skickas igen om en stund.",
-        "The provider did not take the message just then. It is sent again in a while.",
+        "Leverantören tog inte emot meddelandet just då. Vi försöker igen om en stund: ring om det är bråttom.",  # noqa: E501 - what to do, in one place
+        "The provider did not take the message just then. It is tried again in a while: phone if urgent.",  # noqa: E501 - what to do, in one place
     ),
     Reason.CHANNEL_DOWN: (
         "Leverantören svarar inte, eller godtar inte inställningarna eller kontot. Meddelanden väntar.",  # noqa: E501 - one sentence

@@ -244,19 +244,26 @@ class _Person:
         return message.due_at <= self._now + AT_ONCE or not self._failed_at(message.address_key)
 
     def _is_stuck(self, message: Message) -> bool:
-        """Tell whether a planned message waits for a channel that has been down for too long.
+        """Tell whether a planned message waits in vain: for its channel, or for its own address.
 
-        That is as long as one of its texts has waited for an hour, has an hour left, or is over.
+        That is as long as one of its texts has waited for an hour, has an hour left, or is over,
+        while nothing goes on the channel, or a provider keeps putting off this address.
         """
-        if message.state is not State.PLANNED or message.key.channel not in self._awaited.down:
+        if message.state is not State.PLANNED:
             return False
+        down = message.key.channel in self._awaited.down
         theirs = [m for m in self._present if m.key.channel is message.key.channel]
         return any(
-            m.state is State.EXPIRED
-            or (m.state is State.PLANNED and self._now >= m.due_at + AT_ONCE)
-            or (m.state is State.PLANNED and self._now >= _helps(m) - AT_ONCE)
+            self._waits_long(m)
             for m in theirs
+            if down or (m.address_key == message.address_key and m.is_put_off)
         )
+
+    def _waits_long(self, message: Message) -> bool:
+        """Tell whether a text has waited for an hour, has an hour left, or is over."""
+        late = self._now >= min(message.due_at + AT_ONCE, _helps(message) - AT_ONCE)
+        planned = message.state is State.PLANNED
+        return message.state is State.EXPIRED or (planned and late)
 
     def _failed_at(self, address: str) -> bool:
         """Tell whether the last that was sent to an address did not arrive."""
@@ -277,8 +284,10 @@ class _Person:
         reasons = self.lacks(CUT_OFF) or [
             why for m in self._present if (why := _why(m)) is not None
         ]
-        if any(self._is_stuck(m) for m in self._present):
-            reasons = [Reason.OUT_OF_REACH]
+        stuck = {m.key.channel for m in self._present if self._is_stuck(m)}
+        if stuck:
+            down = stuck & self._awaited.down
+            reasons = [Reason.OUT_OF_REACH if down else Reason.PROVIDER_BUSY]
         if any(m.state is State.PLANNED and m.comes_late for m in self._present):
             reasons = [Reason.NEWS_TOO_LATE]
         if unwritten:  # told at once, also where a later text may go: a template has to be mended

@@ -35,6 +35,7 @@ from reminders.store.schema import (
     patient,
 )
 from reminders.store.views import Visit
+from reminders.store.waiting import put_off
 
 REACHED = (State.SENDING, State.ACCEPTED, State.DELIVERED)
 MISSED = (State.FAILED, State.UNDELIVERED, State.EXPIRED, State.UNKNOWN)
@@ -131,10 +132,9 @@ def coming_lines(conn: Connection, clinic_id: int, until: datetime, limit: int) 
     return views.lines_among(conn, message.c.id.in_(chosen))
 
 
-def troubled(
-    conn: Connection, clinic_id: int, since: datetime, until: datetime, limit: int
-) -> list[Visit]:
-    """Return visits of which a message is in trouble, and that start, or are expected, between."""
+def troubled(conn: Connection, clinic_id: int, now: datetime, limit: int) -> list[Visit]:
+    """Return coming visits, by now or as expected, of which a message is in trouble."""
+    since, until = now - views.JUST_BEGUN, now + views.CALL_AHEAD
     # Written so that no index on the clinic's visits serves: those of trouble are far shorter.
     here = appointment.c.clinic_id + 0 == clinic_id
     soonest = (
@@ -152,7 +152,11 @@ def troubled(
         .limit(limit)
         .subquery()
     )
-    chosen = union_all(select(soonest.c.appointment_id), views.expected(since, until).where(here))
+    chosen = union_all(
+        select(soonest.c.appointment_id),
+        views.expected(since, until).where(here),
+        put_off(now, until).where(here),
+    )
     return views.visits(conn, among=appointment.c.id.in_(chosen))
 
 

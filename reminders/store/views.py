@@ -16,6 +16,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union_all,
 )
 
 from reminders.domain.contact import Channel, canonical
@@ -25,7 +26,7 @@ from reminders.store.cases import to_message
 from reminders.store.schema import TROUBLE, WENT, appointment, clinic, contact, message, patient
 from reminders.store.schema_desk import called
 from reminders.store.schema_intake import import_run, problem
-from reminders.store.waiting import waiting
+from reminders.store.waiting import put_off, waiting
 
 KEPT = 2
 """So many characters of an email address are shown, where these tell people apart."""
@@ -259,10 +260,7 @@ def timeline(
 
 
 def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> list[Visit]:
-    """Return coming visits with a message in trouble, and booked ones with nobody to tell.
-
-    Those that were to begin a moment ago are among them.
-    """
+    """Return visits, coming or just begun, with a message in trouble or, if booked, no people."""
     troubled = select(message.c.appointment_id).where(
         message.c.appointment_id == appointment.c.id, text(TROUBLE)
     )
@@ -280,8 +278,9 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
     )
     since, until = now - JUST_BEGUN, now + CALL_AHEAD
     found = visits(conn, clinic_key, since=since, until=until, among=among)
-    further = visits(conn, among=appointment.c.id.in_(expected(since, until)))
-    return found + [visit for visit in further if clinic_key in {None, visit.clinic}]
+    more = union_all(expected(since, until), put_off(now, until))
+    further = visits(conn, clinic_key, among=appointment.c.id.in_(more))
+    return list({visit.id: visit for visit in (*found, *further)}.values())
 
 
 def told_by_phone() -> ColumnElement[bool]:
@@ -295,8 +294,7 @@ def told_by_phone() -> ColumnElement[bool]:
 def expected(since: datetime, until: datetime) -> Select[int]:
     """Return what reads the ids of visits that somebody expects between, and that are then not.
 
-    A visit may be moved to any day: who expects it tomorrow has to be told today, also where it was
-    moved to today.
+    A visit may be moved to any day, past or far ahead: who expects it tomorrow is told today.
     """
     elsewhere = or_(appointment.c.starts_at < since, appointment.c.starts_at >= until)
     return (

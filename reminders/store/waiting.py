@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text, update
 
 from reminders.domain.contact import Channel
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.store.schema import RETRIED, message
+from reminders.domain.unheard import AT_ONCE
+from reminders.store.schema import RETRIED, appointment, message
 
 OVERDUE_AFTER = timedelta(minutes=5)
 
@@ -127,6 +128,24 @@ def release(conn: Connection, clinic_id: int, channel: Channel) -> set[int]:
         which = message.c.id.in_(ids[some : some + MOST_AT_ONCE])
         conn.execute(update(message).where(which).values(reason=Reason.CHANNEL_DOWN.value))
     return set(found.values())
+
+
+def put_off(now: datetime, until: datetime) -> Select[int]:
+    """Return what reads the ids of visits before `until` with a text that is put off in vain.
+
+    Its provider has been busy for an hour, or it helps for less than one more: domain/unheard.
+    """
+    soon = now + AT_ONCE
+    vain = or_(
+        message.c.due_at <= now - AT_ONCE, message.c.not_after <= soon, message.c.counts_on <= soon
+    )
+    ahead = or_(appointment.c.starts_at < until, message.c.counts_on < until)
+    return (
+        select(message.c.appointment_id)
+        .join(appointment, appointment.c.id == message.c.appointment_id)
+        .where(text(RETRIED), message.c.reason == Reason.PROVIDER_BUSY.value)
+        .where(message.c.due_at <= now, vain, ahead)
+    )
 
 
 def _count(conn: Connection, *conditions: ColumnElement[bool]) -> int:

@@ -95,3 +95,28 @@ def test_news_has_to_come_before_the_time_that_they_count_on(
 def test_what_is_unclear_is_said() -> None:
     """A text whose fate is unknown is shown, though it counts as told."""
     assert phoned(message(1, State.UNKNOWN)) == [Unheard(1, Reason.NO_ANSWER, unclear=True)]
+
+
+BUSY = message(1, State.PLANNED, -AT_ONCE, reason=Reason.PROVIDER_BUSY)
+LATER = message(2, State.PLANNED, 24 * AT_ONCE)
+OVER = replace(message(1, State.EXPIRED, reason=Reason.DEADLINE_PASSED), attempts=9)
+PUT_OFF = [Unheard(1, Reason.PROVIDER_BUSY)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "calls"),
+    [
+        (BUSY, LATER, PUT_OFF),
+        (OVER, LATER, PUT_OFF),
+        (replace(BUSY, due_at=NOW - AT_ONCE / 2), LATER, []),
+        (replace(BUSY, due_at=NOW, not_after=NOW + AT_ONCE), LATER, PUT_OFF),
+        (BUSY, replace(LATER, address_key="b"), []),
+        (replace(BUSY, reason=None), LATER, []),
+        (BUSY, message(2, State.DELIVERED), []),
+    ],
+)
+def test_an_address_that_is_put_off_waits_in_vain(
+    first: Message, second: Message, calls: list[Unheard]
+) -> None:
+    """After an hour nobody waits for a busy provider, nor for a later text to the same address."""
+    assert phoned(first, second) == calls

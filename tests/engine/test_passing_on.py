@@ -223,3 +223,43 @@ def test_a_visit_booked_just_before_is_phoned_within_minutes(open_clinic: Make) 
     clinic.read(row())
     clinic.until("2026-12-02 09:56")
     assert to_phone(clinic) == [("B1", "out_of_reach")]
+
+
+class Full(Sandbox):
+    """A mailbox that its server puts off all day, beside others that take everything."""
+
+    full = True
+
+    async def send(self, message: OutgoingMessage) -> Outcome:
+        """Put off what goes to the full one."""
+        if message.to.startswith("full") and Full.full:
+            return Rejected("452 4.2.2", Refusal.THROTTLED)
+        return await super().send(message)
+
+
+def test_who_is_put_off_while_the_channel_works_is_phoned(open_clinic: Make) -> None:
+    """One full mailbox, and no phone: on the list after an hour until it has gone, as others go."""
+    clinic = open_clinic(make_provider=lambda _name, setup: Full(setup))
+    others = [
+        row(f"C{n}", f"2026-12-02 {8 + n // 6:02}:{n % 6 * 10:02}", phone="", email=f"c{n}@x.se")
+        for n in range(24)
+    ]
+    clinic.read(row(phone="", email="full@example.org"), *others)
+    clinic.until("2026-12-01 10:30")
+    assert to_phone(clinic) == []
+    for moment in ("01 11:05", "01 20:00", "02 09:05", "02 09:42", "02 09:50", "02 09:58"):
+        clinic.until(f"2026-12-{moment}")
+        assert [ref for ref, _ in to_phone(clinic)] == ["B1"]
+
+
+def test_who_was_put_off_is_off_the_list_once_it_has_gone(
+    open_clinic: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mailbox that takes it in the end needs no phone any more."""
+    clinic = open_clinic(make_provider=lambda _name, setup: Full(setup))
+    clinic.read(row(phone="", email="full@example.org"), row("B2"))
+    clinic.until("2026-12-01 11:30")
+    assert to_phone(clinic) != []
+    monkeypatch.setattr(Full, "full", False)
+    clinic.until("2026-12-01 13:00")
+    assert to_phone(clinic) == []
