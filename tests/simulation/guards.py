@@ -294,6 +294,22 @@ MUTANTS = (
         "if False:",
         STOPPED,
     ),
+    Mutant(
+        "what another channel took over goes on the first as well",
+        (
+            Patch(
+                "reminders.domain.plan",
+                "passed_over += [given_up(send, self.history) for send in stuck]",
+                "chosen += stuck",
+            ),
+            Patch(
+                "reminders.domain.plan",
+                "channels = tuple(told_on)[:1] or channels",
+                "tuple(told_on)",
+            ),
+        ),
+        (AWAY | STOPPED,),
+    ),
     _one(
         "what is busy has failed",
         "domain.lifecycle",
