@@ -126,7 +126,7 @@ def release(conn: Connection, clinic_id: int, channel: Channel) -> set[int]:
     ids = sorted(found)
     for some in range(0, len(ids), MOST_AT_ONCE):
         which = message.c.id.in_(ids[some : some + MOST_AT_ONCE])
-        conn.execute(update(message).where(which).values(reason=Reason.CHANNEL_DOWN.value))
+        conn.execute(update(message).where(which).values(reason=Reason.OTHER_CHANNEL.value))
     return set(found.values())
 
 

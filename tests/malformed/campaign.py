@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 
 from reminders.config import example
 from reminders.domain.brought import Category
@@ -112,6 +112,19 @@ def _empty(conn: Connection) -> None:
 
 
 def _count(conn: Connection) -> tuple[int, int]:
+    """Count the visits, and what was staged and is not of a row that can still be put right."""
     visits = conn.execute(select(func.count()).select_from(schema.appointment)).scalar_one()
-    staged = sum(conn.execute(select(func.count()).select_from(t)).scalar_one() for t in STAGED)
+    waiting = select(schema_intake.problem.c.ref).where(
+        schema_intake.problem.c.import_run_id == schema_intake.import_run.c.id,
+        schema_intake.import_run.c.applied_at.is_not(None),
+        schema_intake.problem.c.ref.is_not(None),
+    )
+    staged = sum(
+        conn.execute(
+            select(func.count())
+            .select_from(table)
+            .where(or_(table.c.ref.is_(None), table.c.ref.not_in(waiting)))
+        ).scalar_one()
+        for table in STAGED
+    )
     return visits, staged
