@@ -13,7 +13,7 @@ from reminders.domain.reasons import Reason
 from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
 from reminders.domain.told import misleads
-from reminders.domain.unheard import CALL_FOR, Awaited, awaited_of, believers, unheard
+from reminders.domain.unheard import CALL_FOR, Awaited, Unheard, awaited_of, believers, unheard
 from reminders.engine import aside, attention, planning, untrue
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
@@ -265,22 +265,7 @@ def calls_for(
     truth = Truth(visit.starts_at, VisitStatus(visit.status))
     theirs = [line for line in found if not (line.is_gone or line.was_anothers)]
     alone = not theirs and truth.status is VisitStatus.BOOKED
-    messages, before = (
-        sorted((x.message for x in found if x.was_anothers is was), key=lambda message: message.id)
-        for was in (False, True)
-    )
     names = {line.message.key.contact: line.contact for line in found}
-    gone = {line.message.key.contact for line in found if line.is_gone}
-    practice = runtime.practices.get(visit.clinic)
-    own_login = practice.own_login(visit.birth_date, visit.starts_at) if practice else None
-    misleading = {line.message.id for line in theirs if misleads(line.message, own_login=own_login)}
-    addresses: dict[int, set[str]] = {}
-    for line in found:
-        present = addresses.setdefault(line.message.key.contact, set())
-        if line.address:
-            present.add(runtime.digest(canonical(line.address)))
-    closed = down.get(visit.clinic, frozenset())
-    awaited = awaited_of(practice, truth, closed) if practice else Awaited()
     items = [_item("call", visit, None, nobody_to_tell(visit), 0)] if alone else []
     items += [
         _item(
@@ -292,23 +277,51 @@ def calls_for(
             _news(truth) if one.believes else None,
             _expected(truth, one.believes, now),
         )
-        for one in (
-            *unheard(
-                truth,
-                visit.version,
-                messages,
-                awaited,
-                now,
-                gone=gone,
-                addresses=addresses,
-                misleading=misleading,
-            ),
-            *believers(before, messages),
-        )
+        for one in _not_told(runtime, visit, truth, found, now, down.get(visit.clinic, frozenset()))
     ]
     if truth.status is VisitStatus.CANCELLED:
         items += _told_by_phone(visit, found, phoned, {item.contact_id for item in items})
     return items
+
+
+def _not_told(
+    runtime: Runtime,
+    visit: Visit,
+    truth: Truth,
+    found: Sequence[Line],
+    now: datetime,
+    closed: frozenset[Channel],
+) -> list[Unheard]:
+    """Return who does not know what is so: of those whose visit it is, and whose it was before."""
+    messages, before = (
+        sorted((x.message for x in found if x.was_anothers is was), key=lambda message: message.id)
+        for was in (False, True)
+    )
+    practice = runtime.practices.get(visit.clinic)
+    own_login = practice.own_login(visit.birth_date, visit.starts_at) if practice else None
+    addresses: dict[int, set[str]] = {}
+    for line in found:
+        present = addresses.setdefault(line.message.key.contact, set())
+        if line.address:
+            present.add(runtime.digest(canonical(line.address)))
+    return [
+        *unheard(
+            truth,
+            visit.version,
+            messages,
+            awaited_of(practice, truth, closed) if practice else Awaited(),
+            now,
+            gone={line.message.key.contact for line in found if line.is_gone},
+            addresses=addresses,
+            misleading={
+                line.message.id
+                for line in found
+                if not (line.is_gone or line.was_anothers)
+                and misleads(line.message, own_login=own_login)
+            },
+        ),
+        *believers(before, messages),
+    ]
 
 
 def _told_by_phone(

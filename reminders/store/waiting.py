@@ -15,6 +15,7 @@ from reminders.store.schema import RETRIED, appointment, message
 OVERDUE_AFTER = timedelta(minutes=5)
 
 MOST_AT_ONCE = 500
+"""So many rows are named in one statement: databases take no more than so many parameters."""
 
 # The state is a literal, or a partial index could not be used in a generic plan.
 _PLANNED = and_(text(f"state = '{State.PLANNED.value}'"), message.c.urgency.in_([0, 1]))

@@ -30,6 +30,17 @@ def clinic(open_clinic: Callable[..., Clinic], tmp_path: Path) -> Clinic:
     return open_clinic(clinics__north=NORTH)
 
 
+@pytest.fixture
+def overlaid(open_clinic: Callable[..., Clinic], tmp_path: Path) -> Clinic:
+    """Return two clinics with a folder for both; the second one's own text is approved."""
+    for folder in ("north", "all"):
+        (tmp_path / folder / "sv").mkdir(parents=True)
+    made = open_clinic(clinics__north=NORTH, templates_folder="all")
+    write(made, OWN)
+    approve(made)
+    return made
+
+
 def write(clinic: Clinic, text: str, file: str = "day_before.sms.txt") -> Path:
     """Write a Swedish text of the northern clinic's own."""
     path = clinic.folder / "north" / "sv" / file
@@ -225,20 +236,13 @@ def test_a_change_of_meaning_concerns_that_clinics_people(clinic: Clinic) -> Non
     assert (informed(clinic, "north"), informed(clinic, "internet")) == (["north"], [])
 
 
-def test_what_every_clinics_says_concerns_nobody_who_reads_another(
-    open_clinic: Callable[..., Clinic], tmp_path: Path
-) -> None:
+def test_what_every_clinics_says_concerns_nobody_who_reads_another(overlaid: Clinic) -> None:
     """A change of every clinic's text is not told to those whose clinic sends its own."""
-    for folder in ("north", "all"):
-        (tmp_path / folder / "sv").mkdir(parents=True)
-    made = open_clinic(clinics__north=NORTH, templates_folder="all")
-    write(made, OWN)
-    approve(made)
-    both(made)
-    (tmp_path / "all" / "sv" / "day_before.sms.txt").write_text(f"Alla: {OWN}", "utf-8")
-    assert waiting(made) == [("", "day_before", "sms", False)]
-    approve(made, changes_meaning=True)
-    assert (informed(made, "north"), informed(made, "internet")) == ([], ["internet"])
+    both(overlaid)
+    (overlaid.folder / "all" / "sv" / "day_before.sms.txt").write_text(f"Alla: {OWN}", "utf-8")
+    assert waiting(overlaid) == [("", "day_before", "sms", False)]
+    approve(overlaid, changes_meaning=True)
+    assert (informed(overlaid, "north"), informed(overlaid, "internet")) == ([], ["internet"])
 
 
 def test_consent_is_to_what_the_clinic_sends(clinic: Clinic) -> None:
@@ -277,23 +281,19 @@ def test_what_was_sent_can_be_shown(clinic: Clinic) -> None:
         assert [(one.exact, one.rendered.body.startswith(begins)) for one in went] == [(True, True)]
 
 
-def test_one_text_approved_by_two_is_shown_once(
-    open_clinic: Callable[..., Clinic], tmp_path: Path
-) -> None:
+def test_one_text_approved_by_two_is_shown_once(overlaid: Clinic) -> None:
     """What is every clinic's and a clinic's own, word for word, is one text."""
-    for folder in ("north", "all"):
-        (tmp_path / folder / "sv").mkdir(parents=True)
-    made = open_clinic(clinics__north=NORTH, templates_folder="all")
-    write(made, OWN)
-    approve(made)
-    (tmp_path / "all" / "sv" / "day_before.sms.txt").write_text(OWN, "utf-8")
-    assert [(owner, back) for owner, _, _, back in waiting(made)] == [("", False), ("north", True)]
-    approve(made)
-    both(made)
-    made.until("2026-12-01 10:30")
-    with made.runtime.database.reading() as conn:
-        shown = desk.show(conn, made.runtime, "north", "B1", made.clock.now())
-        words = words_of(conn, made.runtime, shown, made.clock.now())
+    (overlaid.folder / "all" / "sv" / "day_before.sms.txt").write_text(OWN, "utf-8")
+    assert [(owner, back) for owner, _, _, back in waiting(overlaid)] == [
+        ("", False),
+        ("north", True),
+    ]
+    approve(overlaid)
+    both(overlaid)
+    overlaid.until("2026-12-01 10:30")
+    with overlaid.runtime.database.reading() as conn:
+        shown = desk.show(conn, overlaid.runtime, "north", "B1", overlaid.clock.now())
+        words = words_of(conn, overlaid.runtime, shown, overlaid.clock.now())
         went = handed(conn, [line.message.id for line in shown.lines])
     assert [one.exact for one in words.values() if one.exact is not None] == [True]
     assert [len(one.sources) for one in went.values()] == [1]
