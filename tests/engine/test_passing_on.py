@@ -9,7 +9,7 @@ from reminders.domain.contact import Channel
 from reminders.domain.outcome import Ambiguous, Outcome, OutgoingMessage, Refusal, Rejected
 from reminders.engine.calls import call_list
 from reminders.providers.sandbox import Sandbox
-from reminders.store import clinics
+from reminders.store import clinics, views
 from tests.engine.clinic import Clinic, at, row
 
 Make = Callable[..., Clinic]
@@ -55,6 +55,19 @@ def test_the_email_goes_once_the_phone_is_out_of_reach(open_clinic: Make, says: 
     clinic.until("2026-12-02 09:00")
     assert len(clinic.texts()) == 1
     assert day_before(clinic) == [("sms", "suppressed"), ("email", "delivered")]
+
+
+def test_lost_answers_for_long_are_late_and_go_another_way(open_clinic: Make) -> None:
+    """Looked for and absent, a text is late from when it was due, and its email goes in time."""
+    clinic = open_clinic(make_provider=Lines(sms=Ambiguous("timeout")))
+    clinic.read(row(email=EMAIL), row("B2", phone="0701740611"))
+    late = 0
+    for minute in range(15, 60, 5):
+        clinic.until(f"2026-12-01 10:{minute}")
+        with clinic.runtime.database.reading() as conn:
+            late = max(late, views.health(conn, clinic.clock.now()).overdue)
+    assert late > 0
+    assert [text.channel for text in clinic.texts()] == ["email"]
 
 
 def test_a_hiccup_leaves_the_text_its_way(open_clinic: Make) -> None:
