@@ -110,13 +110,13 @@ def test_where_no_way_works_the_first_waits_and_each_was_tried(open_clinic: Make
     lines = Lines(sms=AWAY, email=AWAY)
     clinic = open_clinic(make_provider=lines)
     clinic.read(row(email=EMAIL))
-    clinic.until("2026-12-01 14:00")
+    clinic.until("2026-12-01 11:30")
     assert clinic.texts() == []
     assert set(lines.asked) == {Channel.SMS, Channel.EMAIL}
     assert sum(state == "planned" for _, state in day_before(clinic)) == 1
     assert len(day_before(clinic)) <= 3
     del lines.says[Channel.SMS]
-    clinic.until("2026-12-01 15:00")
+    clinic.until("2026-12-01 12:00")
     assert [text.channel for text in clinic.texts()] == ["sms"]
 
 
@@ -127,11 +127,11 @@ def test_where_both_were_down_the_email_that_is_back_goes(open_clinic: Make) -> 
     clinic.read(
         row(email=EMAIL),
         row(email=EMAIL, role="patient"),
-        row("B2", "2026-12-02 13:30", phone="", email="b@example.org"),
+        row("B2", "2026-12-02 12:30", phone="", email="b@example.org"),
     )
     clinic.until("2026-12-01 10:40")
     del lines.says[Channel.EMAIL]
-    clinic.until("2026-12-01 13:40")
+    clinic.until("2026-12-01 12:40")
     assert [text.to[0] for text in clinic.texts()] == ["b", "a"]
     del lines.says[Channel.SMS]
     clinic.until("2026-12-02 09:00")
@@ -159,7 +159,7 @@ def test_a_text_that_may_have_been_taken_blocks_the_other_way(open_clinic: Make)
     clinic.read(row("B2", "2026-12-02 10:01", phone="0701740611"))
     clinic.until("2026-12-01 10:00:40")
     assert [text.channel for text in clinic.texts()] == []
-    clinic.until("2026-12-01 12:00")
+    clinic.until("2026-12-01 10:40")
     assert [text.channel for text in clinic.texts()] == ["email"]
 
 
@@ -222,9 +222,9 @@ def test_who_has_no_other_way_is_phoned_while_there_is_time(
 
 def test_near_the_visit_they_stay_on_the_list(open_clinic: Make) -> None:
     """Neither a text that has expired nor one that is yet to come takes anybody off it."""
-    clinic = open_clinic(make_provider=Lines(sms=STOPPED))
+    clinic = open_clinic("2026-12-02 07:00", make_provider=Lines(sms=STOPPED))
     clinic.read(row())
-    for moment in ("08:30", "09:05", "09:44", "09:50"):
+    for moment in ("09:05", "09:44", "09:50"):
         clinic.until(f"2026-12-02 {moment}")
         assert to_phone(clinic) == [("B1", "out_of_reach")]
 
@@ -252,16 +252,22 @@ class Full(Sandbox):
 
 def test_who_is_put_off_while_the_channel_works_is_phoned(open_clinic: Make) -> None:
     """One full mailbox, and no phone: on the list after an hour until it has gone, as others go."""
-    clinic = open_clinic(make_provider=lambda _name, setup: Full(setup))
+    rules = {
+        "soon": {"before": "2h", "not_after": "-15m", "template": "day_before"},
+        "fifteen_minutes": {"before": "15m", "not_after": "-1m"},
+    }
+    clinic = open_clinic(
+        "2026-12-02 09:00", make_provider=lambda _name, setup: Full(setup), rules=rules
+    )
     others = [
-        row(f"C{n}", f"2026-12-02 {8 + n // 6:02}:{n % 6 * 10:02}", phone="", email=f"c{n}@x.se")
-        for n in range(24)
+        row(f"C{n}", f"2026-12-02 {n // 6}:{n % 6}0", phone="", email=f"c{n}@x.se")
+        for n in range(11 * 6, 14 * 6)
     ]
-    clinic.read(row(phone="", email="full@example.org"), *others)
-    clinic.until("2026-12-01 10:30")
+    clinic.read(row(start="2026-12-02 12:00", phone="", email="full@example.org"), *others)
+    clinic.until("2026-12-02 10:30")
     assert to_phone(clinic) == []
-    for moment in ("01 11:05", "01 20:00", "02 09:05", "02 09:42", "02 09:50", "02 09:58"):
-        clinic.until(f"2026-12-{moment}")
+    for moment in ("11:01", "11:42", "11:50", "11:58"):
+        clinic.until(f"2026-12-02 {moment}")
         assert [ref for ref, _ in to_phone(clinic)] == ["B1"]
 
 
