@@ -1,5 +1,6 @@
 """What all tests share: databases, and how hard Hypothesis tries."""
 
+import gc
 import os
 import shutil
 import signal
@@ -34,6 +35,13 @@ settings.load_profile("fast")
 
 ZONES = ("Pacific/Kiritimati", "America/Santiago", "UTC")
 """Nothing may depend on the server's zone: each module of tests lives in one of these."""
+
+
+def pytest_collection_finish() -> None:
+    """Search what was loaded and collected for garbage no more: a tenth of the time of all tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(autouse=True, scope="module")

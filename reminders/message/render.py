@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from reminders.config import ClinicConfig
 from reminders.domain.contact import Channel
@@ -19,7 +18,7 @@ from reminders.message.context import Context, Facts, make_context
 from reminders.message.html import escape_value, to_html, to_plain
 from reminders.message.sms import repair
 from reminders.message.sources import CALENDAR, HEAD, NOTE, SUBJECT
-from reminders.message.syntax import environment, file_name, place, uses, without_notes
+from reminders.message.syntax import Sandbox, environment, file_name, place, uses, without_notes
 
 FAULTS = (
     jinja2.TemplateError,
@@ -150,7 +149,7 @@ def _compiled(text: str, *, escaped: bool) -> jinja2.Template:
 
 
 @functools.cache
-def _environment(*, escaped: bool) -> ImmutableSandboxedEnvironment:
+def _environment(*, escaped: bool) -> Sandbox:
     return environment(escape_value if escaped else str)
 
 

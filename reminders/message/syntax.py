@@ -19,6 +19,7 @@ from reminders.errors import TemplateError
 _BEGIN = re.compile(r"\{#> (\S+) #\}")
 _END = re.compile(r"\{#< (\S+) #\}")
 _NOTE = re.compile(r"(?<=\S)[ \t]*\{#(?:(?!#\}).)*#\}[ \t]*$", re.MULTILINE)
+_MOST_VERDICTS = 1024
 _ENDING = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.md"}
 
 
@@ -64,7 +65,28 @@ def without_notes(text: str) -> str:
     return _NOTE.sub("", text)
 
 
-def environment(show: Callable[[Any], Any]) -> ImmutableSandboxedEnvironment:
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox, which judges a name once for each type that it is asked of.
+
+    Its verdict depends on nothing else, and a text asks some seventy times.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._verdicts: dict[tuple[type, str], bool] = {}
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Tell whether a template may read this attribute."""
+        key = (type(obj), attr)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = super().is_safe_attribute(obj, attr, value)
+            if len(self._verdicts) < _MOST_VERDICTS:  # a template can make up names
+                self._verdicts[key] = verdict
+        return verdict
+
+
+def environment(show: Callable[[Any], Any]) -> Sandbox:
     """Return the sandbox that templates run in; `show` is applied to each value put into a text.
 
     An unknown name, None and a yes-or-no are errors where a text should stand.
@@ -75,7 +97,7 @@ def environment(show: Callable[[Any], Any]) -> ImmutableSandboxedEnvironment:
             raise UndefinedError("there is nothing to show here; ask with {% if %} first")
         return value if isinstance(value, Undefined) else show(value)
 
-    return ImmutableSandboxedEnvironment(
+    return Sandbox(
         undefined=StrictUndefined,
         autoescape=False,
         trim_blocks=True,
