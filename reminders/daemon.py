@@ -190,7 +190,7 @@ class Daemon:
             now = self._runtime.clock.now()
             try:
                 ends = await asyncio.to_thread(watcher.look, now)
-            except (DatabaseFault, OSError) as fault:
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the next look may do better
                 log.error("watch_failed", error=type(fault).__name__)  # noqa: TRY400 - its text may hold values
             else:
                 if ends[End.DONE]:

@@ -38,6 +38,7 @@ from reminders.cli.session import (
 )
 from reminders.domain.brought import Category
 from reminders.engine import importing
+from reminders.engine.exported import spelled
 from reminders.engine.importing import Difference, HowFar, Options, Staged
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
@@ -151,7 +152,7 @@ def _import(
 ) -> Difference:
     now = runtime.clock.now()
     try:
-        with noted(), _progress(f"Reading {file.name}") as progress:
+        with noted(), _progress(f"Reading {spelled(file.name)}") as progress:
             staged = importing.stage(runtime, clinic, file, options, now, progress)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(INTERRUPTED[HowFar.NOT_BEGUN]) from None

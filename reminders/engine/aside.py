@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from reminders.engine.exported import OlderFileError
+from reminders.engine.exported import OlderFileError, spelled
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, RefusedFileError
@@ -44,6 +44,7 @@ class Code(StrEnum):
     STRICT = "strict"
     OLDER = "older"
     UNUSABLE = "unusable"
+    UNEXPECTED = "unexpected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def keep(
     """Record a file that is about to be moved away, so that it stands on the pages."""
     lines = [BadLine(p.line, p.column, p.code.value, p.message) for p in problems[:MOST_LINES]]
     file = NewAside(
-        path.name, kept_as, written_at(path, now), end.value, why.code.value, why.numbers,
+        spelled(path.name), kept_as, written_at(path, now), end.value, why.code.value, why.numbers,
         why.said, lines,
     )  # fmt: skip
     aside.keep(conn, clinics.clinic_id(conn, clinic), file, now)

@@ -1,5 +1,7 @@
-"""When a file was exported, by which an older one is told from a newer."""
+"""When a file was exported, by which an older one is told from a newer, and how it is called."""
 
+import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,18 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 class OlderFileError(RefusedFileError):
     """A file that was exported before one that has been imported."""
+
+
+def spelled(name: str) -> str:
+    """Return a file's name or path as text that can be kept and shown.
+
+    On the disk it is bytes: what is not UTF-8 is taken for what Windows has.
+    """
+    return re.sub("[\udc80-\udcff]+", _of_windows, name)
+
+
+def _of_windows(found: re.Match[str]) -> str:
+    return os.fsencode(found[0]).decode("cp1252", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,7 @@ def export_of(path: Path, told: datetime | None, zone: ZoneInfo, now: datetime) 
     raise RefusedFileError(
         "%(name)s: a file cannot have been exported %(at)s, as it is %(now)s now. Give the time at"
         " which it was, or leave out --exported-at.",
-        name=path.name,
+        name=spelled(path.name),
         at=f"{at.astimezone(zone):%Y-%m-%d %H:%M}",
         now=f"{now.astimezone(zone):%Y-%m-%d %H:%M}",
     )

@@ -29,7 +29,7 @@ from reminders.engine.difference import (
     changes_of,
     find_missing,
 )
-from reminders.engine.exported import export_of, refuse_older
+from reminders.engine.exported import export_of, refuse_older, spelled
 from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.over import without_over
 from reminders.engine.runtime import Runtime
@@ -88,9 +88,10 @@ def stage(
     was imported before, or (strict) has any problem.
     """
     digest = _file_digest(path)
+    name = spelled(path.name)
     exported = export_of(path, options.exported_at, runtime.clinic(clinic_key).zone, now)
     run_id, clinic_id, first = runtime.in_transaction(
-        _begin, runtime, clinic_key, path.name, digest, exported.at, options, now
+        _begin, runtime, clinic_key, name, digest, exported.at, options, now
     )
     problems: list[Problem] = []
     seen: list[Columns] = []
@@ -105,7 +106,7 @@ def stage(
             runtime.in_step(add_rows, run_id, clinic_id, items, now, again)
         of_anybody = runtime.in_transaction(_attributed, run_id)
         if options.strict:
-            _refuse_problems(path.name, problems)
+            _refuse_problems(name, problems)
     except BaseException:
         with held():
             _throw_away(runtime, run_id)
@@ -162,7 +163,7 @@ def _file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise RefusedFileError(
-            "%(path)s: cannot be read (%(why)s).", path=path, why=error.strerror
+            "%(path)s: cannot be read (%(why)s).", path=spelled(str(path)), why=error.strerror
         ) from None
 
 

@@ -7,7 +7,7 @@ that dies before leaves it where it is: it is read again, and the same file chan
 import fcntl
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +21,11 @@ from reminders.domain.brought import Category
 from reminders.engine import aside, importing
 from reminders.engine.aside import Code, End, Why
 from reminders.engine.difference import Difference, Options
+from reminders.engine.exported import spelled
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.problems import Problem
+from reminders.store.database import DatabaseFault, ValueFault
 
 log = structlog.get_logger()
 
@@ -33,6 +35,12 @@ ACTOR = "watched folder"
 """Who imports what is put there."""
 FEW = 5
 """So many changed bookings are an ordinary day, whatever share of the file they are."""
+
+UNEXPECTED = Why(
+    Code.UNEXPECTED,
+    "The program could not manage this file, and the fault is its own. Put a new export in the"
+    " folder; if that is refused too, tell the maintainers which error the log names.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,8 @@ class Watcher:
                         continue
                     if path in self._unmoved:
                         self._move(path, *self._unmoved[path])
-                    else:
-                        ends[self._take(clinic, watch, path, now)] += 1
+                    elif end := self._try(clinic, watch, path, now):
+                        ends[end] += 1
         self._seen = {path: look for path, look in self._seen.items() if path in found}
         return ends
 
@@ -107,13 +115,30 @@ class Watcher:
             return False
         return now - before.since >= parse_duration(watch.settle)
 
+    def _try(self, clinic: str, watch: WatchConfig, path: Path, now: datetime) -> End | None:
+        """Take a file; return what became of it. Whatever is wrong with it, others have their turn.
+
+        Raise DatabaseFault, if it is the database that is away.
+        """
+        try:
+            return self._take(clinic, watch, path, now)
+        except Exception as error:  # noqa: BLE001 - the others have their turn
+            _raise_if_away(error)
+            if path.exists():  # else somebody has taken it out of the folder
+                log.error("watched_file_failed", clinic=clinic, error=type(error).__name__)  # noqa: TRY400 - its text may hold values
+            return None
+
     def _take(self, clinic: str, watch: WatchConfig, path: Path, now: datetime) -> End:
         try:
             taken = self._import(clinic, watch, path, now)
         except RefusedFileError as error:
             named = [problem for problem in error.problems if isinstance(problem, Problem)]
             taken = _Taken(End.REFUSED, aside.why_refused(error), named, {})
-        name = f"{now:%Y%m%dT%H%M%S} {aside.fitting(path.name)}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, a person is told
+            _raise_if_away(error)
+            log.error("watched_file_unexpected", clinic=clinic, error=type(error).__name__)  # noqa: TRY400 - its text may hold values
+            taken = _Taken(End.REFUSED, UNEXPECTED, [], {})
+        name = f"{now:%Y%m%dT%H%M%S} {aside.fitting(spelled(path.name))}"
         if taken.why is not None:
             why, problems = taken.why, taken.problems
             self._runtime.in_transaction(
@@ -182,14 +207,21 @@ def _told(problems: list[Problem]) -> list[dict[str, Any]]:
     return [{key: asdict(problem)[key] for key in keys} for problem in problems]
 
 
+def _raise_if_away(error: Exception) -> None:
+    """Raise it again, if it is no fault of the file."""
+    if isinstance(error, DatabaseFault) and not isinstance(error, ValueFault):
+        raise error
+
+
 def _files(folder: Path) -> list[Path]:
     """Return the files to look at, the oldest first."""
     found: list[tuple[int, Path]] = []
     for path in folder.iterdir():
         if path.suffix.casefold() in ENDINGS and not path.name.startswith("."):
-            state = path.lstat()
-            if stat.S_ISREG(state.st_mode):
-                found.append((state.st_mtime_ns, path))
+            with suppress(FileNotFoundError):  # somebody has just taken it away
+                state = path.lstat()
+                if stat.S_ISREG(state.st_mode):
+                    found.append((state.st_mtime_ns, path))
     return [path for _, path in sorted(found)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
 from reminders.errors import DatabaseError
@@ -23,6 +23,7 @@ __all__ = [
     "Database",
     "DatabaseFault",
     "MemoryDatabase",
+    "ValueFault",
     "image_of",
     "journal",
     "open_database",
@@ -32,6 +33,9 @@ __all__ = [
 
 DatabaseFault = DBAPIError
 """What a database raises that is away, locked or broken."""
+
+ValueFault = DataError
+"""What it raises of a value that it cannot take."""
 
 BUSY_SECONDS = 10
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))

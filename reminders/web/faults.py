@@ -178,6 +178,10 @@ ASIDE: Mapping[str, str] = {
     "unusable": N_(
         "It cannot be used, and nothing of it was imported. Put a new export in the folder."
     ),
+    "unexpected": N_(
+        "The program could not manage it, and the fault is its own. Put a new export in the folder;"
+        " if that is refused too, tell whoever looks after the program: its log names the error."
+    ),
 }
 """Why a file of the watched folder waits, or is refused."""
 

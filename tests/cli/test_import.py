@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,17 @@ def test_a_missing_file_is_told(here: Installation):
     result = here.run("import", "nowhere.csv", "--yes")
     assert result.exit_code == 2
     assert "nowhere.csv" in result.stderr
+
+
+def test_a_name_of_windows_is_read_and_told(here: Installation):
+    """A file whose name is not UTF-8 is imported; if it is not there, it is named legibly."""
+    path = Path(here.file(GOOD))
+    name = path.with_name(os.fsdecode("från journalen.csv".encode("cp1252")))
+    missing = here.run("import", str(name), "--yes")
+    assert missing.exit_code == 2
+    assert "från journalen.csv:" in " ".join(missing.stderr.split())
+    path.rename(name)
+    assert here.json("import", str(name), "--yes")["applied"] is True
 
 
 def test_the_json_keys_are_the_contract(here: Installation):

@@ -1,5 +1,6 @@
 """The watched folder: what is put there is imported, refused, or waits for a person."""
 
+import asyncio
 import json
 import os
 from datetime import timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reminders import daemon
 from reminders.engine import importing, watch
 from reminders.engine.aside import End
 from reminders.engine.watch import Watcher
@@ -234,3 +236,74 @@ def test_two_do_not_look_at_once(watched: Clinic, folder: Path):
     assert pass_by(watched, watcher)[End.DONE] == 1
     with watch._alone(folder / "nowhere") as alone:
         assert not alone
+
+
+def put_of_windows(folder: Path, *rows: str) -> Path:
+    """Put a file there whose name a Windows machine has written in its own bytes."""
+    return put(folder, *rows, name=os.fsdecode("bokningar från journalen.csv".encode("cp1252")))
+
+
+def test_a_name_of_windows_is_read_as_it_was_meant(watched: Clinic, folder: Path):
+    """A file whose name is not UTF-8 is imported, kept under its name, and refused under it too."""
+    put_of_windows(folder, row())
+    assert pass_by(watched, Watcher(watched.runtime))[End.DONE] == 1
+    (kept,) = (folder / "done").glob("*.csv")
+    assert kept.name.endswith(" bokningar från journalen.csv")
+    put_of_windows(folder, row(), row(start="2026-12-03 10:00"))
+    assert pass_by(watched, Watcher(watched.runtime))[End.REFUSED] == 1
+    ((_, said),) = files_to_see_to(watched)
+    assert said.startswith("bokningar från journalen.csv: ")
+
+
+def test_one_file_s_trouble_is_its_own(watched: Clinic, folder: Path, monkeypatch):
+    """A file that the program fails at is refused, and stands on the worklist; others are read."""
+    put(folder, row("A1"), name="a.csv")
+    put(folder, row("B1"), name="b.csv")
+    stage = importing.stage
+
+    def failing(runtime, clinic, path, *arguments):
+        if path.name == "a.csv":
+            raise AssertionError
+        return stage(runtime, clinic, path, *arguments)
+
+    monkeypatch.setattr(importing, "stage", failing)
+    ends = pass_by(watched, Watcher(watched.runtime))
+    assert (ends[End.REFUSED], ends[End.DONE]) == (1, 1)
+    assert watched.show("B1").visit.status == "booked"
+    put(folder, row("A1"), name="a.csv")
+    pass_by(watched, Watcher(watched.runtime))
+    assert [why for why, _ in files_to_see_to(watched)] == ["unexpected"]
+
+
+def test_a_file_taken_away_meanwhile_is_nobody_s_fault(watched: Clinic, folder: Path, monkeypatch):
+    """Somebody takes a file out of the folder as it is read: the others are read in the same look."""
+    put(folder, row("A1"), name="a.csv")
+    put(folder, row("B1"), name="b.csv")
+    stage = importing.stage
+
+    def taken(runtime, clinic, path, *arguments):
+        (folder / "a.csv").unlink(missing_ok=True)
+        return stage(runtime, clinic, path, *arguments)
+
+    monkeypatch.setattr(importing, "stage", taken)
+    ends = pass_by(watched, Watcher(watched.runtime))
+    assert (ends[End.REFUSED], ends[End.DONE]) == (0, 1)
+    assert files_to_see_to(watched) == []
+
+
+def test_the_daemon_looks_again_whatever_a_look_came_to(watched: Clinic, monkeypatch):
+    """A look that fails, however oddly, is not the last one."""
+    looks = []
+
+    def look(_watcher, _now):
+        looks.append(True)
+        if len(looks) == 1:
+            raise UnicodeEncodeError("utf-8", "\udce5", 0, 1, "surrogates not allowed")
+        leave.set()
+        return dict.fromkeys(End, 0)
+
+    monkeypatch.setattr(Watcher, "look", look)
+    monkeypatch.setattr(daemon, "WATCH_EVERY", timedelta(0))
+    leave = asyncio.Event()
+    asyncio.run(daemon.Daemon(watched.runtime)._watch(leave))
+    assert len(looks) == 2
