@@ -256,7 +256,9 @@ class _Reader:
         found: list[Item] = [*notes.problems]
         if notes.problems:
             key = self._form.seal("\x1f".join(record.cells))
-            at = doubt.starts_at if doubt and notes.ref is None else None
+            at = row.starts_at if row and row.past else None
+            if doubt and notes.ref is None:
+                at = doubt.starts_at
             found = [replace(problem, row_key=key, starts_at=at) for problem in notes.problems]
         if doubt is not None:
             found.append(doubt)

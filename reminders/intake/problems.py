@@ -109,7 +109,8 @@ class Problem:
     """One thing to correct. `column` is the header as the file has it; no personal data in any.
 
     `row_key` is a keyed digest of the whole row: by it the same row is known again. `starts_at`
-    (UTC) is told of a row without a reference, where its time can be read.
+    (UTC) is told of a row without a reference, where its time can be read, and of a time that has
+    passed.
     """
 
     line: int

@@ -48,7 +48,7 @@ def imports_before(
 
 @dataclass(frozen=True, slots=True)
 class ProblemLine:
-    """A problem row as the pages show it."""
+    """A problem row as the pages show it. `put_right`: by a person; else it is only closed."""
 
     id: int
     run_id: int
@@ -58,6 +58,7 @@ class ProblemLine:
     message: str
     ref: str | None
     solved_at: datetime | None
+    put_right: bool = False
 
 
 def problems_of(
@@ -130,6 +131,7 @@ def _problem(row: Row[tuple[object, ...]]) -> ProblemLine:
         row.message,
         row.ref,
         row.solved_at,
+        row.put_right is not None,
     )
 
 

@@ -50,7 +50,8 @@ problem = Table(
     Column("code", String(64), nullable=False),
     Column("message", Text, nullable=False),
     Column("ref", String(200)),
-    Column("starts_at", UtcDateTime),  # of a row without a reference
+    # Of a row without a reference, and of a time too long past to be meant.
+    Column("starts_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("solved_at", UtcDateTime),
     Column("row_key", String(64)),

@@ -141,6 +141,45 @@ def test_a_visit_in_the_past_that_a_later_file_lacks_is_settled(clinic: Clinic):
     assert open_problems(clinic) == []
 
 
+def test_a_mistyped_year_stays_until_it_is_right(clinic: Clinic):
+    """No other file takes it from the worklist, and no day that goes by: only one that is right."""
+    clinic.read(row("B1", "2025-12-04 10:00"), row("B2"))
+    clinic.read(row("B2"), row("B3", "2026-12-03 10:00"))
+    asyncio.run(keep_house(clinic.runtime, clinic.clock.now() + timedelta(days=3)))
+    assert open_problems(clinic) == ["past_time"]
+    clinic.read(row("B1", "2025-12-04 10:00"), row("B2"))
+    assert open_problems(clinic) == ["past_time"]
+    clinic.read(row("B1", "2026-12-04 10:00"))
+    assert open_problems(clinic) == []
+
+
+def test_a_year_of_visits_that_are_over_is_no_list_of_mistakes(clinic: Clinic):
+    """A first file with all visits of a term leaves none on the worklist once another is there."""
+    past = [row(f"P{n}", f"2026-{9 + n // 3:02}-{1 + 10 * (n % 3):02} 10:00") for n in range(9)]
+    clinic.read(*past, row("P9", "2025-09-01 10:00"), row("B2"))
+    assert len(open_problems(clinic)) == 10
+    clinic.read(row("B2"))
+    assert [item.ref for item in clinic.worklist() if item.kind == "problem"] == ["P9"]
+
+
+def test_a_mistyped_time_is_settled_by_a_file_of_its_days(clinic: Clinic):
+    """A file that has other visits of those days, and this one not, says that there is none."""
+    clinic.read(row("B1", "2025-12-04 10:00"), row("B2"))
+    others = [row(f"K{n}", f"2025-12-{3 + n:02} 10:00", status="avbokad") for n in range(3)]
+    clinic.read(*others, row("B2"))
+    assert open_problems(clinic) == []
+
+
+def test_a_known_visit_to_come_that_is_put_in_the_past_stays_a_problem(clinic: Clinic):
+    """However near: its texts go by the time that was known before. Once it is over it is none."""
+    clinic.read(row("B1"))
+    clinic.read(row("B1", "2026-11-29 10:00"))
+    clinic.read(row("B2"))
+    assert open_problems(clinic) == ["past_time"]
+    asyncio.run(keep_house(clinic.runtime, at("2026-12-03 11:00")))
+    assert open_problems(clinic) == []
+
+
 def test_a_visit_in_the_past_is_settled_after_a_day(clinic: Clinic):
     """When nobody has put its date right in a day, it leaves the worklist; others do not."""
     clinic.read(row("B1", "2026-11-29 10:00"), row("B2", phone="070-mamma"))

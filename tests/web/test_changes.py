@@ -94,6 +94,19 @@ def test_a_row_put_right_is_no_problem_of_the_next_import(clinic: Clinic, web: T
     assert "/settle" not in page
 
 
+def test_only_what_was_put_right_is_said_to_be(clinic: Clinic, web: TestClient) -> None:
+    """A mistyped year stays on Today after other files; one that a file closed is off the list."""
+    clinic.read(row("Y1", "2025-12-04 10:00"), row("Y2", "2026-11-29 10:00"))
+    clinic.read(row("B1", phone="070-174 06 11"))
+    page = web.get(f"{HERE}/import/2").text
+    first, second = page.split('id="problem-')[1:3]
+    assert "Y1" in web.get(f"{HERE}/today").text
+    assert "/settle" in first
+    assert "Inte längre på listan" in second
+    assert "/settle" not in second
+    assert "Rättad" not in page
+
+
 def test_who_imported_what_stands_among_what_people_did(clinic: Clinic, web: TestClient) -> None:
     """The settings list a person's import, with its file; not what the watched folder did."""
     system = clinic.runtime
