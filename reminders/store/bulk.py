@@ -20,11 +20,13 @@ Convert = Callable[[Any], Any]
 def reserve(conn: Connection, table: Table, count: int) -> Sequence[int]:
     """Return ids for so many new rows of a table that no other row has or will be given.
 
-    On SQLite the caller holds the write lock, so what follows the last id is free.
+    On SQLite the caller holds the write lock, so what follows the last id is free. On PostgreSQL
+    the lock that the insert takes is taken first: others see who has ids that they cannot see yet.
     """
     if conn.dialect.name == "sqlite":
         last = conn.execute(text(f"SELECT coalesce(max(id), 0) FROM {table.name}")).scalar_one()
         return range(last + 1, last + 1 + count)
+    conn.execute(text(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE"))
     query = text(
         "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)"
     )

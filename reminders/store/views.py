@@ -381,17 +381,3 @@ def health(conn: Connection, now: datetime) -> Health:
         delivered_24h=count(lately, delivered),
         oldest_due_seconds=late.oldest_due_seconds,
     )
-
-
-def lines_after(conn: Connection, clinic_key: str, after: int, limit: int) -> list[Line]:
-    """Return a clinic's messages made after the one with this id, in the order they were made."""
-    chosen = (
-        select(message.c.id)
-        .join(appointment, appointment.c.id == message.c.appointment_id)
-        .join(clinic, clinic.c.id == appointment.c.clinic_id)
-        .where(clinic.c.key == clinic_key, message.c.id > after)
-        .order_by(message.c.id)
-        .limit(limit)
-    )
-    found = lines_among(conn, message.c.id.in_(chosen))
-    return sorted(found, key=lambda line: line.message.id)

@@ -4,7 +4,10 @@ import select
 from datetime import timedelta
 
 from reminders.clock import SystemClock
+from reminders.store import following
+from reminders.store.bulk import reserve
 from reminders.store.database import open_database
+from reminders.store.schema import message
 from reminders.store.server_time import clock_offset
 from reminders.store.turns import have_turn, hint, listening
 
@@ -52,4 +55,16 @@ def test_with_sqlite_there_is_one_clock_and_one_worker(sqlite_url: str) -> None:
     with database.transaction() as conn:
         assert have_turn(conn, "purge")
         hint(conn)
+    database.close()
+
+
+def test_who_has_taken_ids_is_seen_before_a_row_is(ready_postgres_url: str) -> None:
+    """A transaction that has ids for messages is seen to write, before it does and until it ends."""
+    database = open_database(ready_postgres_url)
+    with database.transaction() as one:
+        reserve(one, message, 2)
+        with database.reading() as two:
+            assert len(following.writers(two)) == 1
+    with database.reading() as two:
+        assert following.writers(two) == frozenset()
     database.close()

@@ -1,5 +1,6 @@
 """The JSON API: bookings in, messages out, and every error in one form."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -9,8 +10,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from reminders.domain.access import Scope
-from reminders.engine import accounts, aside
+from reminders.engine import accounts, aside, booking, following
+from reminders.store.database import Connection
 from reminders.web.api import BASE, attach
+from reminders.web.api.models import BookingIn
 from reminders.web.security import protect
 from tests.engine.clinic import Clinic, at
 
@@ -203,6 +206,48 @@ def test_messages_come_page_by_page(clinic: Clinic, api: TestClient):
         after = page["next"]
     assert found == everything
     assert len(found) > 10
+
+
+@pytest.fixture
+def shared(open_clinic, ready_postgres_url: str) -> Clinic:
+    """Return a clinic on PostgreSQL, where several write at once."""
+    clinic: Clinic = open_clinic(url=ready_postgres_url)
+    return clinic
+
+
+def bring(clinic: Clinic, conn: Connection, ref: str) -> None:
+    """Bring a booking in a transaction that goes on: others do not see its messages yet."""
+    items = booking.read_booking(
+        clinic.runtime, "internet", BookingIn.model_validate(BOOKING).lines(ref), clinic.clock.now()
+    )
+    booking.take(conn, clinic.runtime, "internet", ref, items, clinic.clock.now(), confirm=True)
+
+
+def test_what_is_seen_late_is_not_passed_over(shared: Clinic, monkeypatch):
+    """While somebody writes, messages with larger ids wait: who follows the list misses none."""
+    monkeypatch.setattr(following, "TRIES", 2)
+    api = program(shared, *Scope)
+    with shared.runtime.database.transaction() as conn:
+        bring(shared, conn, "A1")
+        api.put("/appointments/B1", json=BOOKING | {"patient": {"key": "P2"}})
+        assert api.get("/messages").json() == {"messages": [], "next": None}
+    page = api.get("/messages").json()["messages"]
+    assert [m["ref"] for m in page] == sorted(m["ref"] for m in page)
+    assert {m["ref"] for m in page} == {"A1", "B1"}
+
+
+def test_a_page_waits_for_who_is_about_to_end(shared: Clinic, monkeypatch):
+    """A page waits a moment for those who write, so that a busy sender holds nobody up for good."""
+    monkeypatch.setattr(following, "TRIES", 100_000)
+    api = program(shared, *Scope)
+    with ThreadPoolExecutor(1) as beside:
+        with shared.runtime.database.transaction() as conn:
+            bring(shared, conn, "A1")
+            api.put("/appointments/B1", json=BOOKING | {"patient": {"key": "P2"}})
+            page = beside.submit(api.get, "/messages")
+            with pytest.raises(TimeoutError):
+                page.result(0.2)
+        assert {m["ref"] for m in page.result(60).json()["messages"]} == {"A1", "B1"}
 
 
 def test_no_number_is_told(clinic: Clinic, api: TestClient):

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp
 
+from reminders.engine.following import Follower
 from reminders.engine.runtime import Runtime
 from reminders.web.api.gate import Rates
 from reminders.web.api.routes import router
@@ -54,6 +55,7 @@ def create_api(runtime: Runtime, wake: Callable[[], None] | None = None) -> Api:
         redirect_slashes=False,
     )
     api.state.runtime = runtime
+    api.state.follower = Follower(runtime)
     api.state.rates = Rates()
     api.state.wake = wake or (lambda: None)
     api.include_router(router)

@@ -176,7 +176,10 @@ class MessagesOut(BaseModel):
     """A page of messages, in the order in which they were made."""
 
     messages: list[MessageOut]
-    next: int | None = Field(description="Give it as `after` to go on; null: there is no more.")
+    next: int | None = Field(
+        description="Give it as `after` to go on. null: there is no more yet; then give the last"
+        " `id` that you have."
+    )
 
 
 class ItemOut(BaseModel):

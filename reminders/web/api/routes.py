@@ -15,12 +15,13 @@ from reminders.domain.access import Client
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.brought import Category
 from reminders.engine import booking, desk
+from reminders.engine.following import Follower
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
 from reminders.intake.problems import Fault, Problem, ProblemCode
 from reminders.intake.record import LONGEST_KEY
 from reminders.intake.times import read_start
-from reminders.store import clinics, keeping, pulse, views, workers
+from reminders.store import clinics, keeping, pulse, workers
 from reminders.store.database import Connection
 from reminders.web.api.gate import Gate
 from reminders.web.api.models import (
@@ -66,6 +67,7 @@ class Call:
         self.clinic = client.clinic
         self.runtime = replace(runtime, actor=f"program {client.name}"[:100])
         self.now: datetime = runtime.clock.now()
+        self.follower: Follower = request.app.state.follower
         self._wake: Callable[[], None] = request.app.state.wake
 
     @property
@@ -167,11 +169,14 @@ def _move(conn: Connection, call: Call, ref: str, start: datetime) -> None:
 @router.get("/messages", summary="Messages, in the order in which they were made")
 def list_messages(
     call: Caller,
-    after: Annotated[int, Query(ge=0, le=LARGEST, description="`next` of the page before.")] = 0,
+    after: Annotated[
+        int,
+        Query(ge=0, le=LARGEST, description="`next` of the page before, or its last `id`."),
+    ] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> MessagesOut:
-    """Return a page of the clinic's messages."""
-    found = call.read(views.lines_after, call.clinic, after, limit)
+    """Return a page of the clinic's messages. Those of the last moment may be left for later."""
+    found = call.follower.page(call.clinic, after, limit)
     more = found[-1].message.id if len(found) == limit else None
     return MessagesOut(messages=[MessageOut.of(line, call.zone) for line in found], next=more)
 
