@@ -4,10 +4,10 @@ They live in memory: a restart forgets them, and nothing of them has been applie
 """
 
 import tempfile
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +27,8 @@ from reminders.web.language import N_
 log = structlog.get_logger()
 
 KEPT = 20
+"""So many files of a clinic are known: of more, those that are done with go first."""
+
 STOPPED = N_("The import has stopped. What is left of it is tried again within ten minutes.")
 NOT_READ = N_("The file could not be read.")
 NOT_COMPARED = N_("The file could not be compared.")
@@ -48,6 +50,10 @@ class Step(StrEnum):
     GONE = "gone"
 
 
+OPEN = frozenset({Step.READING, Step.COMPARING, Step.READY, Step.APPLYING})
+"""Nobody has said yes or no, or what was said is being done."""
+
+
 @dataclass(slots=True)
 class Job:
     """One file on its way. Only the import thread writes to it, and only whole values.
@@ -58,6 +64,7 @@ class Job:
     id: str
     clinic: str
     actor: str
+    at: datetime
     file_name: str
     options: Options
     aside: Aside | None = None
@@ -84,7 +91,7 @@ class Jobs:
         self._plans = wake is None
         self._wake = wake or (lambda: None)
         self._threads: dict[str, ThreadPoolExecutor] = {}
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._jobs: dict[str, Job] = {}
 
     def find(self, clinic: str, job_id: str) -> Job | None:
         """Return a clinic's file, or None if it is not known any more."""
@@ -93,10 +100,10 @@ class Jobs:
 
     def waiting(self, clinic: str) -> list[Job]:
         """Return a clinic's files that nobody has said yes or no to, the newest first."""
-        open_steps = {Step.READING, Step.COMPARING, Step.READY, Step.APPLYING}
-        return [
-            j for j in reversed(self._jobs.values()) if j.clinic == clinic and j.step in open_steps
-        ]
+        return [j for j in reversed(self._of(clinic)) if j.step in OPEN]
+
+    def _of(self, clinic: str) -> list[Job]:
+        return [job for job in list(self._jobs.values()) if job.clinic == clinic]
 
     def reading(self, clinic: str, entry: Aside) -> Job | None:
         """Return the job of a file from the watched folder that somebody looks at already."""
@@ -113,14 +120,15 @@ class Jobs:
         entry: Aside | None = None,
     ) -> Job:
         """Copy an uploaded file, or one of the watched folder, and begin to read it."""
-        job = Job(runtime.token(), clinic, runtime.actor, file_name(name), options, entry)
+        now = runtime.clock.now()
+        job = Job(runtime.token(), clinic, runtime.actor, now, file_name(name), options, entry)
         folder = tempfile.TemporaryDirectory(prefix="reminders-upload-")
         path = Path(folder.name) / job.file_name
         with path.open("wb") as target:
             while block := source.read(BLOCK):
                 target.write(block)
         self._jobs[job.id] = job
-        self._forget_old()
+        self._forget_old(clinic)
         self._turn(job).submit(self._read, runtime, job, path, folder)
         return job
 
@@ -199,9 +207,10 @@ class Jobs:
             self._threads[job.clinic] = ThreadPoolExecutor(1, f"import-{job.clinic}")
         return self._threads[job.clinic]
 
-    def _forget_old(self) -> None:
-        while len(self._jobs) > KEPT:
-            _, old = self._jobs.popitem(last=False)
+    def _forget_old(self, clinic: str) -> None:
+        theirs = sorted(self._of(clinic), key=lambda job: job.step in OPEN)
+        for old in theirs[:-KEPT]:
+            self._jobs.pop(old.id, None)
             self.throw_away(self._runtime, old)
 
     def _read(

@@ -26,13 +26,12 @@ BOOKED = [row(f"B{n}", phone=f"070-174 06 {n:02}") for n in range(10, 20)]
 CANCELLED = [line.replace("bokad", "avbokad") for line in BOOKED]
 
 
-def put(clinic: Clinic, name: str, *rows: str) -> None:
+def put(clinic: Clinic, name: str, *rows: str, written: str = "2026-11-30 12:00") -> None:
     """Put a file into the watched folder, and let it be taken."""
     folder = clinic.folder / "exports"
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(HEAD + "".join(rows), "utf-8")
-    written = at("2026-11-30 12:00").timestamp()
-    os.utime(folder / name, (written, written))
+    os.utime(folder / name, (at(written).timestamp(),) * 2)
     watcher = Watcher(clinic.runtime)
     watcher.look(clinic.clock.now())
     clinic.clock.set(clinic.clock.now() + timedelta(seconds=31))
@@ -89,6 +88,18 @@ def test_a_refused_file_lists_its_lines(clinic: Clinic, web: TestClient) -> None
     assert "Två rader för samma bokning" in entry
     press(web, r"aside/\d+/close")
     assert "trasig.csv" not in web.get(f"{HERE}/import").text
+
+
+def test_two_files_of_one_name_are_told_apart(clinic: Clinic, web: TestClient) -> None:
+    """Where two of a name wait, the time at which each came has its seconds; so it has on Today."""
+    shown = web.get(f"{HERE}/import").text
+    assert re.search(r"avbokat.csv, [\w ]+ \d\d:\d\d</span>", shown)
+    put(clinic, "avbokat.csv", *CANCELLED[1:], written="2026-11-30 12:01")
+    for path in ("import", "today"):
+        found = re.findall(r"avbokat.csv, [\w ]+ (\d\d:\d\d:\d\d)", web.get(f"{HERE}/{path}").text)
+        assert found == ["12:01:02", "12:00:31"]
+    press(web, r"aside/\d+/look")
+    assert re.search(r"anna, [\w ]+ 12:01</span>", web.get(f"{HERE}/import").text)
 
 
 def test_a_viewer_sees_the_file_and_no_button(clinic: Clinic, web: TestClient) -> None:

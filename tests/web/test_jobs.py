@@ -51,6 +51,29 @@ def test_no_clinic_waits_for_the_file_of_another(
     jobs.close()
 
 
+def test_no_clinic_loses_its_file_for_those_of_another(
+    open_clinic: Callable[..., Clinic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that waits for a yes stays, whatever others choose; of one's own the oldest goes."""
+    monkeypatch.setattr("reminders.web.jobs.KEPT", 2)
+    runtime = open_clinic(clinics__other=OTHER).runtime
+    jobs = Jobs(runtime)
+
+    def choose(clinic: str, content: str = HEAD + row()) -> Job:
+        job = jobs.begin(runtime, clinic, "a.csv", io.BytesIO(content.encode()), Options())
+        arrive(job, Step.READY, Step.REFUSED)
+        return job
+
+    waits = choose("internet")
+    first, refused, last = choose("other"), choose("other", ""), choose("other")
+    assert jobs.waiting("internet") == [waits]
+    assert jobs.waiting("other") == [last, first]
+    assert jobs.find("other", refused.id) is None
+    newest = choose("other")
+    assert jobs.waiting("other") == [newest, last]
+    jobs.close()
+
+
 @pytest.mark.parametrize("name", ["😀" * 80 + ".csv", "å" * 125 + ".csv", ".", "a" * 300])
 def test_a_file_of_any_name_is_read(clinic: Clinic, name: str) -> None:
     """A name may be longer than the disk takes, or none."""
