@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import lru_cache
 
 from argon2 import PasswordHasher
@@ -35,6 +36,14 @@ _one_at_a_time = threading.BoundedSemaphore(2)
 
 class LoginRefusedError(Exception):
     """The login or the password is wrong; which of them is not told."""
+
+
+class Ended(StrEnum):
+    """Why a session is none now."""
+
+    IDLE = "idle"
+    """Nobody has used it for `web.session_idle`."""
+    OTHER = "other"
 
 
 class TooManyLoginsError(Exception):
@@ -221,6 +230,15 @@ def find_visitor(runtime: Runtime, token: str) -> Visitor | None:
     everywhere = set(roles.values()) == {Role.ADMIN}
     user = User(account.id, account.login, account.language, held, everywhere)
     return Visitor(user, found.id, found.seen_at)
+
+
+def why_ended(runtime: Runtime, token: str) -> Ended:
+    """Return why this token, with which nobody is signed in, is that of no session now."""
+    now = runtime.clock.now()
+    ever = now - parse_duration(runtime.config.web.session_length)
+    with runtime.database.reading() as conn:
+        there = users.find_session(conn, secret_hash(token), now, ever)
+    return Ended.IDLE if there else Ended.OTHER
 
 
 def log_out(runtime: Runtime, token: str) -> None:

@@ -29,8 +29,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "password": "Lösenord",
         "send": "Logga in",
         "wrong": "Användarnamnet eller lösenordet stämmer inte.",
-        "ended": "Du är utloggad, eftersom sidorna inte har använts på ett tag. Logga in, så kommer"
+        "idle": "Du är utloggad, eftersom sidorna inte har använts på ett tag. Logga in, så kommer"
         " du tillbaka till sidan du hade.",
+        "ended": "Din session har avslutats. Logga in igen, så kommer du tillbaka till sidan du"
+        " hade.",
         "wait": "För många försök. Vänta {seconds} sekunder och försök igen.",
     },
     "en": {
@@ -39,8 +41,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "password": "Password",
         "send": "Log in",
         "wrong": "The user name or the password is not right.",
-        "ended": "You are signed out, since the pages were not used for a while. Log in, and you"
+        "idle": "You are signed out, since the pages were not used for a while. Log in, and you"
         " come back to the page that you had.",
+        "ended": "Your session has ended. Log in again, and you come back to the page that you"
+        " had.",
         "wait": "Too many attempts. Wait {seconds} seconds and try again.",
     },
 }
@@ -48,8 +52,9 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 
 @router.get("/login")
 def show_login(request: Request, next: str = HOME, ended: str = "") -> Response:  # noqa: A002 - the name in the URL
-    """Show the login page; `ended`: the session of whoever comes here has ended by itself."""
-    return _page(request, next, "ended" if ended else None)
+    """Show the login page; `ended`: why the session of whoever comes here has ended."""
+    fault = "idle" if ended == accounts.Ended.IDLE else "ended"
+    return _page(request, next, fault if ended else None)
 
 
 @router.post("/login")

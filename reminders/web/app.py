@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from reminders.engine.accounts import Ended
 from reminders.engine.runtime import Runtime
 from reminders.errors import ConflictError, NotAllowedError, NotFoundError, RemindersError
 from reminders.store.database import DatabaseFault
@@ -171,9 +172,9 @@ async def _too_large(request: Request) -> Response:
     return _page(request, 413)
 
 
-async def _signed_out(request: Request) -> Response:
+def _signed_out(request: Request, ended: Ended | None) -> Response:
     """Return the page for a form that is sent after its session has ended."""
-    return _page(request, 401)
+    return _page(request, 401, idle=ended is Ended.IDLE)
 
 
 async def _recognise(request: Request) -> None:
@@ -187,9 +188,10 @@ def _language(request: Request) -> str:
     return known(user.language) if user else accounts.language_of(request)
 
 
-def _page(request: Request, status: int, said: Markup | None = None) -> Response:
+def _page(
+    request: Request, status: int, said: Markup | None = None, *, idle: bool = False
+) -> Response:
     """Return the page that says what went wrong. It asks the database nothing."""
-    language = _language(request)
-    return show(
-        request.app.state.site, request, "error.html", language, status, code=status, said=said
-    )
+    values = {"code": status, "said": said, "idle": idle}
+    site: Site = request.app.state.site
+    return show(site, request, "error.html", _language(request), status, **values)

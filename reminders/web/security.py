@@ -23,10 +23,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reminders.domain.access import Role, User
 from reminders.engine import accounts
+from reminders.engine.accounts import Ended
 from reminders.engine.runtime import Runtime
+from reminders.errors import NotAllowedError
 from reminders.store import users
 from reminders.store.database import DatabaseFault
 from reminders.web import again
+from reminders.web.language import N_
 from reminders.web.shield import SAFE, BodyLimit, Page, SameOrigin, SecureHeaders
 
 __all__ = [
@@ -53,8 +56,15 @@ PART_HEADER = "x-part"
 RENEWS = "renews"
 """In the query of a page that a browser without scripts loads again by itself."""
 
+STALE = N_(
+    "Nothing was changed: the page was from before you signed in. Look through what stands here,"
+    " and send it once more."
+)
 PAGES = Path(__file__).parent / "pages"
 _MEGABYTE = 1_000_000
+
+SignedOut = Callable[[Request, Ended | None], Response]
+"""Makes the page for a form of whoever is signed in no more; why, if there was a session."""
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -79,7 +89,11 @@ def visitor_cookie(runtime: Runtime) -> str:
 
 
 class LoginNeededError(Exception):
-    """Nobody is signed in."""
+    """Nobody is signed in. `ended`: there was a session, and why it is none now."""
+
+    def __init__(self, ended: Ended | None) -> None:
+        super().__init__()
+        self.ended = ended
 
 
 # --------------------------------------------------------------- who
@@ -109,7 +123,9 @@ def signed_in(request: Request) -> User:
     """Return who is signed in. Raise LoginNeededError, which leads to the login page."""
     user = visitor_of(request)
     if user is None:
-        raise LoginNeededError
+        runtime = runtime_of(request)
+        token = request.cookies.get(session_cookie(runtime))
+        raise LoginNeededError(accounts.why_ended(runtime, token) if token else None)
     return user
 
 
@@ -167,7 +183,10 @@ def csrf_field(request: Request) -> Markup:
 
 
 async def check_form(request: Request) -> None:
-    """Refuse a form, or a script's request, that does not carry this session's token."""
+    """Refuse a form, or a script's request, that does not carry this session's token.
+
+    Its page is shown again for whoever is signed in; nobody else gets further than the login.
+    """
     if request.method in SAFE:
         return
     given: Any = request.headers.get(CSRF_HEADER)
@@ -175,7 +194,8 @@ async def check_form(request: Request) -> None:
         given = (await request.form()).get(CSRF_FIELD)
     known = csrf_token(request)
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), known.encode()):
-        raise HTTPException(403, "The form is no longer valid. Go back, load the page again.")
+        await run_in_threadpool(signed_in, request)
+        raise NotAllowedError(STALE)
 
 
 def page_router(**more: Any) -> APIRouter:
@@ -211,12 +231,12 @@ def protect(
     app: FastAPI,
     runtime: Runtime,
     too_large: Page | None = None,
-    signed_out: Page | None = None,
+    signed_out: SignedOut | None = None,
 ) -> None:
     """Put the headers, the limits and the checks around an application.
 
-    `too_large` makes the page for a body that is, `signed_out` that for a form of a session that
-    has ended.
+    `too_large` makes the page for a body that is, `signed_out` that for a form of somebody who is
+    signed in no more.
     """
     app.state.runtime = runtime
     if not hasattr(app.state, "templates"):
@@ -227,15 +247,15 @@ def protect(
     app.add_middleware(SameOrigin, public_url=runtime.config.web.public_url)
     app.add_middleware(SecureHeaders, https=is_https(runtime))
 
-    async def to_login(request: Request, _error: Exception) -> Response:
+    @app.exception_handler(LoginNeededError)
+    async def to_login(request: Request, error: LoginNeededError) -> Response:
         if request.method not in SAFE:
-            return await signed_out(request) if signed_out else PlainTextResponse("Log in.", 401)
+            page = signed_out(request, error.ended) if signed_out else None
+            return page or PlainTextResponse("Log in.", 401)
         asked = [(k, v) for k, v in request.query_params.multi_items() if k != RENEWS]
         path = f"{request.url.path}?{urlencode(asked)}" if asked else request.url.path
-        ended = "&ended=1" if session_cookie(runtime) in request.cookies else ""
+        ended = f"&ended={error.ended}" if error.ended else ""
         return RedirectResponse(f"/login?next={quote(path, safe='/')}{ended}", 303)
-
-    app.add_exception_handler(LoginNeededError, to_login)
 
 
 class _KeepAlive:

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from reminders.domain.access import ALL_CLINICS, Role
 from reminders.engine import accounts
 from reminders.web.accounts import router
-from reminders.web.app import LoginTemplates, create_app
+from reminders.web.app import LoginTemplates, _tell_errors, create_app
 from reminders.web.security import Admin, SignedIn, page_router, protect
 from reminders.web.site import Site
 from tests.engine.clinic import Clinic, at
@@ -87,6 +87,7 @@ def pages(clinic: Clinic) -> FastAPI:
 
     app.include_router(router)
     app.include_router(more)
+    _tell_errors(app)
     protect(app, clinic.runtime)
     return app
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from tests.engine.clinic import Clinic, at, row
 from tests.web.browsing import PHONE, chromium, sign_in, window
+from tests.web.conftest import log_in
 from tests.web.desk import Desk, new_desk, served
 
 HERE = "/c/internet"
@@ -89,6 +90,41 @@ def test_a_form_from_nowhere_still_gets_an_answer(web: TestClient) -> None:
         answer = web.post(f"{HERE}/act/move/B1", data=data)
         assert answer.status_code in {400, 404}, back
         assert "<h1>" in answer.text
+
+
+def test_a_form_from_before_a_second_login_is_shown_again(clinic: Clinic, web: TestClient) -> None:
+    """Signed in anew in another tab: nothing is done; page, reason and what was typed come again."""
+    page, action = f"{HERE}/visit/B1", f"{HERE}/act/move/B1"
+    old = dict(
+        re.findall(r'type="hidden" name="(csrf_token|from)" value="([^"]*)"', web.get(page).text)
+    )
+    log_in(web)
+    moved = {"day": "2026-12-08", "time": "10:05"}
+    answer = web.post(action, data={**old, **moved})
+    assert answer.status_code == 403
+    assert "sidan var från innan du loggade in" in answer.text
+    assert "administratör" not in answer.text.split("<main")[1].split("<form")[0]
+    assert all(f'value="{typed}"' in answer.text for typed in moved.values())
+    assert clinic.show("B1").visit.starts_at == at("2026-12-02 10:00")
+    [fresh] = set(re.findall(r'name="csrf_token" value="(\w+)"', answer.text))
+    assert fresh != old["csrf_token"]
+    again = web.post(action, data={**old, "csrf_token": fresh, **moved})
+    assert again.headers["location"].startswith(f"{page}?note=moved")
+
+
+def test_a_form_of_nobody_leads_to_the_login(clinic: Clinic, web: TestClient) -> None:
+    """Signed out in another tab: a form changes nothing, and its page says to sign in."""
+    hidden = dict(
+        re.findall(
+            r'type="hidden" name="(csrf_token|from)" value="([^"]*)"',
+            web.get(f"{HERE}/visit/B1").text,
+        )
+    )
+    web.cookies.clear()
+    answer = web.post(f"{HERE}/act/cancel/B1", data=hidden)
+    assert answer.status_code == 401
+    assert "Inget ändrades: logga in" in answer.text
+    assert clinic.show("B1").visit.status == "booked"
 
 
 @pytest.fixture

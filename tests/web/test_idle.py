@@ -1,13 +1,16 @@
 """A page that renews itself is no sign of a person: the session ends, and the page says so."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import delete, update
 from starlette.testclient import TestClient
 
+from reminders.engine import accounts
+from reminders.store.schema_web import session
 from reminders.web.app import create_app
 from tests.engine.clinic import Clinic, at
 from tests.web.browsing import chromium, sign_in, window
@@ -39,9 +42,9 @@ def test_a_page_that_renews_itself_keeps_no_session(
         answer = web.get(TODAY, headers=PART) if by_script else web.get(f"{TODAY}?renews=1")
         statuses.append(answer.status_code)
     assert statuses == [200] * 11 + [303, 303]
-    assert answer.headers["location"] == f"/login?next={TODAY}&ended=1"
+    assert answer.headers["location"] == f"/login?next={TODAY}&ended=idle"
     told = web.get(answer.headers["location"]).text
-    assert "Du är utloggad" in told
+    assert "Du är utloggad, eftersom sidorna inte har använts" in told
     assert f'name="next" value="{TODAY}"' in told
 
 
@@ -61,9 +64,42 @@ def test_a_form_after_the_end_is_answered_in_words(clinic: Clinic, web: TestClie
     clinic.clock.set(clinic.clock.now() + timedelta(hours=3))
     answer = web.post("/c/internet/hold", data={"csrf_token": token})
     assert answer.status_code == 401
+    assert "eftersom sidorna inte har använts" in answer.text
     assert "Inget ändrades: logga in" in answer.text
     assert "Logga in</a>" in answer.text
     assert web.get("/login").text.count("Du är utloggad") == 0
+
+
+def _everywhere(clinic: Clinic) -> None:
+    with clinic.runtime.database.transaction() as conn:
+        conn.execute(delete(session))
+
+
+def _disabled(clinic: Clinic) -> None:
+    accounts.set_disabled(clinic.runtime, "anna", disabled=True)
+
+
+def _at_its_length(clinic: Clinic) -> None:
+    with clinic.runtime.database.transaction() as conn:
+        conn.execute(update(session).values(expires_at=clinic.clock.now()))
+
+
+@pytest.mark.parametrize("cause", [_everywhere, _disabled, _at_its_length])
+def test_a_session_that_ended_otherwise_is_not_said_to_be_idle(
+    clinic: Clinic, web: TestClient, cause: Callable[[Clinic], None]
+) -> None:
+    """Logged out elsewhere, disabled, or long enough: the session has ended, and no cause is made up."""
+    page = web.get(TODAY).text
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    cause(clinic)
+    asked = web.get(TODAY)
+    assert asked.headers["location"] == f"/login?next={TODAY}&ended=other"
+    told = web.get(asked.headers["location"]).text
+    sent = web.post("/c/internet/hold", data={"csrf_token": token})
+    assert sent.status_code == 401
+    for text in (told, sent.text):
+        assert "Din session har avslutats" in text
+        assert "inte har använts" not in text
 
 
 @pytest.fixture
