@@ -18,7 +18,7 @@ from reminders.cli.session import (
     opened,
     zone_of,
 )
-from reminders.cli.visits import told
+from reminders.cli.visits import then_yes, told
 from reminders.config import Config
 from reminders.domain.contact import Channel
 from reminders.domain.reasons import Reason
@@ -82,6 +82,7 @@ def _json(config: Config, one: Written) -> dict[str, Any]:
         "text": one.words or None,
         "reply": answer.reply,
         "reason": answer.reason,
+        "yes_at": iso(answer.yes_at, zone),
         "handled_at": iso(answer.handled_at, zone),
         "handled_by": answer.handled_by,
     }
@@ -97,7 +98,8 @@ def _text(config: Config, one: Written) -> str:
         lines.append(indented(one.words, 4))
     lines += [indented(f"{v.ref}, {local(v.starts_at, zone)}?", 4) for v in answer.visits]
     if answer.reason and answer.handled_at is None:
-        lines.append(indented(told(Reason(answer.reason)), 4))
+        why = told(Reason(answer.reason)) + then_yes(answer.yes_at, zone)
+        lines.append(indented(why, 4))
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """Looking: one visit with all its messages, what goes out when, and whom to phone."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -285,6 +285,7 @@ def _item_json(config: Config, item: Item) -> dict[str, Any]:
         "reason": item.reason,
         "news": item.news.value if item.news else None,
         "counts_on": iso(item.counts_on, zone_of(config, item.clinic)),
+        "yes_at": iso(item.yes_at, zone_of(config, item.clinic)),
         "sentence": _item_sentence(config, item),
         "id": item.id,
     }
@@ -293,10 +294,17 @@ def _item_json(config: Config, item: Item) -> dict[str, Any]:
 def _item_sentence(config: Config, item: Item) -> str:
     if item.kind in {"problem", "file"}:
         return item.detail
-    why = told(Reason(item.reason))
+    why = told(Reason(item.reason)) + then_yes(item.yes_at, zone_of(config, item.clinic))
     if item.news is not None:
         return f"{NEWS[item.news]} {_expecting(config, item)}{why}"
     return f"{item.detail}. {why}" if item.detail else why
+
+
+def then_yes(at: datetime | None, zone: ZoneInfo) -> str:
+    """Return that a NO was followed by a YES, as a further sentence; nothing where it was not."""
+    if at is None:
+        return ""
+    return f" YES has been answered since, {local(at, zone)}: ask what is right."
 
 
 def _expecting(config: Config, item: Item) -> str:

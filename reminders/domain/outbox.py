@@ -10,7 +10,7 @@ from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import check
 from reminders.domain.message import Key, Message, is_open
-from reminders.domain.plan import Case, Plan
+from reminders.domain.plan import Case, Plan, latest_per_rule
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Practice
 from reminders.domain.state import State
@@ -199,4 +199,12 @@ def _why_gone(message: Message, case: Case, plan: Plan, practice: Practice) -> R
     slot = message.key[1:4]
     if any(isinstance(d, Kept) and d.message.key[1:4] == slot for d in plan.decisions):
         return Reason.ALREADY_SENT
+    if _was_asked_again(message, case):
+        return Reason.ASKED_AGAIN
     return Reason.OTHER_CHANNEL
+
+
+def _was_asked_again(message: Message, case: Case) -> bool:
+    """Tell whether a later request is answered in the place of the one that led to a message."""
+    asked = {request.id for request in case.requests}
+    return message.request_id in asked - {request.id for request in latest_per_rule(case.requests)}

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     VISIT_CHANGED = "visit_changed"
     RULE_OFF = "rule_off"
     CONTACT_REMOVED = "contact_removed"
+    ASKED_AGAIN = "asked_again"
     OTHER_CHANNEL = "other_channel"
     # The provider, or its network, says no.
     INVALID_ADDRESS = "invalid_address"
@@ -183,6 +184,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.CONTACT_REMOVED: (
         "Mottagaren är inte längre kontakt för patienten.",
         "The recipient is no longer a contact of the patient.",
+    ),
+    Reason.ASKED_AGAIN: (
+        "Någon har bett om meddelandet en gång till. Det skickas en gång.",
+        "The message was asked for again. It goes once.",
     ),
     Reason.OTHER_CHANNEL: (
         "Meddelandet går en annan väg till samma mottagare.",

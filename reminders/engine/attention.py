@@ -59,7 +59,7 @@ def _answers(conn: Connection, clinic: str | None) -> Iterator[Item]:
         maybe = ", ".join(one.ref for one in answer.visits)
         detail = f"Answer {answer.id}" + (f", of one of: {maybe}" if maybe else "")
         place = (answer.clinic, answer.ref, answer.starts_at)
-        yield Item("answer", *place, who, reason, detail, id=answer.id)
+        yield Item("answer", *place, who, reason, detail, id=answer.id, yes_at=answer.yes_at)
 
 
 def _logins(

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminders.engine.desk import calls_for, helps, require
+from reminders.engine.desk import calls_for, helps, require, to_phone
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
-from reminders.errors import UsageError
+from reminders.errors import NotFoundError, UsageError
 from reminders.store import called, clinics, ledger, pages, views
 from reminders.store.called import Called
 from reminders.store.clinics import ClosedChannel
@@ -88,11 +88,12 @@ def tick(
     initials: str,
     now: datetime,
 ) -> None:
-    """Record who has phoned somebody of a visit."""
+    """Record who has phoned somebody of a visit. Raise NotFoundError if they are not of it."""
     signed = " ".join(initials.split())
     if not signed or len(signed) > LONGEST_INITIALS or not signed.isprintable():
         raise UsageError("Write your initials: one to sixteen characters.")
     visit = require(conn, clinic, ref)
+    _require_person(conn, runtime, visit, contact_id, now)
     key = (visit.id, contact_id, visit.version)
     if key in called.of_visits(conn, [visit.id]):
         return
@@ -100,10 +101,21 @@ def tick(
     ledger.write(conn, now, runtime.actor, [Fact("called", visit.id, None, {"by": signed})])
 
 
+def _require_person(
+    conn: Connection, runtime: Runtime, visit: Visit, contact_id: int, now: datetime
+) -> None:
+    """Raise NotFoundError unless it is somebody of the visit, or who stands on the list for it."""
+    people = pages.people_of(conn, [visit.id], former=True)[visit.id]
+    listed = to_phone(conn, runtime, [visit], now)
+    if contact_id not in {EVERYBODY, *(p.id for p in people), *(i.contact_id for i in listed)}:
+        raise NotFoundError("That is no contact of the visit. Nobody was ticked off.")
+
+
 def untick(
     conn: Connection, runtime: Runtime, clinic: str, ref: str, called_id: int, now: datetime
 ) -> None:
-    """Put somebody back on the list."""
+    """Put somebody back on the list. Raise NotFoundError if they are not ticked off."""
     visit = require(conn, clinic, ref)
-    if called.untick(conn, called_id, visit.id):
-        ledger.write(conn, now, runtime.actor, [Fact("not_called", visit.id)])
+    if not called.untick(conn, called_id, visit.id):
+        raise NotFoundError("Nobody is ticked off there any more. Nothing was changed.")
+    ledger.write(conn, now, runtime.actor, [Fact("not_called", visit.id)])

@@ -12,7 +12,7 @@ class Item:
 
     `id` names an answer that can be ticked off. `news`: the visit was moved or cancelled since they
     were told of it, and they do not know. `counts_on`: the time (UTC) that they expect it at,
-    where that is another one.
+    where that is another one. `yes_at`: it is a NO, and YES has been answered since.
     """
 
     kind: str
@@ -28,6 +28,7 @@ class Item:
     id: int | None = None
     news: Event | None = None
     counts_on: datetime | None = None
+    yes_at: datetime | None = None
 
     @property
     def needed_by(self) -> datetime:

@@ -209,6 +209,7 @@ def solve_applied(
 
 
 def settle(conn: Connection, clinic: str, problem_id: int, now: datetime) -> None:
-    """Close a problem that somebody has seen to elsewhere."""
+    """Close a problem that somebody has seen to elsewhere. Raise NotFoundError if none waits."""
     clinic_id = clinics.find_clinic_id(conn, clinic) or 0
-    import_pages.close_problem(conn, clinic_id, problem_id, now)
+    if not import_pages.close_problem(conn, clinic_id, problem_id, now):
+        raise NotFoundError("There is no such row that waits. Nothing was changed.")

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from reminders.config_rules import parse_duration
+from reminders.domain.appointment import VisitStatus
 from reminders.domain.rules import NOT_COME, After, Before, Event, Rule
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
@@ -40,6 +41,12 @@ def refuse(conn: Connection, runtime: Runtime, rule: Rule, visit: Visit, now: da
         raise UsageError(
             "That text says that the visit is over, and it is not. Send it once the visit is over;"
             " before that, send the help with connecting to who cannot get in."
+        )
+    if rule.when is Event.CANCELLED and visit.status == VisitStatus.BOOKED.value:
+        raise UsageError(
+            "That text says that the visit is cancelled, and it is booked. If it is not to take"
+            " place, cancel it: those who know of it are told by themselves. Otherwise choose"
+            " another text."
         )
     if rule.when is Event.MOVED and not _was_changed(conn, visit):
         raise UsageError(

@@ -145,9 +145,9 @@ def known_refs(conn: Connection, clinic_id: int, refs: Sequence[str]) -> set[str
     return set(rows.scalars())
 
 
-def close_problem(conn: Connection, clinic_id: int, problem_id: int, now: datetime) -> None:
-    """Mark one problem as solved."""
-    conn.execute(
+def close_problem(conn: Connection, clinic_id: int, problem_id: int, now: datetime) -> bool:
+    """Mark one problem as solved; tell whether it was open."""
+    closed = conn.execute(
         update(problem)
         .where(
             problem.c.id == problem_id,
@@ -156,6 +156,7 @@ def close_problem(conn: Connection, clinic_id: int, problem_id: int, now: dateti
         )
         .values(solved_at=now, put_right=PutRight.BY_HAND.value)
     )
+    return closed.rowcount == 1
 
 
 def find_import(conn: Connection, clinic_id: int, run_id: int) -> ImportLine | None:

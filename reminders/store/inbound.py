@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, Select, case, func, insert, literal_column, select, update
 
 from reminders.domain.inbound import Keyword
 from reminders.domain.lifecycle import TOLD
@@ -13,6 +13,10 @@ from reminders.store.schema import appointment, clinic, contact, message, opt_ou
 from reminders.store.schema_inbound import inbound, inbound_visit
 
 OPEN = inbound.c.handled_at.is_(None)
+SURE_SINCE = case(
+    (appointment.c.confirmed_starts_at == appointment.c.starts_at, appointment.c.confirmed_at)
+).label("sure_since")
+"""When somebody has confirmed a visit at the time that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +244,7 @@ class Meant:
     id: int
     ref: str
     starts_at: datetime
+    sure_since: datetime | None = None
 
 
 def _meant(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[Meant, ...]]:
@@ -248,15 +253,19 @@ def _meant(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[Meant, ...]]
         return {}
     rows = conn.execute(
         select(
-            inbound_visit.c.inbound_id, appointment.c.id, appointment.c.ref, appointment.c.starts_at
+            inbound_visit.c.inbound_id,
+            appointment.c.id,
+            appointment.c.ref,
+            appointment.c.starts_at,
+            SURE_SINCE,
         )
         .join(appointment, appointment.c.id == inbound_visit.c.appointment_id)
         .where(inbound_visit.c.inbound_id.in_(ids))
         .order_by(appointment.c.starts_at, appointment.c.id)
     )
     found: dict[int, tuple[Meant, ...]] = {}
-    for text_id, visit_id, ref, starts_at in rows:
-        found[text_id] = (*found.get(text_id, ()), Meant(visit_id, ref, starts_at))
+    for text_id, *visit in rows:
+        found[text_id] = (*found.get(text_id, ()), Meant(*visit))
     return found
 
 
@@ -264,7 +273,8 @@ def _meant(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[Meant, ...]]
 class Answer:
     """A text for a listing. `sealed` is gone once it is handled.
 
-    `visits` are all that it may be about, where it has none of its own.
+    `visits` are all that it may be about, where it has none of its own. `yes_at`: it is a NO, and
+    then somebody has answered YES of such a visit.
     """
 
     id: int
@@ -281,6 +291,7 @@ class Answer:
     handled_at: datetime | None
     handled_by: str | None
     visits: tuple[Meant, ...] = ()
+    yes_at: datetime | None = None
 
 
 def answers(
@@ -325,9 +336,17 @@ def _listed(conn: Connection, query: Select[tuple[object, ...]]) -> list[Answer]
             row.handled_at,
             row.handled_by,
             meant.get(row.id, ()),
+            _yes_at(row, meant.get(row.id, ())),
         )
         for row in rows
     ]
+
+
+def _yes_at(row: Row[tuple[object, ...]], maybe: Sequence[Meant]) -> datetime | None:
+    # A NO takes back what was confirmed of such a visit: a confirmation that stands came after it.
+    sure = (row.sure_since, *(one.sure_since for one in maybe))
+    since = [at for at in sure if at is not None and at >= row.received_at]
+    return max(since, default=None) if row.keyword == Keyword.NO.value else None
 
 
 def _answers() -> Select[tuple[object, ...]]:
@@ -339,6 +358,7 @@ def _answers() -> Select[tuple[object, ...]]:
             contact.c.phone,
             appointment.c.ref,
             appointment.c.starts_at,
+            SURE_SINCE,
         )
         .join(clinic, clinic.c.id == inbound.c.clinic_id)
         .outerjoin(contact, contact.c.id == inbound.c.contact_id)

@@ -16,6 +16,7 @@ NOTES: Mapping[str, str] = {
     "resent_instead": N_("The message goes out now, in the place of the one that was to go soon."),
     "nobody": N_("Nothing will be sent. Phone instead: the reasons stand below."),
     "contact": N_("The contact is corrected. What was planned for the old address is taken back."),
+    "added": N_("The contact is added. What goes to them stands below."),
     "unchanged": N_("Nothing was changed."),
     "stopped": N_("Nothing more is sent to that address."),
     "started": N_("Messages may be sent to that address again."),

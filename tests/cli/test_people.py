@@ -42,6 +42,23 @@ def test_a_number_is_read_as_people_write_it(two_way: Installation):
     assert two_way.run("inbound", "add", "--from", "12", "--text-file", path).exit_code == 2
 
 
+def test_a_yes_after_a_no_is_told_with_it(two_way: Installation):
+    """After NEJ and JA the worklist and the list of answers say both, and when the YES came."""
+    since = "YES has been answered since, "
+    write(two_way, "Nej")
+    [item] = [i for i in two_way.json("worklist")["items"] if i["kind"] == "answer"]
+    assert item["yes_at"] is None
+    assert since not in two_way.ok("worklist")
+    write(two_way, "Ja")
+    [item] = [i for i in two_way.json("worklist")["items"] if i["kind"] == "answer"]
+    [answer] = two_way.json("inbound", "list")["answers"]
+    assert (item["reason"], item["yes_at"]) == ("wrote_no", answer["yes_at"])
+    assert item["yes_at"] is not None
+    assert since in item["sentence"]
+    for command in (("worklist",), ("inbound", "list")):
+        assert since in " ".join(two_way.ok(*command).split())
+
+
 def test_an_answer_from_list_to_done(two_way: Installation):
     """What somebody wrote is listed with its words, stands on the worklist, and is ticked off."""
     assert write(two_way, "Kan vi byta tid?") == "taken"

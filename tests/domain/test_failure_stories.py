@@ -172,6 +172,14 @@ def test_asked_for_twice_before_it_goes():
     assert world.run(until="2026-05-05 11:00").sent[1:] == ["05-05 10:00 help patient sms"]
 
 
+def test_what_is_asked_for_again_is_said_to_be():
+    """Of two requests in a row the first is taken back as asked for again: by the same channel."""
+    world = World().book(VISIT).run(until="2026-05-05 10:00").ask("help").plan().ask("help").plan()
+    gone = [m.reason for m in world.rows if m.state is State.CANCELLED]
+    assert gone == [Reason.ASKED_AGAIN]
+    assert world.run(until="2026-05-05 11:00").sent[1:] == ["05-05 10:00 help patient sms"]
+
+
 def test_asked_for_twice_with_time_between():
     """Asking again after the text has gone sends it again."""
     world = (

@@ -16,6 +16,7 @@ from reminders.providers.base import Inbound
 from reminders.store import clinics, schema, schema_inbound
 from reminders.store import inbound as store
 from tests.engine.clinic import Clinic, at, row
+from tests.engine.test_calls import by_hand
 
 OURS = "+46701740699"
 MOTHER = "+46701740605"
@@ -154,6 +155,34 @@ def test_a_no_takes_a_yes_back(clinic: Clinic) -> None:
             confirmed,
         )
     assert items(clinic) == [("B1", "wrote_no")]  # somebody has to ask what holds
+
+
+def test_a_no_that_waits_says_that_yes_has_been_answered_since(clinic: Clinic) -> None:
+    """After NEJ and JA the item stays for a person, and says when the JA came; not after a new NEJ."""
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    told = []
+    for word, when in (("NEJ", "13:10"), ("JA", "13:20"), ("NEJ", "13:30"), ("JA", "13:40")):
+        wrote(clinic, word)
+        told += [(i.reason, i.yes_at) for i in clinic.worklist() if i.kind == "answer"]
+        clinic.until(f"2026-11-30 {when}")
+    yes = [None, at("2026-11-30 13:10"), None, at("2026-11-30 13:30")]
+    assert told == [("wrote_no", at_) for at_ in yes]
+    by_hand(clinic, desk.move, "B1", at("2026-12-03 15:00"))  # the JA was to another time
+    assert [i.yes_at for i in clinic.worklist() if i.kind == "answer"] == [None]
+
+
+def test_a_yes_to_one_of_the_visits_of_an_unclear_no_is_said(clinic: Clinic) -> None:
+    """A NEJ that may be to several visits says that one of them has been answered YES since."""
+    clinic.read(*siblings())
+    clinic.until("2026-12-02 09:30")
+    wrote(clinic, "NEJ")
+    clinic.until("2026-12-02 19:00")
+    wrote(clinic, "JA")
+    confirmed = {ref: clinic.show(ref).patient.confirmed_at for ref in ("B1", "B2")}
+    [item] = [i for i in clinic.worklist() if i.kind == "answer"]
+    assert item.reason == "wrote_no_unclear"
+    assert item.yes_at == confirmed["B2"] is not None
 
 
 @pytest.mark.parametrize("stopped", [False, True])

@@ -30,6 +30,17 @@ def test_texts_that_would_be_untrue_are_refused(open_clinic) -> None:
     )
 
 
+def test_that_a_visit_is_cancelled_is_not_said_while_it_is_booked(clinic: Clinic) -> None:
+    """The text of a cancellation is refused, with what to do; nothing is asked for or written."""
+    clinic.read(row(start="2026-12-02 10:00"))
+    clinic.plan()
+    with pytest.raises(UsageError, match="cancel it: those who know of it are told"):
+        by_hand(clinic, desk.resend, "B1", "cancelled")
+    assert "asked_to_send" not in [entry.event for entry in clinic.show("B1").entries]
+    by_hand(clinic, desk.cancel, ["B1"])
+    by_hand(clinic, desk.resend, "B1", "cancelled")
+
+
 def test_that_a_visit_is_over_is_not_said_before_it_is(open_clinic) -> None:
     """What comes after the visit can be sent by hand once it is over, and not before."""
     rules = example().model_dump(by_alias=True)["rules"]

@@ -32,6 +32,7 @@ ALWAYS_TRUE = frozenset(
     {
         Reason.VISIT_CHANGED,
         Reason.CONTACT_REMOVED,
+        Reason.ASKED_AGAIN,
         Reason.OTHER_CHANNEL,
         Reason.NO_ADDRESS,
         Reason.ALREADY_SENT,

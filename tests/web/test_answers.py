@@ -73,6 +73,18 @@ def test_a_no_stands_on_the_first_page_until_it_is_seen_to(clinic: Clinic, web: 
     assert post(web, "/today", "/answered", answer=answer_of(page)).status_code == 404
 
 
+def test_a_yes_after_a_no_stands_by_it(clinic: Clinic, web: TestClient) -> None:
+    """After NEJ and JA, *Today* and the visit say both; the item waits for a person."""
+    write(clinic, "Nej")
+    assert "Därefter har JA svarats" not in web.get(f"{HERE}/today").text
+    clinic.until("2026-11-30 13:12")
+    write(clinic, "Ja")
+    for page in ("today", "visit/B1"):
+        text = web.get(f"{HERE}/{page}").text
+        assert re.search(r"Har svarat NEJ.*Därefter har JA svarats, i dag 13:12: fråga vad", text)
+    assert clinic.show("B1").visit.status == "booked"
+
+
 def test_words_are_read_on_the_page_and_are_gone_when_seen_to(
     clinic: Clinic, web: TestClient
 ) -> None:

@@ -14,10 +14,16 @@ HERE = "/c/internet"
 
 
 @pytest.fixture
-def web(open_clinic: Callable[..., Clinic]) -> Iterator[TestClient]:
+def clinic(open_clinic: Callable[..., Clinic]) -> Clinic:
+    """Return a clinic with a visit."""
+    made = open_clinic()
+    made.read(row("B1"))
+    return made
+
+
+@pytest.fixture
+def web(clinic: Clinic) -> Iterator[TestClient]:
     """Return a browser in which an admin is signed in."""
-    clinic = open_clinic()
-    clinic.read(row("B1"))
     add_user(clinic)
     with TestClient(create_app(clinic.runtime), follow_redirects=False) as client:
         log_in(client)
@@ -104,6 +110,37 @@ def test_a_number_that_names_nothing_is_not_there(web: TestClient, path: str, fi
     answer = web.post(f"{HERE}/{path}", data=data)
     assert answer.status_code == 404
     assert "<h1>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "back", "named"),
+    [
+        ("import/1/settle", "import", {"problem": "9999"}),
+        ("not-called", "calls", {"ref": "B1", "called": "9999"}),
+        ("called", "calls", {"ref": "B1", "contact": "9999", "initials": "AB"}),
+    ],
+)
+def test_a_form_of_what_is_not_there_claims_nothing(
+    clinic: Clinic, web: TestClient, path: str, back: str, named: dict[str, str]
+) -> None:
+    """What a form names and is not there, or another clinic's, is said to be so; no note says done."""
+    token = re.findall(r'name="csrf_token" value="(\w+)"', web.get(f"{HERE}/more").text)[0]
+    data = {"csrf_token": token, "from": f"{HERE}/{back}", **named}
+    answer = web.post(f"{HERE}/{path}", data=data)
+    assert answer.status_code == 404
+    assert re.search(r'role="alert".*(Inget ändrades|Ingen prickades av)', answer.text)
+    events = {entry.event for entry in clinic.show("B1").entries}
+    assert not events & {"called", "not_called"}
+
+
+def test_whom_a_form_may_tick_off(clinic: Clinic, web: TestClient) -> None:
+    """A contact of the visit's, and the family as a whole, are ticked off as before."""
+    token = re.findall(r'name="csrf_token" value="(\w+)"', web.get(f"{HERE}/more").text)[0]
+    [person] = clinic.show("B1").patient.people
+    for contact in (person.id, 0):
+        data = {"csrf_token": token, "ref": "B1", "contact": contact, "initials": "AB"}
+        answer = web.post(f"{HERE}/called", data=data)
+        assert answer.headers["location"].endswith("note=called")
 
 
 def test_a_sign_that_no_database_takes_is_not_found(

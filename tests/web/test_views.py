@@ -118,6 +118,19 @@ def test_a_corrected_number_gets_what_is_planned(clinic: Clinic, web: TestClient
     assert numbers == {"•••• 699", "•••• 606"}
 
 
+def test_a_contact_that_is_added_is_not_said_to_be_corrected(
+    clinic: Clinic, web: TestClient
+) -> None:
+    """Who is added has no old address: the note says that they are added."""
+    add_user(clinic)
+    log_in(web)
+    new = {"role": "guardian", "phone": "070-174 06 98"}
+    answer = _post(web, "/visit/B1", "/act/contact/B1", **new)
+    page = web.get(answer.headers["location"]).text
+    assert "Kontakten är tillagd" in page
+    assert "gamla adressen" not in page
+
+
 def test_a_stopped_address_gets_nothing_more(clinic: Clinic, web: TestClient) -> None:
     """Nothing goes to an address that staff have stopped; the visit stands on the call list."""
     add_user(clinic)

@@ -195,6 +195,9 @@ class ItemOut(BaseModel):
     counts_on: datetime | None = Field(
         description="The time to come that they expect the visit at, where it is another one."
     )
+    yes_at: datetime | None = Field(
+        description="Of an answer NO: when somebody has answered YES since."
+    )
 
 
 class WorklistOut(BaseModel):

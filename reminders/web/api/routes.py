@@ -197,6 +197,7 @@ def list_work(call: Caller) -> WorklistOut:
                 detail=item.detail,
                 news=item.news.value if item.news else None,
                 counts_on=item.counts_on.astimezone(zone) if item.counts_on else None,
+                yes_at=item.yes_at.astimezone(zone) if item.yes_at else None,
             )
             for item in found
         ]

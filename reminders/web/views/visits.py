@@ -194,7 +194,7 @@ async def correct(
         await here.write(
             contacts.add, here.runtime, here.clinic, ref, Role(role), addresses, here.now
         )
-    return _back(here, ref, "contact")
+    return _back(here, ref, "contact" if contact else "added")
 
 
 @router.post("/act/stop/{ref:path}")
