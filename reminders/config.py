@@ -46,6 +46,12 @@ def _quiet(value: str) -> str:
     return value
 
 
+def _some_kind(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not any(map(str.strip, value)):
+        raise ValueError("names no kind of visit, so nothing is ever sent; write one like 'Video'")
+    return value
+
+
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{5,6}")
 """Senders that can receive: a number with its country, or a short code."""
 
@@ -92,7 +98,11 @@ class ImportConfig(Model):
     """How a clinic's files are read: its own column names, kinds of visit and words."""
 
     columns: Mapping[str, str] = {}
-    video_kinds: tuple[str, ...] = ("videobesök", "video", "videomöte")
+    video_kinds: Annotated[tuple[str, ...], AfterValidator(_some_kind)] = (
+        "videobesök",
+        "video",
+        "videomöte",
+    )
     cancelled_words: tuple[str, ...] = ()
     region: str = Field(default="SE", pattern="^[A-Z]{2}$")
     default_consent: Mapping[Channel, Consent] = {

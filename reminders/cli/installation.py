@@ -22,9 +22,11 @@ from reminders.cli.status import WHY_HELD
 from reminders.clock import SystemClock
 from reminders.config import Config
 from reminders.domain.contact import Channel
+from reminders.domain.template import sent_by
 from reminders.engine import approval
 from reminders.engine.runtime import Runtime
 from reminders.errors import RemindersError
+from reminders.message.lint import textless
 from reminders.providers.base import CallsBack
 from reminders.resources import example_config
 from reminders.store import clinics, keeping, workers
@@ -209,11 +211,19 @@ def _check_held(conn: Connection) -> Check:
 
 def _check_templates(conn: Connection, runtime: Runtime) -> Check:
     name = "texts"
-    found = approval.pending(runtime, approved_templates.approved(conn))
+    approved = approved_templates.approved(conn)
+    found = approval.pending(runtime, approved)
     wrong = [finding.told for finding in found.broken]
     if found.waiting:
         count = plural(len(found.waiting), "text")
         wrong.append(f"{count} not approved: 'reminders templates approve'")
+    there = {finding.file for finding in found.broken}
+    sources = [*approved, *(item.source for item in found.waiting)]
+    for key, practice in runtime.practices.items():
+        names = {source.key for source in sent_by(sources, key)}
+        lacking = textless(names, runtime.clinic(key), practice.rules)
+        wrong += [finding.told for finding in lacking if finding.file not in there]
+    wrong = list(dict.fromkeys(wrong))
     return Check(name, ok=not wrong, message="; ".join(wrong) or "all approved")
 
 

@@ -188,7 +188,14 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
     now = SystemClock().now()
     before = _before(config)
     reports = {
-        key: lint(_texts_of(written, key), key, clinic, now, sent_by(before, key))
+        key: lint(
+            _texts_of(written, key),
+            key,
+            clinic,
+            now,
+            sent_by(before, key),
+            config.practice(key).rules,
+        )
         for key, clinic in config.clinics.items()
     }
     findings = [

@@ -1,7 +1,7 @@
 """Checking templates: what they cost, and whether they say anything that they must not."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,8 @@ from enum import StrEnum
 from reminders.config import ClinicConfig
 from reminders.domain.contact import Channel
 from reminders.domain.replies import Reply
-from reminders.domain.template import Source
+from reminders.domain.rules import Rule
+from reminders.domain.template import Name, Source
 from reminders.errors import TemplateError
 from reminders.message.languages import language_of
 from reminders.message.marks import ONLY_EMAIL, STATEMENTS, unknown_names
@@ -112,13 +113,15 @@ def lint(
     clinic: ClinicConfig,
     now: datetime,
     before: Iterable[Source] = (),
+    rules: Iterable[Rule] = (),
 ) -> Report:
     """Check these templates for one clinic, on sample people. `now` is in UTC.
 
-    `before` are the approved ones: by them it is told from which text a statement is gone.
+    `before` are the approved ones: by them it is told from which text a statement is gone. `rules`
+    are the clinic's: what they send has to be there.
     """
     known = {(s.language, s.name, s.channel): s for s in sources}
-    findings: list[Finding] = [*_sender(key, clinic), *_missing(known, clinic)]
+    findings: list[Finding] = [*_sender(key, clinic), *_missing(known, clinic, rules)]
     readers = readers_for(clinic, {language for language, _, _ in known}, now)
     checked = {name: readers.remember(_check, known[name]) for name in sorted(known)}
     for found in checked.values():
@@ -182,9 +185,7 @@ _Said = Mapping[tuple[str, str, Channel], _ByReader]
 """By template, what it says to each sample reader."""
 
 
-def _not_said(
-    said: _Said, before: Mapping[tuple[str, str, Channel], Source], readers: Readers
-) -> Iterator[Finding]:
+def _not_said(said: _Said, before: Mapping[Name, Source], readers: Readers) -> Iterator[Finding]:
     """Find statements of the handout that a language no longer says to somebody."""
     places = {(language, channel) for language, name, channel in said if name in ALWAYS}
     for language, channel in sorted(places):
@@ -219,7 +220,7 @@ def _not_said(
 def _earlier(
     language: str,
     channel: Channel,
-    before: Mapping[tuple[str, str, Channel], Source],
+    before: Mapping[Name, Source],
     readers: Readers,
 ) -> dict[str, _ByReader]:
     """Return what the approved texts tell each reader, by name."""
@@ -248,8 +249,26 @@ def broken(file: str, message: str) -> Finding:
     return Finding(file, 1, Code.BROKEN, said, what=said)
 
 
+def textless(
+    sources: Collection[Name], clinic: ClinicConfig, rules: Iterable[Rule]
+) -> Iterator[Finding]:
+    """Find the rules with no text among these on one of their channels: nobody gets it there.
+
+    It has to be there in the clinic's first language, which the others fall back to.
+    """
+    for rule in rules:
+        for channel in rule.channels:
+            if (clinic.languages[0], rule.template, channel) not in sources:
+                file = _file(clinic.languages[0], rule.template, channel)
+                message = (
+                    f"is not there, so the rule {rule.key!r} sends nobody this {channel.value}."
+                    " Write it, or put the rule's 'template' right."
+                )
+                yield Finding(file, 1, Code.MISSING, message, what=rule.key)
+
+
 def _missing(
-    known: Mapping[tuple[str, str, Channel], Source], clinic: ClinicConfig
+    known: Mapping[Name, Source], clinic: ClinicConfig, rules: Iterable[Rule]
 ) -> Iterator[Finding]:
     language = clinic.languages[0]
     wanted = [(name, channel) for name in SITUATIONS for channel in Channel]
@@ -259,11 +278,12 @@ def _missing(
             file = _file(language, name, channel)
             message = "is not there; every other language falls back to it. Write it."
             yield Finding(file, 1, Code.MISSING, message)
+    yield from textless(known, clinic, (rule for rule in rules if rule.template not in NAMES))
     yield from _lacking(known, language, wanted)
 
 
 def _lacking(
-    known: Mapping[tuple[str, str, Channel], Source],
+    known: Mapping[Name, Source],
     first: str,
     wanted: Sequence[tuple[str, Channel]],
 ) -> Iterator[Finding]:

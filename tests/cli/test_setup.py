@@ -99,6 +99,16 @@ def test_a_faulty_configuration_is_named(here: Installation):
     assert "config.toml" in result.stderr
 
 
+@pytest.mark.parametrize("kinds", ["[]", '[" "]'])
+def test_a_clinic_has_a_kind_of_video_visit(here: Installation, kinds: str):
+    """Without one nothing would ever be sent, and nothing would tell of it."""
+    section = f"[clinics.a.import]\nvideo_kinds = {kinds}\n"
+    here.config.write_text(f'[clinics.a]\nphone = "08-465 004 00"\n{section}')
+    result = here.run("doctor")
+    assert result.exit_code == 2
+    assert "clinics.a.import.video_kinds: names no kind of visit" in result.stderr
+
+
 def test_the_configuration_may_be_named_after_the_command(here: Installation):
     """`--config` and `--debug` are understood before and after the command."""
     words = ["status", "--config", str(here.config), "--debug"]

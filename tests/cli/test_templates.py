@@ -142,6 +142,37 @@ def test_a_finding_about_a_setting_names_the_file_and_the_line(here: Installatio
     assert "clinics.north.sms.sender" in told.message
 
 
+def test_a_rule_whose_text_is_not_there_is_found(here: Installation):
+    """`templates check` and `doctor` name the rule, and each file that it lacks."""
+    text = here.config.read_text("utf-8")
+    here.config.write_text(
+        text.replace('on = "moved"', 'on = "moved"\ntemplate = "flyttad"', 1), "utf-8"
+    )
+    found = here.json("templates", "check", exits=1)["findings"]
+    assert [(one["file"], one["line"], one["code"]) for one in found] == [
+        ("sv/flyttad.sms.txt", 1, "missing"),
+        ("sv/flyttad.email.md", 1, "missing"),
+    ]
+    assert "the rule 'moved' sends nobody this sms" in found[0]["message"]
+    [texts] = [one for one in here.json("doctor", exits=1)["checks"] if one["name"] == "texts"]
+    assert (texts["ok"], texts["message"].count("the rule 'moved'")) == (False, 2)
+
+
+def test_a_text_for_a_rule_that_waits_is_not_missing(here: Installation):
+    """A rule's own text that is written is there; that nobody has approved it is said alone."""
+    folder = here.folder / "texts" / "sv"
+    folder.mkdir(parents=True)
+    (folder / "flyttad.sms.txt").write_text("Ny tid {{ visit.time }}. {{ clinic.phone }}", "utf-8")
+    text = here.config.read_text("utf-8")
+    rule = 'on = "moved"\ntemplate = "flyttad"\nchannels = ["sms"]'
+    text = text.replace('on = "moved"', rule, 1)
+    here.config.write_text(f'templates_folder = "texts"\n{text}', "utf-8")
+    [texts] = [one for one in here.json("doctor", exits=1)["checks"] if one["name"] == "texts"]
+    assert texts["message"] == "1 text not approved: 'reminders templates approve'"
+    here.ok("templates", "approve", "--yes")
+    assert here.json("doctor")["ok"]
+
+
 def test_a_statement_that_is_gone_is_told_where_it_stood(here: Installation):
     """The file is named in which the approved text still said it."""
     shipped = (templates() / "sv" / "day_before.sms.txt").read_text("utf-8")
