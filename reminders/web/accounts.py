@@ -9,16 +9,17 @@ from starlette.responses import RedirectResponse, Response
 
 from reminders.engine import accounts
 from reminders.web.security import (
+    HOME,
+    LOGIN,
     SignedIn,
     keep_visitor,
+    local_path,
     page_router,
     runtime_of,
     session_cookie,
     set_cookie,
     visitor_cookie,
 )
-
-HOME = "/"
 
 router = page_router()
 
@@ -50,14 +51,14 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@router.get("/login")
+@router.get(LOGIN)
 def show_login(request: Request, next: str = HOME, ended: str = "") -> Response:  # noqa: A002 - the name in the URL
     """Show the login page; `ended`: why the session of whoever comes here has ended."""
     fault = "idle" if ended == accounts.Ended.IDLE else "ended"
     return _page(request, next, fault if ended else None)
 
 
-@router.post("/login")
+@router.post(LOGIN)
 def log_in(
     request: Request,
     login: Annotated[str, Form(max_length=1000)] = "",
@@ -100,16 +101,10 @@ def log_out_everywhere(request: Request, user: SignedIn) -> Response:
 
 
 def _gone(request: Request) -> Response:
-    response = RedirectResponse("/login", 303)
+    response = RedirectResponse(LOGIN, 303)
     response.delete_cookie(session_cookie(runtime_of(request)))
     response.headers["clear-site-data"] = '"cache", "storage"'
     return response
-
-
-def local_path(asked: str) -> str:
-    """Return a path of this site: nobody is led elsewhere by a link to the login page."""
-    plain = asked.isprintable() and "\\" not in asked
-    return asked if plain and asked.startswith("/") and not asked.startswith("//") else HOME
 
 
 def language_of(request: Request) -> str:

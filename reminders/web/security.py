@@ -47,6 +47,8 @@ __all__ = [
     "visitor_of",
 ]
 
+HOME = "/"
+LOGIN = "/login"
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "x-csrf-token"
 UPLOADS = re.compile(r"/import/[^/]+")
@@ -185,7 +187,8 @@ def csrf_field(request: Request) -> Markup:
 async def check_form(request: Request) -> None:
     """Refuse a form, or a script's request, that does not carry this session's token.
 
-    Its page is shown again for whoever is signed in; nobody else gets further than the login.
+    Its page is shown again for whoever is signed in; nobody else gets further than the login. The
+    login's own leads on, and signs nobody in.
     """
     if request.method in SAFE:
         return
@@ -194,8 +197,18 @@ async def check_form(request: Request) -> None:
         given = (await request.form()).get(CSRF_FIELD)
     known = csrf_token(request)
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), known.encode()):
+        if request.url.path == LOGIN:
+            # They have signed in meanwhile, in another tab, or the page they go to asks for it.
+            onward = local_path(str((await request.form()).get("next", HOME)))
+            raise HTTPException(303, headers={"location": onward})
         await run_in_threadpool(signed_in, request)
         raise NotAllowedError(STALE)
+
+
+def local_path(asked: str) -> str:
+    """Return a path of this site: nobody is led elsewhere by a link to the login page."""
+    plain = asked.isprintable() and "\\" not in asked
+    return asked if plain and asked.startswith("/") and not asked.startswith("//") else HOME
 
 
 def page_router(**more: Any) -> APIRouter:
@@ -255,7 +268,7 @@ def protect(
         asked = [(k, v) for k, v in request.query_params.multi_items() if k != RENEWS]
         path = f"{request.url.path}?{urlencode(asked)}" if asked else request.url.path
         ended = f"&ended={error.ended}" if error.ended else ""
-        return RedirectResponse(f"/login?next={quote(path, safe='/')}{ended}", 303)
+        return RedirectResponse(f"{LOGIN}?next={quote(path, safe='/')}{ended}", 303)
 
 
 class _KeepAlive:

@@ -155,6 +155,22 @@ def test_wrong_and_unknown_look_the_same(clinic: Clinic):
     assert hashes[0] == hashes[1]
 
 
+def test_a_login_form_from_before_another_login_leads_on(clinic: Clinic):
+    """Signed in in another tab, one is led on; with no cookie left, to a new form. Nobody signs in."""
+    add_user(clinic)
+    web = browser(pages(clinic))
+    old = {"csrf_token": form_token(web), "login": "anna", "password": PASSWORD, "next": "/?day=1"}
+    log_in(web)
+    for _ in range(2):
+        answer = web.post("/login", data=old)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?day=1")
+        assert "reminders_session" not in answer.headers.get("set-cookie", "")
+        web.cookies.clear()
+    assert web.get("/?day=1").headers["location"].startswith("/login?next=")
+    away = web.post("/login", data={**old, "next": "https://evil.example/"})
+    assert away.headers["location"] == "/"
+
+
 def test_guessing_is_slowed_down(clinic: Clinic):
     """After five wrong passwords even the right one has to wait, and is then taken."""
     add_user(clinic)
