@@ -91,7 +91,7 @@ OF_A_TIME = frozenset(
 )
 """Problems that a right time solves."""
 
-_WHOLE_FILE = frozenset(
+WHOLE_FILE = frozenset(
     {
         ProblemCode.UNREADABLE_FILE,
         ProblemCode.EMPTY_FILE,
@@ -102,6 +102,7 @@ _WHOLE_FILE = frozenset(
         ProblemCode.UNKNOWN_FIELD,
     }
 )
+"""Problems of the file as a whole: no line is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def refusal(problems: Sequence[Problem]) -> RefusedFileError:
 
 
 def _place(problem: Problem) -> str:
-    return "" if problem.code in _WHOLE_FILE else f"Line {problem.line}: "
+    return "" if problem.code in WHOLE_FILE else f"Line {problem.line}: "
 
 
 def refuse(

@@ -1,12 +1,12 @@
 """What is wrong with files and texts, in the pages' languages: and what would be right."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from markupsafe import Markup
 
 from reminders.engine.vetting import NotApprovableError
-from reminders.errors import RemindersError
-from reminders.intake.problems import Problem
+from reminders.errors import RefusedFileError, RemindersError
+from reminders.intake.problems import SHOWN, WHOLE_FILE, Problem
 from reminders.message.lint import Finding
 from reminders.store.aside import Aside, BadLine
 from reminders.store.import_pages import ProblemLine
@@ -162,6 +162,8 @@ FINDINGS: Mapping[str, str] = {
 """What a check finds in a text. `what` is the word, the sign or the number that it is about."""
 
 PLACE = N_("%(file)s, line %(line)s: %(what)s")
+LINE = N_("Line %(line)s: %(what)s")
+UNUSABLE = N_("The file cannot be used, and nothing was changed.")
 
 ASIDE: Mapping[str, str] = {
     "too_much": N_(
@@ -206,7 +208,9 @@ def aside(entry: Aside, speaking: Speaking) -> str:
 
 
 def refusal(error: RemindersError, speaking: Speaking) -> Markup:
-    """Return what an error says, with what a check has found said as the pages say it."""
+    """Return what an error says, with what a check or a file's reader has found as pages say it."""
+    if isinstance(error, RefusedFileError) and error.problems:
+        return _refused_file(error, speaking)
     if not isinstance(error, NotApprovableError):
         return speaking.error(error)
     found = (
@@ -214,3 +218,20 @@ def refusal(error: RemindersError, speaking: Speaking) -> Markup:
         for one in error.findings
     )
     return speaking.text(error.sentence, found=Markup("; ").join(found))
+
+
+def _refused_file(error: RefusedFileError, speaking: Speaking) -> Markup:
+    """Return why a file is refused: its first problems, each with its line."""
+    more = len(error.problems) - SHOWN
+    said = [speaking.text(UNUSABLE), *_places(error, speaking)]
+    if more > 0:
+        said.append(speaking.text("… and %(number)s more", number=more))
+    return Markup(" ").join(said)
+
+
+def _places(error: RefusedFileError, speaking: Speaking) -> Iterator[Markup]:
+    for one in error.problems[:SHOWN]:
+        if isinstance(one, Problem):
+            what = problem(one, speaking)
+            whole = one.code in WHOLE_FILE
+            yield Markup.escape(what) if whole else speaking.text(LINE, line=one.line, what=what)

@@ -1,6 +1,6 @@
 """Where a request is: whose it is, at which clinic, in which language, and at what time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from reminders.config import ClinicConfig
 from reminders.domain.access import ALL_CLINICS
-from reminders.domain.contact import Wishes
+from reminders.domain.contact import Channel, Wishes
 from reminders.domain.reasons import Reason, sentence
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotAllowedError
@@ -28,11 +28,11 @@ from reminders.store.import_pages import ProblemLine
 from reminders.store.pages import Person
 from reminders.store.users import Account
 from reminders.store.views import Line
-from reminders.web import again, faults, wording
+from reminders.web import again, faults, notes, standing, wording
 from reminders.web.language import N_, Speaking, known
-from reminders.web.notes import NOTES, WHILE_HELD
 from reminders.web.security import Role, User, csrf_field, signed_in
 from reminders.web.site import Site
+from reminders.web.standing import Standing
 
 T = TypeVar("T")
 
@@ -93,6 +93,10 @@ class Here:
         """Change something, in one short transaction."""
         return await self.site.write(work, *arguments)
 
+    async def standing(self) -> Standing:
+        """Return what keeps messages from going out: each page that sends is given it."""
+        return await self.read(standing.read, self.clinic)
+
     def url(self, path: str) -> str:
         """Return the address of one of the clinic's pages."""
         return f"/c/{self.clinic}/{path}"
@@ -110,8 +114,9 @@ class Here:
         return RedirectResponse(self.url(path) + end, SEE_OTHER)
 
     def _common(self, values: dict[str, Any]) -> dict[str, Any]:
-        said = self.request.query_params.get("note", "")
-        note = (values.get("held") and WHILE_HELD.get(said)) or NOTES.get(said)
+        stands = values.get("standing", Standing())
+        named = self.request.query_params.get("note", "")
+        note = notes.said(named, held=bool(stands.held), down=bool(stands.closed))
         return {
             "here": self,
             "user": self.user,
@@ -119,8 +124,8 @@ class Here:
             "again": again.shown(self.request),
             "typed": self.typed,
             "failed": self.failed,
-            "note": self.speaking.text(note) if note else None,
-            "held": None,
+            "note": self.speaking.text(note, channels=self.down(stands)) if note else None,
+            "standing": stands,
             "csrf": partial(csrf_field, self.request),
             "clock": self.clock,
             "day": self.day,
@@ -207,6 +212,11 @@ class Here:
     def channel(self, key: str) -> str:
         """Return what a channel is called."""
         return wording.name(wording.CHANNELS, key, self.speaking)
+
+    def down(self, stands: Standing, channels: Collection[Channel] = tuple(Channel)) -> str:
+        """Return what those of these channels are called, within a sentence, that are down."""
+        names = (self.channel(one.value) for one in stands.stopped(channels))
+        return ", ".join(name if name.isupper() else name.lower() for name in names)
 
     def state(self, key: str) -> str:
         """Return what a message's state is called."""

@@ -59,3 +59,30 @@ WHILE_HELD: Mapping[str, str] = {
     "resent_instead": _HELD_TEXT,
 }
 """What is said instead while nothing goes out."""
+
+WAITS = "_waits"
+"""So a name ends where something of what was done waits for a channel that is down."""
+
+_DOWN_NEWS = N_(
+    "It is done. Those who knew of it are told, but not yet by %(channels)s: nothing goes out that"
+    " way at present. Phone if it is urgent."
+)
+_DOWN_TEXT = N_(
+    "What is to go by %(channels)s waits: nothing goes out that way at present. Phone if it is"
+    " urgent."
+)
+WHILE_DOWN: Mapping[str, str] = {
+    "moved": _DOWN_NEWS,
+    "cancelled": _DOWN_NEWS,
+    "help": _DOWN_TEXT,
+    "resent": _DOWN_TEXT,
+    "resent_instead": _DOWN_TEXT,
+}
+"""What is said instead of what waits, while the provider takes nothing."""
+
+
+def said(name: str, *, held: bool, down: bool) -> str | None:
+    """Return what a page says under this name. `down`: a channel of the clinic is."""
+    plain = name.removesuffix(WAITS)
+    meanwhile = WHILE_HELD if held else WHILE_DOWN if down and plain != name else {}
+    return meanwhile.get(plain) or NOTES.get(plain)

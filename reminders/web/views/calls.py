@@ -6,7 +6,7 @@ from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from reminders.engine import attention, calls
-from reminders.store import clinics, keeping
+from reminders.store import clinics
 from reminders.store.database import Connection
 from reminders.web.here import Acting, AtClinic, Here
 from reminders.web.ids import FormId
@@ -24,8 +24,8 @@ async def call_list(here: AtClinic) -> HTMLResponse:
     found = await here.read(_call_list, here)
     whom = (here.runtime, here.clinic, here.now, MOST_ASKED)
     to_ask = await here.read(attention.whom_to_ask, *whom)
-    held = await here.read(keeping.held_by)
-    return here.page("calls.html", held=held, found=found, to_ask=to_ask)
+    standing = await here.standing()
+    return here.page("calls.html", standing=standing, found=found, to_ask=to_ask)
 
 
 def _call_list(conn: Connection, here: Here) -> calls.CallList:

@@ -43,6 +43,7 @@ async def choose(here: AtClinic, before: QueryId | None = None) -> HTMLResponse:
     older = history[PAGE - 1].id if len(history) > PAGE else None
     return here.page(
         "import.html",
+        standing=await here.standing(),
         waiting=here.site.jobs.waiting(here.clinic),
         files=files,
         history=history[:PAGE],
@@ -101,6 +102,7 @@ async def look(here: AtClinic, job_id: str, row: QueryId = 0) -> Response:
     rows = await here.read(proposal.waiting_rows, here.runtime, job.staged, row)
     return here.page(
         "import_look.html",
+        standing=await here.standing(),
         job=job,
         difference=job.difference,
         rows=rows,
@@ -180,7 +182,14 @@ async def done(here: AtClinic, run_id: PathId, row: QueryId = 0) -> HTMLResponse
     found, rows, changes = await here.read(_done, here.runtime, here.clinic, run_id, here.now, row)
     if found is None:
         raise HTTPException(404)
-    return here.page("import_done.html", found=found, rows=rows, from_row=row, changes=changes)
+    return here.page(
+        "import_done.html",
+        standing=await here.standing(),
+        found=found,
+        rows=rows,
+        from_row=row,
+        changes=changes,
+    )
 
 
 def _done(

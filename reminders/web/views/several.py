@@ -12,7 +12,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from reminders.engine import several
 from reminders.engine.several import Done, Part, Span
 from reminders.errors import UsageError
-from reminders.store import keeping
 from reminders.store.database import Connection
 from reminders.web.again import FIELD
 from reminders.web.here import Acting, Here
@@ -89,7 +88,7 @@ async def choose(here: Acting, choice: Annotated[Choice, Depends(_choice)]) -> H
         chosen = await here.read(several.choose, here.runtime, here.clinic, span, rule, here.now)
     return here.page(
         "several.html",
-        held=await here.read(keeping.held_by),
+        standing=await here.standing(),
         chosen=chosen,
         choice=choice if choice.day else replace(choice, day=here.iso_day(here.now)),
         texts=several.texts(here.runtime, here.clinic),
@@ -143,5 +142,7 @@ async def done(here: Acting, name: str) -> Response:
     if not isinstance(deed, Deed) or deed.done.clinic != here.clinic:
         return here.go("visits")
     came = await here.read(several.what_came, here.runtime, deed.done, here.now)
-    held = await here.read(keeping.held_by)
-    return here.page("several_done.html", held=held, done=deed.done, whole=deed.whole, came=came)
+    standing = await here.standing()
+    return here.page(
+        "several_done.html", standing=standing, done=deed.done, whole=deed.whole, came=came
+    )

@@ -1,5 +1,6 @@
 """Visits: looking them up, one with its messages and why, and what staff do with it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -15,16 +16,16 @@ from reminders.engine.search import BY_STATE, WIDEST
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.addresses import email_address, mobile_number
 from reminders.intake.problems import Fault
-from reminders.store import keeping
 from reminders.store.database import Connection
-from reminders.store.keeping import Cause
 from reminders.store.pages import Wanted
 from reminders.store.views import Line
 from reminders.web import story
 from reminders.web.here import Acting, AtClinic, Here
 from reminders.web.ids import LARGEST, FormId
 from reminders.web.language import N_
+from reminders.web.notes import WAITS
 from reminders.web.security import page_router
+from reminders.web.standing import Standing
 from reminders.web.times import read_day, read_moment, start_of
 
 router = page_router(prefix="/c/{clinic}")
@@ -56,8 +57,8 @@ async def visits(
     )
     found = await here.read(search.find, here.clinic, wanted)
     asked = {"day": day, "status": status, "state": state, "who": who}
-    held = await here.read(keeping.held_by)
-    return here.page("visits.html", held=held, found=found, asked=asked, mark=_mark(found.after))
+    standing, mark = await here.standing(), _mark(found.after)
+    return here.page("visits.html", standing=standing, found=found, asked=asked, mark=mark)
 
 
 def _place(text: str) -> tuple[datetime, int] | None:
@@ -95,10 +96,10 @@ async def look_up(here: AtClinic, text: Text = "") -> RedirectResponse:
 async def visit(here: AtClinic, ref: str) -> HTMLResponse:
     """Show one visit."""
     found = await here.read(search.look_at, here.runtime, here.clinic, ref, here.now)
-    return _page(here, found, held=await here.read(keeping.held_by))
+    return _page(here, found, await here.standing())
 
 
-def _page(here: Here, found: search.VisitPage, *, held: Cause | None) -> HTMLResponse:
+def _page(here: Here, found: search.VisitPage, standing: Standing) -> HTMLResponse:
     practice = here.runtime.practices[here.clinic]
     asked = [rule.template for rule in practice.rules if rule.when is Event.REQUEST]
     rules = [rule.key for rule in practice.rules if rule.when not in ON_REQUEST]
@@ -111,7 +112,7 @@ def _page(here: Here, found: search.VisitPage, *, held: Cause | None) -> HTMLRes
     by = known.get(patient.confirmed_by or 0)
     return here.page(
         "visit.html",
-        held=held,
+        standing=standing,
         visit=found.shown.visit,
         asked=found.asked,
         known=known,
@@ -138,21 +139,28 @@ def _gone(state: State) -> bool:
 async def move(here: Acting, ref: str, day: Text = "", time: Text = "") -> RedirectResponse:
     """Give a visit a new time."""
     to = read_moment(day, time, here.zone)
-    await here.write(desk.move, here.runtime, here.clinic, ref, to, here.now)
-    return _back(here, ref, await _said(here, ref, "moved"))
+    lines = await here.write(desk.move, here.runtime, here.clinic, ref, to, here.now)
+    return _back(here, ref, await _said(here, ref, "moved", lines))
 
 
 @router.post("/act/cancel/{ref:path}")
 async def cancel(here: Acting, ref: str) -> RedirectResponse:
     """Cancel a visit."""
-    await here.write(desk.cancel, here.runtime, here.clinic, [ref], here.now)
-    return _back(here, ref, await _said(here, ref, "cancelled"))
+    lines = await here.write(desk.cancel, here.runtime, here.clinic, [ref], here.now)
+    return _back(here, ref, await _said(here, ref, "cancelled", lines))
 
 
-async def _said(here: Here, ref: str, note: str) -> str:
+async def _said(here: Here, ref: str, note: str, lines: Sequence[Line]) -> str:
     """Return what to say of a change: another thing where somebody has to be phoned of it."""
     calls = await here.read(desk.calls_after, here.runtime, here.clinic, [ref], here.now)
-    return f"{note}_phone" if calls else note
+    return f"{note}_phone" if calls else await _or_waits(here, lines, note)
+
+
+async def _or_waits(here: Here, lines: Sequence[Line], note: str) -> str:
+    """Return what to say of messages that were to go now: that some wait, if a channel is down."""
+    due = (line.message for line in lines if line.message.due_at <= here.now)
+    ways = {message.key.channel for message in due if message.state is State.PLANNED}
+    return note + WAITS if (await here.standing()).stopped(ways) else note
 
 
 @router.post("/act/help/{ref:path}")
@@ -165,7 +173,7 @@ async def send_help(here: Acting, ref: str, not_come: Text = "") -> RedirectResp
 
     lines = await here.write(send)
     going = any(line.message.state is State.PLANNED for line in lines)
-    return _back(here, ref, "help" if going else "nobody")
+    return _back(here, ref, await _or_waits(here, lines, "help") if going else "nobody")
 
 
 @router.post("/act/resend/{ref:path}")
@@ -174,7 +182,8 @@ async def resend(here: Acting, ref: str, rule: Text = "") -> RedirectResponse:
     lines = await here.write(desk.resend, here.runtime, here.clinic, ref, rule, here.now)
     if not any(line.message.state is State.PLANNED for line in lines):
         return _back(here, ref, "nobody")
-    return _back(here, ref, "resent_instead" if any(map(desk.is_replaced, lines)) else "resent")
+    note = "resent_instead" if any(map(desk.is_replaced, lines)) else "resent"
+    return _back(here, ref, await _or_waits(here, lines, note))
 
 
 @router.post("/act/contact/{ref:path}")
