@@ -103,12 +103,23 @@ class ImportConfig(Model):
         "video",
         "videomöte",
     )
+    booked_words: tuple[str, ...] = ()
     cancelled_words: tuple[str, ...] = ()
     region: str = Field(default="SE", pattern="^[A-Z]{2}$")
     default_consent: Mapping[Channel, Consent] = {
         Channel.SMS: Consent.GIVEN,
         Channel.EMAIL: Consent.GIVEN,
     }
+
+    @model_validator(mode="after")
+    def _a_word_says_one_thing(self) -> "ImportConfig":
+        cancelled = {word.strip().casefold() for word in self.cancelled_words}
+        for word in self.booked_words:
+            if word.strip().casefold() in cancelled:
+                raise ValueError(
+                    f"{word!r} stands in 'booked_words' and in 'cancelled_words'; leave it in one"
+                )
+        return self
 
 
 class WatchConfig(Model):

@@ -174,6 +174,7 @@ def format_for(runtime: Runtime, clinic_key: str) -> Format:
         zone=clinic.zone,
         columns=clinic.imports.columns,
         video_kinds=clinic.imports.video_kinds,
+        booked_words=clinic.imports.booked_words,
         cancelled_words=clinic.imports.cancelled_words,
         region=clinic.imports.region,
         own_from_age=clinic.eid.own_from_age,

@@ -64,11 +64,11 @@ _NO_CONTACT = Fault(
 class Format:
     """How a clinic's files are read.
 
-    `columns` is {their header: our field}; `cancelled_words` add to those known; `region` (ISO
-    3166) is that of phone numbers without a country; `pseudonym` turns an identity number of
-    twelve digits into a key that does not tell it, and `seal` a whole row into one. A person whose
-    role is not told is taken for the patient, or for a guardian of a patient who is under
-    `own_from_age` at the visit.
+    `columns` is {their header: our field}; `booked_words` and `cancelled_words` go before those
+    known; `region` (ISO 3166) is that of phone numbers without a country; `pseudonym` turns an
+    identity number of twelve digits into a key that does not tell it, and `seal` a whole row into
+    one. A person whose role is not told is taken for the patient, or for a guardian of a patient
+    who is under `own_from_age` at the visit.
     """
 
     zone: ZoneInfo
@@ -76,6 +76,7 @@ class Format:
     seal: Callable[[str], str] = field(default=lambda _: "", repr=False)
     columns: Mapping[str, str] = field(default_factory=dict)
     video_kinds: Collection[str] = ()
+    booked_words: Collection[str] = ()
     cancelled_words: Collection[str] = ()
     region: str = "SE"
     own_from_age: int = 13
@@ -193,8 +194,9 @@ class _Reader:
         self._form = form
         self._columns = columns
         kinds = {comparable_kind(kind): kind for kind in form.video_kinds}
-        cancelled_words = frozenset(map(plain_word, form.cancelled_words))
-        self._visits = VisitReader(columns, form.zone, kinds, cancelled_words, now)
+        words = dict.fromkeys(map(plain_word, form.booked_words), VisitStatus.BOOKED)
+        words |= dict.fromkeys(map(plain_word, form.cancelled_words), VisitStatus.CANCELLED)
+        self._visits = VisitReader(columns, form.zone, kinds, words, now)
         today = now.astimezone(form.zone).date()
         self._guardian_named = any(who.role is Role.GUARDIAN for who in columns.people)
         self._patients = PatientReader(columns.visit, form.pseudonym, today)
@@ -309,7 +311,8 @@ class _Reader:
             return None
         starts_at = self._visits.starts_at(notes)
         # Of a visit that is only counted, little more is wanted, and nothing is wrong with it.
-        status = self._visits.status(notes if video else notes.aside())
+        past = starts_at is None or self._visits.is_past(starts_at)
+        status = self._visits.status(notes if video else notes.aside(), past=past)
         patient = self._patients.read(notes if video else notes.aside())
         if not video:
             patient = Patient(protected=patient.protected)

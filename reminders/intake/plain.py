@@ -64,7 +64,9 @@ class PlainVisits:
         self._clinicians = Memory(
             lambda notes: (reader.clinician(notes),), [here.get(Field.CLINICIAN)]
         )
-        self._statuses = Memory(reader.status, [here.get(field) for field in STATUS_FIELDS])
+        self._statuses = Memory(
+            partial(reader.status, past=False), [here.get(field) for field in STATUS_FIELDS]
+        )
 
     def read(self, cells: Sequence[str]) -> Visit | None:
         """Return the visit."""

@@ -27,7 +27,7 @@ _FITS: Mapping[Field, Callable[[str], bool]] = {
     Field.PHONE: _is_mobile,
     Field.EMAIL: lambda text: "@" in text and isinstance(email_address(text), str),
     Field.ROLE: lambda text: words.role_of(text) is not None,
-    Field.STATUS: lambda text: words.status_of(text, frozenset()) is not None,
+    Field.STATUS: lambda text: words.status_of(text, {}) is not None or words.is_over(text),
 }
 """How cells look that look like no others."""
 

@@ -13,7 +13,7 @@ from reminders.intake.identity import find_identities, may_hold_identity
 from reminders.intake.problems import Fault, ProblemCode
 from reminders.intake.record import LONGEST_KEY, Notes
 from reminders.intake.times import read_date, read_start
-from reminders.intake.words import status_of, yes_or_no
+from reminders.intake.words import is_over, status_of, yes_or_no
 
 FARTHEST = timedelta(days=3 * 365)
 _DIGITS_OF_A_DATE = 6
@@ -47,8 +47,14 @@ _NO_KIND = Fault(
 )
 _UNKNOWN_STATUS = Fault(
     ProblemCode.UNKNOWN_STATUS,
-    "It is not clear whether the visit is booked or cancelled. Write 'bokad' or 'avbokad'; a "
-    "cancelling word of your own goes into the clinic's setting 'cancelled_words'.",
+    "It is not clear whether the visit is booked or cancelled. Write 'bokad' or 'avbokad'; a word "
+    "of your own goes into the clinic's setting 'booked_words' if such a visit takes place, and "
+    "into 'cancelled_words' if it does not.",
+)
+_NOT_OVER = Fault(
+    ProblemCode.UNKNOWN_STATUS,
+    "The visit is said to be over, or missed, and its time is yet to come. Correct the date, or "
+    "write 'bokad' or 'avbokad'.",
 )
 
 
@@ -61,14 +67,14 @@ def comparable_kind(text: str) -> str:
 class VisitReader:
     """Reads visits by these columns.
 
-    `kinds` has the video kinds, comparable, in the clinic's order and spelling; `cancelled_words`
-    are plain words; `now` is aware.
+    `kinds` has the video kinds, comparable, in the clinic's order and spelling; `own_words` are the
+    clinic's for a status, plain; `now` is aware.
     """
 
     columns: Columns
     zone: ZoneInfo
     kinds: Mapping[str, str]
-    cancelled_words: frozenset[str]
+    own_words: Mapping[str, VisitStatus]
     now: datetime
 
     def ref(self, notes: Notes) -> str | None:
@@ -130,26 +136,34 @@ class VisitReader:
             notes.note(fault, self.columns.when[0])
         return fault is None
 
-    def status(self, notes: Notes) -> VisitStatus | None:
-        """Return the status, or note that it is unclear. Cancelled in one column is cancelled."""
+    def status(self, notes: Notes, *, past: bool) -> VisitStatus | None:
+        """Return the status, or note that it is unclear. Cancelled in one column is cancelled.
+
+        `past`: the visit's time has passed, so a word that says that it is over tells no other
+        status than it had: booked.
+        """
         found = {
-            self._one_status(notes, field) for field in STATUS_FIELDS if field in self.columns.visit
+            self._one_status(notes, field, past=past)
+            for field in STATUS_FIELDS
+            if field in self.columns.visit
         }
         if None in found:
             return None
         return VisitStatus.CANCELLED if VisitStatus.CANCELLED in found else VisitStatus.BOOKED
 
-    def _one_status(self, notes: Notes, field: Field) -> VisitStatus | None:
+    def _one_status(self, notes: Notes, field: Field, *, past: bool) -> VisitStatus | None:
         column = self.columns.visit[field]
         text = notes.cell(column)
         if not text:
             return VisitStatus.BOOKED
-        status = status_of(text, self.cancelled_words)
+        status = status_of(text, self.own_words)
         if status is None and field in _SAID_BY_YES:
             yes, no = _SAID_BY_YES[field]
             dated = sum(map(str.isdecimal, text)) >= _DIGITS_OF_A_DATE
             answer = True if dated else yes_or_no(text)
             status = None if answer is None else (yes if answer else no)
+        if status is None and past and is_over(text):
+            return VisitStatus.BOOKED
         if status is None:
-            notes.note(_UNKNOWN_STATUS, column)
+            notes.note(_NOT_OVER if is_over(text) else _UNKNOWN_STATUS, column)
         return status

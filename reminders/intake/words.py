@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import time
 from functools import lru_cache
 
@@ -83,6 +83,55 @@ _BOOKED_WORDS = _plain(
     "active",
     "ny",
     "new",
+    "inbokad",
+    "inbokat",
+    "kallad",
+    "kallat",
+    "ankommen",
+    "ankommit",
+    "anlänt",
+    "incheckad",
+    "incheckat",
+    "arrived",
+    "checked in",
+    "pågår",
+    "pågående",
+    "påbörjad",
+    "påbörjat",
+    "ongoing",
+    "in progress",
+)
+"""Words for a visit that stands: it is to come, its patient is here, or it is being held."""
+_OVER_WORDS = _plain(
+    "klar",
+    "klart",
+    "ej kommit",
+    "har ej kommit",
+    "inte kommit",
+    "kom ej",
+    "kom inte",
+    "done",
+    "did not come",
+    "attended",
+    "missed",
+)
+_OVER_BEGINNINGS = tuple(
+    sorted(
+        _plain(
+            "genomför",
+            "utförd",
+            "utfört",
+            "slutför",
+            "avslutad",
+            "avslutat",
+            "utebl",
+            "complete",
+            "fulfil",
+            "finished",
+            "no show",
+            "did not attend",
+        )
+    )
 )
 _CANCELLED_BEGINNINGS = tuple(
     sorted(_plain("avbok", "inställ", "återbud", "cancel", "struk", "makuler", "borttag"))
@@ -176,12 +225,20 @@ def role_of(text: str) -> Role | None:
     return next((role for role, words in _ROLES.items() if word in words), None)
 
 
-def status_of(text: str, cancelled_words: Collection[str]) -> VisitStatus | None:
-    """Return the status that a word tells, or None. `cancelled_words` are plain, and go first."""
+def status_of(text: str, own: Mapping[str, VisitStatus]) -> VisitStatus | None:
+    """Return the status that a word tells, or None. A clinic's `own` words, plain, go first."""
     word = plain_word(text)
-    if word in cancelled_words or word.startswith(_CANCELLED_BEGINNINGS):
+    if word in own:
+        return own[word]
+    if word.startswith(_CANCELLED_BEGINNINGS):
         return VisitStatus.CANCELLED
     return VisitStatus.BOOKED if word in _BOOKED_WORDS else None
+
+
+def is_over(text: str) -> bool:
+    """Tell whether a word says that a visit has taken place, or that nobody came to it."""
+    word = plain_word(text)
+    return word in _OVER_WORDS or word.startswith(_OVER_BEGINNINGS)
 
 
 def yes_or_no(text: str) -> bool | None:

@@ -109,6 +109,15 @@ def test_a_clinic_has_a_kind_of_video_visit(here: Installation, kinds: str):
     assert "clinics.a.import.video_kinds: names no kind of visit" in result.stderr
 
 
+def test_a_word_is_not_booked_and_cancelled(here: Installation):
+    """A word of a status that stands in both settings is named."""
+    section = '[clinics.a.import]\nbooked_words = ["Kallad"]\ncancelled_words = ["kallad "]\n'
+    here.config.write_text(f'[clinics.a]\nphone = "08-465 004 00"\n{section}')
+    result = here.run("doctor")
+    assert result.exit_code == 2
+    assert "clinics.a.import: 'Kallad' stands in 'booked_words'" in " ".join(result.stderr.split())
+
+
 def test_the_configuration_may_be_named_after_the_command(here: Installation):
     """`--config` and `--debug` are understood before and after the command."""
     words = ["status", "--config", str(here.config), "--debug"]

@@ -110,6 +110,24 @@ def test_a_day_that_goes_by_is_no_problem(clinic: Clinic):
     assert {ref: clinic.states(ref) for ref in before} == before
 
 
+def test_a_day_that_is_marked_as_over_is_no_problem(clinic: Clinic):
+    """In an afternoon's export the morning's visits are marked: all of it is as it was."""
+    words = ["Bokad", "Genomförd", "Uteblev", "Klar", "Ankommen", "Kallad"]
+    days = [f"2026-11-30 13:{10 * n:02}" for n in range(6)]
+
+    def file(*statuses: str) -> list[str]:
+        return [
+            row(f"B{n}", day, status=status, phone=f"070-174 06 1{n}")
+            for n, (day, status) in enumerate(zip(days, statuses, strict=True))
+        ]
+
+    assert clinic.read(*file(*["Bokad"] * 6)).problems == []
+    clinic.until("2026-11-30 15:00")
+    again = clinic.read(*file(*words), strict=True)
+    assert (again.counts[Category.UNCHANGED], again.changes_anything) == (6, False)
+    assert (again.problems, open_problems(clinic)) == ([], [])
+
+
 def test_a_known_visit_that_has_begun_is_not_moved_by_a_correction(clinic: Clinic):
     """When it really began, or that it was no cancelled one after all, is told to nobody."""
     clinic.read(row("B1", "2026-11-30 13:00"), row("B2", "2026-11-30 13:30"))

@@ -167,6 +167,11 @@ def test_no_kind() -> None:
         ("status", "Inställt", VisitStatus.CANCELLED),
         ("status", "canceled", VisitStatus.CANCELLED),
         ("status", "flyttad", VisitStatus.CANCELLED),
+        ("status", "Preliminär", VisitStatus.BOOKED),
+        ("status", "avbokningsbar", VisitStatus.BOOKED),
+        ("status", "Kallad", VisitStatus.BOOKED),
+        ("status", "Ankommen", VisitStatus.BOOKED),
+        ("status", "checked-in", VisitStatus.BOOKED),
         ("bokad", "ja", VisitStatus.BOOKED),
         ("bokad", "nej", VisitStatus.CANCELLED),
         ("bokad", "avbokad", VisitStatus.CANCELLED),
@@ -179,10 +184,8 @@ def test_no_kind() -> None:
 )
 def test_status(column: str, cell: str, status: VisitStatus) -> None:
     """The status is read from words, from yes and no, or from when it happened."""
-    text = table(**{column: cell})
-    assert [row.status for row in rows(text, replace(FORM, cancelled_words=["Flyttad"]))] == [
-        status
-    ]
+    own = replace(FORM, booked_words=["preliminär", "Avbokningsbar"], cancelled_words=["Flyttad"])
+    assert [row.status for row in rows(table(**{column: cell}), own)] == [status]
 
 
 def test_status_in_two_columns() -> None:
@@ -191,12 +194,33 @@ def test_status_in_two_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "cell"), [("status", "Uteblev"), ("status", "ja"), ("avbokad", "?"), ("bokad", "?")]
+    ("column", "cell"),
+    [
+        ("status", "Ombokad"),
+        ("status", "Ej genomförd"),
+        ("status", "ja"),
+        ("avbokad", "?"),
+        ("bokad", "?"),
+    ],
 )
 def test_unknown_status(column: str, cell: str) -> None:
     """A status that is not understood is a problem, and the row is not read."""
-    assert codes(table(**{column: cell})) == [ProblemCode.UNKNOWN_STATUS]
+    [problem] = problems(table(**{column: cell}))
+    assert problem.code is ProblemCode.UNKNOWN_STATUS
+    assert "'booked_words'" in problem.message
+    assert "'cancelled_words'" in problem.message
     assert rows(table(**{column: cell})) == []
+
+
+@pytest.mark.parametrize("cell", ["Genomförd", "Uteblev", "Klar", "Completed", "no-show"])
+def test_a_visit_that_is_over_has_begun(cell: str) -> None:
+    """What is over was booked, if its time has passed; of a visit to come, one of both is wrong."""
+    [problem] = problems(table(status=cell))
+    assert (problem.code, "yet to come" in problem.message) == (ProblemCode.UNKNOWN_STATUS, True)
+    assert rows(table(status=cell)) == []
+    past = table(status=cell, starts_at="2026-11-30 09:00")
+    assert [(row.status, row.past) for row in rows(past)] == [(VisitStatus.BOOKED, True)]
+    assert codes(past) == [ProblemCode.PAST_TIME]
 
 
 @pytest.mark.parametrize(
