@@ -23,7 +23,7 @@ from reminders.clock import SystemClock
 from reminders.config import Config
 from reminders.domain.contact import Channel
 from reminders.domain.template import sent_by
-from reminders.engine import approval
+from reminders.engine import approval, folders
 from reminders.engine.runtime import Runtime
 from reminders.errors import RemindersError
 from reminders.message.lint import textless
@@ -173,6 +173,7 @@ async def _check_runtime(runtime: Runtime) -> list[Check]:
                 _check_held(conn),
                 _check_templates(conn, runtime),
                 _check_clock(conn, runtime),
+                *_check_folders(conn, runtime),
             ]
             closed = clinics.closed_channels(conn)
         answers = await _probe_providers(runtime)
@@ -240,6 +241,18 @@ def _check_clock(conn: Connection, runtime: Runtime) -> Check:
         )
         return Check("clock", ok=False, message=text)
     return Check("clock", ok=True, message=f"{now:%Y-%m-%d %H:%M}Z")
+
+
+def _check_folders(conn: Connection, runtime: Runtime) -> Iterator[Check]:
+    """Tell, for each clinic with a watched folder, whether it can be read from here, and is."""
+    away = {one.clinic: one for one in folders.away(conn, runtime, None, runtime.clock.now())}
+    for clinic, folder in folders.watched(runtime).items():
+        wrong = folders.fault(folder)
+        if wrong is None and (found := away.get(clinic)):
+            since = f"{found.since.astimezone(runtime.clinic(clinic).zone):%Y-%m-%d %H:%M}"
+            wrong = f"is there, but who watches has not reached it since {since}: as which user?"
+        message = f"{folder} {wrong or 'can be read and written'}"
+        yield Check(f"watched folder of {clinic}", ok=wrong is None, message=message)
 
 
 def _check_channels(

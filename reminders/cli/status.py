@@ -8,7 +8,7 @@ import typer
 
 from reminders.cli.screen import indented, local, plural, print_json, say
 from reminders.cli.session import AsJson, config_of, examples, family, opened, zone_of
-from reminders.engine import approval, desk
+from reminders.engine import approval, desk, folders
 from reminders.engine.runtime import Runtime
 from reminders.store import cases, clinics, keeping, templates, views, workers
 from reminders.store.database import Connection
@@ -26,8 +26,9 @@ commands = family()
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show how the sending is doing. Ends with 1 if it needs a person.
 
-    All is well when nothing is overdue, no channel is down, the database is not held after a
-    restore, and somebody is sending what is due. What stands on the worklist is said besides.
+    All is well when nothing is overdue, no channel is down, no watched folder is away, the database
+    is not held after a restore, and somebody is sending what is due. What stands on the worklist is
+    said besides.
     """
     config = config_of(ctx)
     zone = zone_of(config)
@@ -49,17 +50,19 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
 def _look(conn: Connection, runtime: Runtime, now: datetime) -> dict[str, Any]:
     health = views.health(conn, now)
     down = [f"{c.clinic}/{c.channel.value}" for c in clinics.closed_channels(conn)]
+    away = [one.clinic for one in folders.away(conn, runtime, None, now)]
     pending = len(cases.pending(conn, MOST_PENDING, list(runtime.practices)))
     held = keeping.held_by(conn)
     last = workers.last_tick(conn)
     at_work = last is not None and last >= now - RECENTLY
     attended = at_work or not (health.due or pending)
     return {
-        "ok": not (health.overdue or down) and held is None and attended,
+        "ok": not (health.overdue or down or away) and held is None and attended,
         **asdict(health),
         "last_tick": last,
         "workers": workers.alive(conn, now),
         "channels_down": down,
+        "folders_away": away,
         "pending": pending,
         "held": held is not None,
         "held_by": held,
@@ -118,6 +121,11 @@ def _complaints(found: dict[str, Any]) -> list[str]:
         said.append(
             f"Down: {', '.join(found['channels_down'])}. The next message tries it again;"
             " 'reminders doctor' asks its provider now."
+        )
+    if found["folders_away"]:
+        said.append(
+            f"The watched folder is away: {', '.join(found['folders_away'])}. No export is read;"
+            " 'reminders doctor' says more."
         )
     if found["overdue"]:
         late = plural(round(found["oldest_due_seconds"] / 60), "minute")

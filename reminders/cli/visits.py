@@ -44,6 +44,7 @@ KINDS = {
     "inform": "Agreed to texts that say something else now: 'contact set --informed' records it",
     "problem": "Rows of files to correct",
     "file": "Files of the watched folder that wait or are refused: see the page Import",
+    "folder": "The watched folder is away: no export is read",
 }
 
 COMMANDS = {
@@ -292,7 +293,7 @@ def _item_json(config: Config, item: Item) -> dict[str, Any]:
 
 
 def _item_sentence(config: Config, item: Item) -> str:
-    if item.kind in {"problem", "file"}:
+    if item.kind in {"problem", "file", "folder"}:
         return item.detail
     why = told(Reason(item.reason)) + then_yes(item.yes_at, zone_of(config, item.clinic))
     if item.news is not None:

@@ -112,7 +112,7 @@ def watch(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Look into the watched folders once, for cron; the daemon does it by itself.
 
     Waits as long as a file has to be unchanged before it is read. Ends with 1 if a file was refused
-    or waits for a person: its report lies beside it.
+    or waits for a person: its report lies beside it; and if a folder cannot be reached.
     """
     with opened(config_of(ctx), ACTOR) as runtime:
         watcher = Watcher(runtime)
@@ -125,5 +125,7 @@ def watch(ctx: typer.Context, as_json: AsJson = False) -> None:
     else:
         said = [f"{count} {end.value}" for end, count in ends.items() if count]
         say(", ".join(said) or "There was nothing to read.")
-    if ends[End.WAITING] or ends[End.REFUSED]:
+    if watcher.away:
+        tell(f"Away: the watched folder of {', '.join(sorted(watcher.away))}. See 'doctor'.")
+    if ends[End.WAITING] or ends[End.REFUSED] or watcher.away:
         raise typer.Exit(NEEDS_A_PERSON)

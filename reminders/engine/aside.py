@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from reminders.engine import folders
 from reminders.engine.exported import OlderFileError, spelled
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
@@ -114,7 +115,7 @@ def waiting(conn: Connection, runtime: Runtime, clinic: str) -> list[Waiting]:
 def items(conn: Connection, clinic: str | None) -> Iterator[Item]:
     """Yield these files as the worklist has them."""
     for one in aside.open_files(conn, clinic):
-        said = f"{one.file.file_name}: {one.file.said}"
+        said = f"{one.file.file_name}: {' '.join(one.file.said.split())}"
         yield Item("file", one.clinic, None, None, None, one.file.why, said)
 
 
@@ -135,10 +136,8 @@ def close(conn: Connection, runtime: Runtime, clinic: str, aside_id: int, now: d
 
 def place(runtime: Runtime, entry: Aside) -> Path | None:
     """Return where a file lies; None if no folder is watched any more."""
-    folder = runtime.clinic(entry.clinic).watch.folder
-    if folder is None:
-        return None
-    return runtime.config.path(folder) / entry.file.ending / entry.file.kept_as
+    folder = folders.watched(runtime).get(entry.clinic)
+    return folder / entry.file.ending / entry.file.kept_as if folder else None
 
 
 def _lies(runtime: Runtime, entry: Aside) -> bool:

@@ -14,7 +14,7 @@ from reminders.domain.rules import NOT_COME, Event
 from reminders.domain.state import State
 from reminders.domain.told import misleads
 from reminders.domain.unheard import CALL_FOR, Awaited, Unheard, awaited_of, believers, unheard
-from reminders.engine import aside, attention, planning, untrue
+from reminders.engine import aside, attention, folders, planning, untrue
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
@@ -204,6 +204,7 @@ def worklist(conn: Connection, runtime: Runtime, clinic: str | None, now: dateti
         for p in views.open_problems(conn, clinic)
     ]
     items += aside.items(conn, clinic)
+    items += folders.items(conn, runtime, clinic, now)
     return items
 
 

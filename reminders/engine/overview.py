@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminders.engine import approval, aside, attention, calls
+from reminders.engine import approval, aside, attention, calls, folders
 from reminders.engine.approval import Pending
 from reminders.engine.aside import Waiting
 from reminders.engine.attention import Written
 from reminders.engine.calls import Call
+from reminders.engine.folders import Away
 from reminders.engine.runtime import Runtime
 from reminders.store import clinics, import_pages, inbound, keeping, pages, templates
 from reminders.store.clinics import ClosedChannel
@@ -32,6 +33,7 @@ class Overview:
     calls: tuple[Call, ...]
     more_calls: bool
     files: tuple[Waiting, ...]
+    folder: Away | None
     problems: tuple[OpenProblem, ...]
     texts: Pending
     hours: tuple[Hour, ...]
@@ -41,7 +43,7 @@ class Overview:
     @property
     def all_well(self) -> bool:
         """Tell whether nothing needs a person."""
-        to_do = (self.channels, self.answers, self.calls, self.files, self.problems)
+        to_do = (self.channels, self.answers, self.calls, self.files, self.folder, self.problems)
         return not (self.held or any(to_do) or self.texts.waiting or self.texts.broken)
 
     @property
@@ -74,6 +76,7 @@ def today(conn: Connection, runtime: Runtime, clinic: str, now: datetime) -> Ove
         calls=listed.waiting,
         more_calls=listed.more,
         files=tuple(aside.waiting(conn, runtime, clinic)),
+        folder=next(iter(folders.away(conn, runtime, clinic, now)), None),
         problems=tuple(import_pages.open_problems(conn, clinic_id, SHOWN)),
         texts=approval.pending(runtime, templates.approved(conn), clinic=clinic),
         hours=tuple(pages.hours(conn, clinic_id, now - BEHIND, now, now + AHEAD)),

@@ -6,7 +6,7 @@ that dies before leaves it where it is: it is read again, and the same file chan
 
 import fcntl
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ import structlog
 from reminders.config import WatchConfig
 from reminders.config_rules import parse_duration
 from reminders.domain.brought import Category
-from reminders.engine import aside, importing
+from reminders.engine import aside, folders, importing
 from reminders.engine.aside import Code, End, Why
 from reminders.engine.difference import Difference, Options
 from reminders.engine.exported import spelled
@@ -73,6 +73,8 @@ class Watcher:
         self._seen: dict[Path, _Look] = {}
         self._unmoved: dict[Path, tuple[Path, dict[str, Any]]] = {}
         self.stopping = False
+        self.away: frozenset[str] = frozenset()
+        """The clinics whose folder the last look could not reach."""
 
     @property
     def settle(self) -> float:
@@ -84,24 +86,41 @@ class Watcher:
         """Take the files that have settled, the oldest first; return what became of them."""
         ends = dict.fromkeys(End, 0)
         found: set[Path] = set()
+        away: dict[str, OSError] = {}
         for clinic, watch, folder in self._folders():
-            with _alone(folder) as alone:
-                for path in _files(folder) if alone else ():
-                    found.add(path)
-                    if self.stopping or not self._settled(path, watch, now):
-                        continue
-                    if path in self._unmoved:
-                        self._move(path, *self._unmoved[path])
-                    elif end := self._try(clinic, watch, path, now):
-                        ends[end] += 1
+            try:
+                with _alone(folder) as alone:
+                    for path in _files(folder) if alone else ():
+                        found.add(path)
+                        if end := self._pass(clinic, watch, path, now):
+                            ends[end] += 1
+            except OSError as error:
+                away[clinic] = error
         self._seen = {path: look for path, look in self._seen.items() if path in found}
+        self._tell_away(away, now)
         return ends
 
     def _folders(self) -> Iterator[tuple[str, WatchConfig, Path]]:
-        config = self._runtime.config
-        for key, clinic in config.clinics.items():
-            if clinic.watch.folder is not None:
-                yield key, clinic.watch, config.path(clinic.watch.folder)
+        for key, folder in folders.watched(self._runtime).items():
+            yield key, self._runtime.clinic(key).watch, folder
+
+    def _tell_away(self, away: Mapping[str, OSError], now: datetime) -> None:
+        """Log which folders have gone, and which are back; keep it, for people to be told."""
+        for clinic in away.keys() - self.away:
+            log.warning("watched_folder_away", clinic=clinic, error=away[clinic].strerror)
+        for clinic in self.away - away.keys():
+            log.warning("watched_folder_back", clinic=clinic)
+        self.away = frozenset(away)
+        folders.record(self._runtime, away, now)
+
+    def _pass(self, clinic: str, watch: WatchConfig, path: Path, now: datetime) -> End | None:
+        """Take a file that has settled, or move one that is done with; return what it came to."""
+        if self.stopping or not self._settled(path, watch, now):
+            return None
+        if path not in self._unmoved:
+            return self._try(clinic, watch, path, now)
+        self._move(path, *self._unmoved[path])
+        return None
 
     def _settled(self, path: Path, watch: WatchConfig, now: datetime) -> bool:
         try:
@@ -227,17 +246,11 @@ def _files(folder: Path) -> list[Path]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Tell whether the folder is there, and this process alone looks into it now."""
-    try:
-        file = (folder / LOCK).open("a", encoding="ascii")
-    except OSError as error:
-        log.warning("watched_folder_away", error=error.strerror)
-        yield False
-        return
-    with file:
+    """Tell whether this process alone looks into a folder now. Raise OSError if it is away."""
+    with (folder / LOCK).open("a", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             yield False
         else:
             yield True

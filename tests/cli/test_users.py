@@ -1,8 +1,11 @@
 """`users` and `users token`: who may use the pages and the JSON API."""
 
 import io
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from freezegun.api import FrozenDateTimeFactory
 
 from reminders.domain.access import Scope
 from reminders.engine import accounts
@@ -122,15 +125,49 @@ def test_a_password_is_asked_for_twice(here: Installation, monkeypatch: pytest.M
         users._password(None)
 
 
-def test_the_folder_is_looked_into_once(here: Installation):
-    """`watch` imports what lies in the folder, and tells by its exit status of what does not go."""
-    exports = here.folder / "exports"
-    exports.mkdir()
+@pytest.fixture
+def exports(here: Installation) -> Path:
+    """Return a folder that is watched."""
     text = here.config.read_text("utf-8")
     section = '[clinics.internet.watch]\nfolder = "exports"\nsettle = "0s"\n\n'
     here.config.write_text(
         text.replace("[clinics.internet.app]", section + "[clinics.internet.app]")
     )
+    folder = here.folder / "exports"
+    folder.mkdir()
+    return folder
+
+
+def test_a_folder_that_is_away_is_told(
+    here: Installation, exports: Path, clock: FrozenDateTimeFactory
+):
+    """`watch` and `doctor` tell at once, `status` and the worklist when it has lasted."""
+    exports.rmdir()
+    assert here.run("watch").exit_code == 1
+    assert here.json("status")["folders_away"] == []
+    clock.tick(timedelta(minutes=6))
+    assert "Away" in here.run("watch").stderr
+    assert here.json("status", exits=1)["folders_away"] == ["internet"]
+    assert "The watched folder is away: internet" in here.run("status").stdout
+    assert here.json("worklist")["items"][0]["reason"] == "folder_away"
+    assert "The watched folder is away" in here.run("worklist").stdout
+    assert watched(here, exits=1) == (False, f"{exports} is not there, or closed to this user")
+    exports.mkdir()
+    assert watched(here, exits=1)[1].startswith(f"{exports} is there, but who watches has not")
+    assert here.run("watch").exit_code == 0
+    assert watched(here) == (True, f"{exports} can be read and written")
+    assert here.ok("worklist")
+
+
+def watched(here: Installation, exits: int = 0) -> tuple[bool, str]:
+    """Return what doctor says of the watched folder."""
+    checks = {check["name"]: check for check in here.json("doctor", exits=exits)["checks"]}
+    found = checks["watched folder of internet"]
+    return found["ok"], found["message"].partition(":")[0]
+
+
+def test_the_folder_is_looked_into_once(here: Installation, exports: Path):
+    """`watch` imports what lies in the folder, and tells by its exit status of what does not go."""
     here.file(booking("A1")).rename(exports / "bookings.csv")
     assert here.json("watch") == {"done": 1, "waiting": 0, "refused": 0}
     assert here.json("show", "A1")["status"] == "booked"

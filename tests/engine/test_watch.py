@@ -1,6 +1,8 @@
 """The watched folder: what is put there is imported, refused, or waits for a person."""
 
 import asyncio
+import errno
+import fcntl
 import json
 import os
 from datetime import timedelta
@@ -8,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from reminders import daemon
-from reminders.engine import importing, watch
+from reminders.engine import importing, overview, watch
 from reminders.engine.aside import End
 from reminders.engine.watch import Watcher
 from tests.engine.clinic import HEAD, Clinic, at, row
@@ -115,6 +118,7 @@ def test_a_file_that_waits_stands_on_the_worklist(watched: Clinic, folder: Path)
     assert (why, other) == ("too_much", "unusable")
     assert said.startswith("bokningar.csv: The file would move, cancel or correct 10 of the 10")
     assert "quotation mark" in refused
+    assert "\n" not in refused
     watched.read(*rows, exported_at=at("2026-11-30 11:45"))
     assert [reason for reason, _ in files_to_see_to(watched)] == ["too_much"]
     watched.read(*rows, exported_at=at("2026-11-30 12:00"))
@@ -227,15 +231,13 @@ def test_what_is_not_an_export_is_left(watched: Clinic, folder: Path, tmp_path: 
 
 
 def test_two_do_not_look_at_once(watched: Clinic, folder: Path):
-    """While one process looks into the folder another does not; without the folder, nobody does."""
+    """While one process looks into the folder another does not."""
     put(folder, row())
     watcher = Watcher(watched.runtime)
     with watch._alone(folder) as alone:
         assert alone
         assert sum(pass_by(watched, watcher).values()) == 0
     assert pass_by(watched, watcher)[End.DONE] == 1
-    with watch._alone(folder / "nowhere") as alone:
-        assert not alone
 
 
 def put_of_windows(folder: Path, *rows: str) -> Path:
@@ -307,3 +309,49 @@ def test_the_daemon_looks_again_whatever_a_look_came_to(watched: Clinic, monkeyp
     leave = asyncio.Event()
     asyncio.run(daemon.Daemon(watched.runtime)._watch(leave))
     assert len(looks) == 2
+
+
+def away(clinic: Clinic, watcher: Watcher, minutes: int) -> bool:
+    """Look, after so many minutes; tell whether people are told that the folder is away."""
+    clinic.clock.set(clinic.clock.now() + timedelta(minutes=minutes))
+    watcher.look(clinic.clock.now())
+    now = clinic.clock.now()
+    seen = clinic.runtime.in_transaction(overview.today, clinic.runtime, "internet", now)
+    told = [item.clinic for item in clinic.worklist() if item.kind == "folder"]
+    assert (seen.folder is not None) == (told == ["internet"]) == (not seen.all_well)
+    return bool(told)
+
+
+def test_a_folder_that_is_away_is_told_to_people(watched: Clinic, folder: Path):
+    """After five minutes it stands on the worklist and on Today; the log says it once, and back."""
+    gone = folder.rename(folder.with_name("unmounted"))
+    watcher = Watcher(watched.runtime)
+    with structlog.testing.capture_logs() as events:
+        assert [away(watched, watcher, minutes) for minutes in (0, 4, 1, 60)] == [
+            *[False] * 2,
+            *[True] * 2,
+        ]
+        gone.rename(folder)
+        assert not away(watched, watcher, 1)
+    said = [event["event"] for event in events if event["event"].startswith("watched_folder")]
+    assert said == ["watched_folder_away", "watched_folder_back"]
+    put(folder, row())
+    assert pass_by(watched, watcher)[End.DONE] == 1
+
+
+def test_each_pass_of_cron_knows_since_when(watched: Clinic, folder: Path):
+    """Each pass is a process of its own: since when the folder is away, the database knows."""
+    folder.rmdir()
+    told = [away(watched, Watcher(watched.runtime), minutes) for minutes in (0, 4, 1)]
+    assert told == [False, False, True]
+
+
+def test_a_folder_that_cannot_be_locked_is_away(watched: Clinic, folder: Path, monkeypatch):
+    """Where a share knows no locks nobody can look alone, and that is told as well."""
+
+    def refuse(*_arguments):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    put(folder, row())
+    assert [away(watched, Watcher(watched.runtime), minutes) for minutes in (0, 6)] == [False, True]

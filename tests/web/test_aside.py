@@ -102,6 +102,18 @@ def test_two_files_of_one_name_are_told_apart(clinic: Clinic, web: TestClient) -
     assert re.search(r"anna, [\w ]+ 12:01</span>", web.get(f"{HERE}/import").text)
 
 
+def test_a_folder_that_is_away_stands_on_today(clinic: Clinic, web: TestClient) -> None:
+    """Whoever waits for an export to be read sees that none can be."""
+    (clinic.folder / "exports").rename(clinic.folder / "unmounted")
+    watcher = Watcher(clinic.runtime)
+    for _ in range(2):
+        watcher.look(clinic.clock.now())
+        clinic.clock.set(clinic.clock.now() + timedelta(minutes=6))
+    page = web.get(f"{HERE}/today").text
+    assert "Den bevakade mappen går inte att nå." in page
+    assert re.search(r"har lästs in sedan i dag 12:00", page)
+
+
 def test_a_viewer_sees_the_file_and_no_button(clinic: Clinic, web: TestClient) -> None:
     """Who may only look sees on both pages that a file waits, and nothing to press."""
     add_user(clinic, "eva", Role.VIEWER)
