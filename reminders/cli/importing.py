@@ -262,7 +262,23 @@ def _changes(difference: Difference, zone: ZoneInfo) -> list[str]:
         fate = "will be cancelled" if difference.cancels_missing else "stay as they are"
         lines.append(f"{len(difference.missing):>6} missing from the file: they {fate}")
         lines += _listed([f"{m.ref}  {local(m.starts_at, zone)}" for m in difference.missing])
-    return lines
+    return [*lines, *_whose(difference)]
+
+
+def _whose(difference: Difference) -> list[str]:
+    """Return what is said of bookings that change patient, or seem to."""
+    lines = []
+    if difference.renumbered:
+        lines.append(
+            f"{plural(difference.renumbered, 'booking')}: the same patient under another number."
+            " What is recorded of them goes along."
+        )
+    if difference.passed:
+        lines.append(
+            f"{plural(difference.passed, 'booking')}: now another patient's. Who was told before"
+            " stands on the call list; a protected identity goes along until the file says no."
+        )
+    return ["", *(indented(line, 0, 2) for line in lines)] if lines else []
 
 
 def _listed(items: list[str]) -> list[str]:
@@ -335,6 +351,8 @@ def _as_json(
     return {
         **{category.value: count for category, count in shown.counts.items()},
         "missing": len(shown.missing),
+        "other_number": shown.renumbered,
+        "other_patient": shown.passed,
         "problems": [
             {"line": p.line, "column": p.column, "code": p.code.value, "message": p.message}
             for p in problems

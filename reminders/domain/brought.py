@@ -115,12 +115,37 @@ class KnownPatient:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """Whose the bookings of a patient of the file have been.
+
+    `same`: records of the same person under another key, or of nobody named; `renumbered` are the
+    ids of those with another number. `others` are the ids of other people's; `protected`: one of
+    all these is.
+    """
+
+    same: tuple[KnownPatient, ...] = ()
+    renumbered: frozenset[int] = frozenset()
+    others: frozenset[int] = frozenset()
+    protected: bool = False
+
+
+NOBODY = Former()
+
+
+@dataclass(frozen=True, slots=True)
 class VisitChange:
-    """What becomes of one booking."""
+    """What becomes of one booking.
+
+    `renumbered`: it was the same patient's under another number; `passed`: it was another
+    patient's. `twin`: it is new, and the patient has another at that time.
+    """
 
     category: Category
     visit: IncomingVisit
     known: KnownVisit | None
+    renumbered: bool = False
+    passed: bool = False
+    twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

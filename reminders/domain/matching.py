@@ -82,7 +82,7 @@ def _left_behind(
         )
         for record in former
         for c in record.contacts
-        if (incoming.doubtful or c.added) and not any(_addresses_alike(one, c) for one in here)
+        if (incoming.doubtful or c.added) and not any(addresses_alike(one, c) for one in here)
     ]
 
 
@@ -109,7 +109,7 @@ class _Hearing:
         who are not sure; of those without an address one. Where there is no such contact there is
         a new one without an address: the refusal waits for it.
         """
-        meant = [n for n, one in enumerate(self._all) if _addresses_alike(person, one.person)]
+        meant = [n for n, one in enumerate(self._all) if addresses_alike(person, one.person)]
         self._meant |= {*meant}
         refused = [c for c, consent in person.consents.items() if consent is Consent.REFUSED]
         if not refused:
@@ -166,7 +166,7 @@ class _Hearing:
 
 
 def _is_one_of(people: Sequence[IncomingPerson], contact: IncomingPerson | KnownContact) -> bool:
-    return any(_addresses_alike(person, contact) for person in people)
+    return any(addresses_alike(person, contact) for person in people)
 
 
 def _match(
@@ -195,7 +195,7 @@ def _match(
                 (
                     c
                     for c in free
-                    if _addresses_alike(person, c) >= least
+                    if addresses_alike(person, c) >= least
                     and (c.role is person.role or not within_role)
                     and (least or not _is_one_of(incoming.unsure, c))
                 ),
@@ -214,9 +214,10 @@ _SIGNS = ((2, True), (1, True), (2, False), (1, False), (0, True))
 """How many addresses are the same, and whether the role has to be: the surest sign comes first."""
 
 
-def _addresses_alike(
+def addresses_alike(
     person: IncomingPerson | KnownContact, known: IncomingPerson | KnownContact
 ) -> int:
+    """Return how many addresses of two people are the same."""
     same_phone = bool(person.phone) and person.phone == known.phone
     same_email = is_one_address(person.email, known.email)
     return same_phone + same_email
@@ -225,7 +226,7 @@ def _addresses_alike(
 def _earlier(person: IncomingPerson, former: Sequence[KnownPatient]) -> KnownContact | None:
     """Return who this person was in a record that the visit has been in, by an address."""
     people = (contact for patient in former for contact in patient.contacts)
-    return next((contact for contact in people if _addresses_alike(person, contact)), None)
+    return next((contact for contact in people if addresses_alike(person, contact)), None)
 
 
 def _contact_change(
@@ -251,7 +252,7 @@ def _contact_change(
     for one in records:
         wishes = wishes.over(one.wishes)
     phone, email = person.phone, person.email
-    if known is not None and (_addresses_alike(person, known) or not (phone or email)):
+    if known is not None and (addresses_alike(person, known) or not (phone or email)):
         phone = known.phone if phone is None else phone
         email = known.email if email is None else email
     if known is not None and known.newer:

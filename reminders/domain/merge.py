@@ -1,11 +1,13 @@
 """What a file says of a patient against what is known, before anything is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from reminders.domain.appointment import OwnLogin, VisitStatus
 from reminders.domain.brought import (
+    NOBODY,
     Category,
+    Former,
     IncomingPatient,
     IncomingVisit,
     KnownPatient,
@@ -23,20 +25,21 @@ def merge(
     known_visits: Mapping[str, KnownVisit],
     default_consent: Mapping[Channel, Consent],
     now: datetime,
-    former: Sequence[KnownPatient] = (),
+    former: Former = NOBODY,
 ) -> PatientChange:
     """Return what the file changes for one patient. Nothing known is dropped on a doubtful word.
 
-    `former`: whose these visits have been. A file that begins to name patients gives a
-    visit to another record, and what is known of them goes along.
+    `former`: whose these visits have been. A file that begins to name patients, or names them by
+    another number, gives a visit to another record, and what is known of the same person goes
+    along. A protected identity goes along whoever it is, until a file says no to it.
     """
-    people = merge_contacts(incoming, known, default_consent, former)
-    records = (*([known] if known else []), *former)
+    people = merge_contacts(incoming, known, default_consent, former.same)
+    records = (*([known] if known else []), *former.same)
     dates = (incoming.birth_date, *(one.birth_date for one in records))
     birth_date = next((date for date in dates if date), None)
     protected = incoming.protected
     if protected is None:
-        protected = any(one.protected for one in records)
+        protected = former.protected or any(one.protected for one in records)
     logins = (incoming.own_login, *(one.own_login for one in records))
     own_login = next((one for one in logins if one is not OwnLogin.UNKNOWN), OwnLogin.UNKNOWN)
     facts = (birth_date, protected, own_login)
@@ -57,6 +60,7 @@ def merge(
                 patient_id=known.id if known else None,
                 patient_differs=differs,
                 reachable=protected or reached,
+                former=former,
                 now=now,
             )
             for visit in incoming.visits
@@ -74,6 +78,7 @@ def _categorise(
     patient_id: int | None,
     patient_differs: bool,
     reachable: bool,
+    former: Former,
     now: datetime,
 ) -> VisitChange:
     booked = visit.truth.status is VisitStatus.BOOKED
@@ -96,7 +101,14 @@ def _categorise(
         category = Category.UPDATED if visit.truth.starts_at > now else Category.UNCHANGED
     else:
         category = Category.UNCHANGED if visit.video else Category.IGNORED
-    return VisitChange(category, visit, known)
+    whose = known.patient_id if known else None
+    return VisitChange(
+        category,
+        visit,
+        known,
+        renumbered=whose in former.renumbered,
+        passed=whose in former.others,
+    )
 
 
 def _says_otherwise(visit: IncomingVisit, known: KnownVisit) -> bool:

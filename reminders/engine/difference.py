@@ -7,17 +7,15 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from reminders.domain.brought import (
-    NAMELESS,
+    NOBODY,
     Category,
-    IncomingPatient,
     IncomingVisit,
-    KnownPatient,
     KnownVisit,
     PatientChange,
     VisitChange,
 )
 from reminders.domain.merge import merge
-from reminders.engine import forecast
+from reminders.engine import forecast, former
 from reminders.engine.fingerprint import Fingerprint
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
@@ -74,6 +72,10 @@ class Difference:
     of_anybody: tuple[int, ...] = ()
     """Lines that tell of nobody in particular: no contact of anybody's goes because of them."""
     counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
+    renumbered: int = 0
+    """So many are the same patient's as before, under another number."""
+    passed: int = 0
+    """So many go from one patient to another."""
     first: dict[Category, list[Change]] = field(default_factory=lambda: defaultdict(list))
     """Of each kind of change the first MOST_LISTED visits."""
     moved: list[tuple[int, Move]] = field(default_factory=list)
@@ -112,6 +114,9 @@ class Difference:
         for visit in change.visits:
             self.counts[visit.category] += 1
             self._list(visit)
+            if visit.category in imports.WRITTEN:
+                self.renumbered += visit.renumbered
+                self.passed += visit.passed
             new, known = visit.visit, visit.known
             if visit.category is Category.MOVED and known:
                 move = Move(new.ref, known.truth.starts_at, new.truth.starts_at)
@@ -135,6 +140,8 @@ class Difference:
         """Add what a part of the file has changed."""
         for category, number in part.counts.items():
             self.counts[category] += number
+        self.renumbered += part.renumbered
+        self.passed += part.passed
         self.moved += part.moved
         self.cancelled += part.cancelled
         self.kept += part.kept
@@ -222,9 +229,9 @@ def changes_for(
     known = imports.known_patients(conn, clinic_id, keys, exported_at)
     refs = [visit.ref for patient in brought for visit in patient.visits]
     visits = _known_visits(conn, clinic_id, refs, exported_at)
-    former = _former(conn, brought, known, visits, exported_at)
+    was = former.find(conn, staged.run_id, brought, known, visits, exported_at)
     changes = [
-        merge(patient, known.get(patient.key), visits, default, now, former.get(patient.key, ()))
+        merge(patient, known.get(patient.key), visits, default, now, was.get(patient.key, NOBODY))
         for patient in brought
         if patient.visits or patient.key in known
     ]
@@ -255,37 +262,6 @@ def _with_unread(
 
 def _as_known(ref: str, visit: KnownVisit, line: int) -> IncomingVisit:
     return IncomingVisit(ref, line, visit.kind, True, visit.truth, visit.clinician)
-
-
-def _former(
-    conn: Connection,
-    brought: Sequence[IncomingPatient],
-    known: Mapping[str, KnownPatient],
-    visits: Mapping[str, KnownVisit],
-    exported_at: datetime,
-) -> Mapping[str, Sequence[KnownPatient]]:
-    """Return whose visits of these patients have been: of one nameless, before or now.
-
-    A booking that goes from one named patient to another takes nothing along.
-    """
-    others: dict[str, list[int]] = {}
-    for patient in brought:
-        theirs = {visits[visit.ref].patient_id for visit in patient.visits if visit.ref in visits}
-        own = {known[patient.key].id} if patient.key in known else set[int]()
-        if theirs - own:
-            others[patient.key] = sorted(theirs - own)
-    ids = sorted({patient_id for of in others.values() for patient_id in of})
-    found: dict[int, tuple[str, KnownPatient]] = {}
-    for start in range(0, len(ids), CHUNK):
-        found |= imports.known_by_id(conn, ids[start : start + CHUNK], exported_at)
-    return {
-        key: [
-            record
-            for before, record in (found[one] for one in of if one in found)
-            if before.startswith(NAMELESS) or key.startswith(NAMELESS)
-        ]
-        for key, of in others.items()
-    }
 
 
 def _known_visits(

@@ -278,24 +278,10 @@ def _write_visits(
     insert_rows(conn, appointment, (*first, *_VISIT), new)
     update_rows(conn, appointment, (*_VISIT, "starts_at"), timed)
     update_rows(conn, appointment, _VISIT, untimed)
-    for visit_id, (patient_id, change) in zip(ids, visits, strict=True):
-        if change.known is not None and change.known.patient_id != patient_id:
-            _keep_whose_it_was(conn, visit_id, change.known.patient_id, patient_id)
+    # Who was told of a booking that is somebody else's now has to hear that.
+    passed = [(c.known.patient_id, c.known.id) for _, c in visits if c.known and c.passed]
+    update_rows(conn, appointment, ("former_patient_id",), passed)
     return ids
-
-
-def _keep_whose_it_was(conn: Connection, visit_id: int, before: int, after: int) -> None:
-    """Remember the patient of a booking that is another's now: who was told of it has to hear that.
-
-    A patient whom no file has named is nobody else: the booking stood for them.
-    """
-    both = patient.c.id.in_([before, after])
-    nameless = select(patient.c.id).where(both, patient.c.external_key.not_like("patient:%"))
-    conn.execute(
-        update(appointment)
-        .where(appointment.c.id == visit_id, ~nameless.exists())
-        .values(former_patient_id=before)
-    )
 
 
 def _plan_again(conn: Connection, patient_ids: Sequence[int], now: datetime) -> None:

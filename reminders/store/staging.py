@@ -94,6 +94,13 @@ def keys_after(conn: Connection, run_id: int, last: str, limit: int) -> list[str
     return list(conn.execute(query).scalars())
 
 
+def has_patient(conn: Connection, run_id: int, key: str) -> bool:
+    """Tell whether a file has a booking of this patient."""
+    theirs = staged_visit.c.patient_key == key
+    query = select(staged_visit.c.id).where(staged_visit.c.import_run_id == run_id, theirs)
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def size(conn: Connection, run_id: int) -> int:
     """Return how many rows of a file are staged, and how many people in doubt."""
     return sum(

@@ -138,14 +138,6 @@ def test_a_later_file_without_the_columns_takes_nothing_back(clinic: Clinic) -> 
     assert recorded(clinic) == before
 
 
-def test_another_patient_inherits_nothing(clinic: Clinic) -> None:
-    """A booking that a file gives to another patient has that patient's login, not the other's."""
-    clinic.read(f"P1;{teenager()}", head=f"patient;{HEAD}")
-    record_login(clinic, "B1", OwnLogin.CONFIRMED)
-    clinic.read(f"P2;{teenager()}", head=f"patient;{HEAD}")
-    assert clinic.show("B1").patient.own_login is OwnLogin.UNKNOWN
-
-
 def test_protection_stays_when_a_file_ceases_to_name_patients(clinic: Clinic) -> None:
     """A protected patient is written to by no file that only lacks the columns."""
     clinic.read(f"ja;P1;{row()}", head=f"skyddad;patient;{HEAD}")
