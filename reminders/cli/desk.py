@@ -26,6 +26,7 @@ from reminders.cli.visits import message_json, messages_text
 from reminders.domain.state import State
 from reminders.engine import desk, prospect, several
 from reminders.engine.items import Item
+from reminders.engine.prospect import Prospect
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
 from reminders.store import views
@@ -72,9 +73,7 @@ def cancel(
             found = _chosen(runtime, key, day, clinician, zone)
         else:
             found = _named(runtime, key, refs or [])
-        if many and not as_json:
-            _show(runtime, key, found, zone)
-        if many and not _agreed(found, yes=yes):
+        if many and not _agreed(runtime, key, found, zone, yes=yes, as_json=as_json):
             raise typer.Exit(NOT_DONE)
         names = [visit.ref for visit in found]
         already = [visit for visit in found if visit.status != "booked"]
@@ -82,7 +81,10 @@ def cancel(
         lines = runtime.in_transaction(desk.cancel, runtime, key, names, now)
         phone = runtime.in_transaction(desk.calls_after, runtime, key, names, now)
     if as_json:
-        _print_done(names, lines, zone, to_phone=len(phone), cancelled_already=len(already))
+        counts = {"to_phone": len(phone), "cancelled_already": len(already)}
+        _print_done(names, lines, zone, applied=True, **counts)
+        return
+    if not found:
         return
     for visit in already:
         say(f"{visit.ref} was cancelled already.")
@@ -124,26 +126,42 @@ def _day(day: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return begins, ends
 
 
-def _show(runtime: Runtime, clinic: str, found: list[Visit], zone: ZoneInfo) -> None:
-    """Say which visits are meant, and what cancelling them would send."""
+def _agreed(
+    runtime: Runtime,
+    clinic: str,
+    found: list[Visit],
+    zone: ZoneInfo,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> bool:
+    """Show which visits are meant and what cancelling them would send; tell if it is to be done."""
+    with runtime.database.reading() as conn:
+        seen = prospect.before(conn, runtime, clinic, found, None, runtime.clock.now())
     if not found:
-        return
+        tell("There is no such visit to come: nothing to cancel.")
+        agreed = yes
+    else:
+        if not as_json:
+            _show(found, seen, zone)
+        question = f"Cancel {plural(len(found), 'visit')}, and tell those who know of them?"
+        agreed = ask(question, yes=yes)
+    if as_json and not agreed:
+        sends = {"sms": seen.texts, "emails": seen.emails, "untold": seen.untold}
+        _print_done([visit.ref for visit in found], [], zone, applied=False, **sends)
+    return agreed
+
+
+def _show(found: list[Visit], seen: Prospect, zone: ZoneInfo) -> None:
     rows = [
         Row((local(visit.starts_at, zone), visit.ref, visit.kind, visit.clinician or ""))
         for visit in found
     ]
     say(table(["Time", "Visit", "Kind", "Clinician"], rows) + "\n")
-    with runtime.database.reading() as conn:
-        seen = prospect.before(conn, runtime, clinic, found, None, runtime.clock.now())
-    texts, emails = f"{seen.texts} SMS", plural(seen.emails, "email")
-    say(f"Would send {texts}, {emails}. Of {plural(seen.untold, 'visit')} nobody is told.\n")
-
-
-def _agreed(found: list[Visit], *, yes: bool) -> bool:
-    if not found:
-        tell("There is no such visit to come: nothing to cancel.")
-        return yes
-    return ask(f"Cancel {plural(len(found), 'visit')}, and tell those who know of them?", yes=yes)
+    sends = [f"{seen.texts} SMS"] if seen.texts else []
+    sends += [plural(seen.emails, "email")] if seen.emails else []
+    untold = f" Of {plural(seen.untold, 'visit')} nobody is told." if seen.untold else ""
+    say(f"Would send {', '.join(sends) or 'nothing'}.{untold}\n")
 
 
 @commands.command(

@@ -130,7 +130,10 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     else:
         for check in checks:
             mark = "ok   " if check.ok else "WRONG"
-            say(indented(f"{mark}  {check.name}: {check.message}", 0, 7, cut=False))
+            said, *more = check.message.splitlines()
+            say(indented(f"{mark}  {check.name}: {said}", 0, 7, cut=False))
+            for line in more:
+                say(indented(line.strip(), 9, cut=False))
     if not ok:
         tell("\nPut right what is marked WRONG, then run 'reminders doctor' again.")
         raise typer.Exit(FINDING)

@@ -33,17 +33,18 @@ def tick(ctx: typer.Context, as_json: AsJson = False) -> None:
     sends from the same SQLite database.
     """
     with opened(config_of(ctx), WORKER) as runtime:
+        report = None
         try:
             report = daemon.tick(runtime)
         except daemon.AlreadyRunningError as error:
             tell(str(error))
-            report = Report()
+    counts = (report or Report()).counts()
     if as_json:
-        print_json(report.counts())
-    else:
-        said = [f"{count} {name}" for name, count in report.counts().items() if count]
+        print_json(counts)
+    elif report is not None:
+        said = [f"{count} {name}" for name, count in counts.items() if count]
         say(", ".join(said) or "Nothing was due.")
-    if report.down:
+    if report is not None and report.down:
         channels = ", ".join(report.down)
         tell(f"Down: {channels}. Messages wait. 'reminders doctor' tells what is wrong.")
         raise typer.Exit(CHANNEL_DOWN)

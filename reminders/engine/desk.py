@@ -57,13 +57,23 @@ def show(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetim
 
 
 def require(conn: Connection, clinic: str, ref: str) -> Visit:
-    """Return the visit. Raise NotFoundError."""
+    """Return the visit. Raise NotFoundError, which tells of a row that is held back."""
     visit = views.find(conn, clinic, ref)
-    if visit is None:
+    if visit is not None:
+        return visit
+    held = views.open_problems(conn, clinic, ref)
+    if not held:
         raise NotFoundError(
             "There is no booking %(ref)s at clinic %(clinic)s.", ref=ref, clinic=clinic
         )
-    return visit
+    raise NotFoundError(
+        "There is no booking %(ref)s at clinic %(clinic)s yet: its row in %(file)s is held back."
+        " %(rows)s",
+        ref=ref,
+        clinic=clinic,
+        file=held[-1].file_name,
+        rows=" ".join(f"Line {one.line}: {one.message}" for one in held),
+    )
 
 
 def require_all(conn: Connection, clinic: str, refs: Sequence[str]) -> list[Visit]:

@@ -318,6 +318,7 @@ class OpenProblem:
     """A row of a file that could not be taken, and has not been put right."""
 
     clinic: str
+    file_name: str
     line: int
     column: str | None
     code: str
@@ -326,10 +327,12 @@ class OpenProblem:
     created_at: datetime
 
 
-def open_problems(conn: Connection, clinic_key: str | None) -> list[OpenProblem]:
-    """Return the problems of applied imports that nobody has solved yet."""
+def open_problems(
+    conn: Connection, clinic_key: str | None, ref: str | None = None
+) -> list[OpenProblem]:
+    """Return the problems of applied imports that nobody has solved yet; of a booking, if named."""
     query = (
-        select(problem, clinic.c.key)
+        select(problem, clinic.c.key, import_run.c.file_name)
         .join(clinic, clinic.c.id == problem.c.clinic_id)
         .join(import_run, import_run.c.id == problem.c.import_run_id)
         .where(problem.c.solved_at.is_(None), import_run.c.applied_at.is_not(None))
@@ -337,8 +340,10 @@ def open_problems(conn: Connection, clinic_key: str | None) -> list[OpenProblem]
     )
     if clinic_key is not None:
         query = query.where(clinic.c.key == clinic_key)
+    if ref is not None:
+        query = query.where(problem.c.ref == ref)
     return [
-        OpenProblem(r.key, r.line, r.column, r.code, r.message, r.ref, r.created_at)
+        OpenProblem(r.key, r.file_name, r.line, r.column, r.code, r.message, r.ref, r.created_at)
         for r in conn.execute(query)
     ]
 

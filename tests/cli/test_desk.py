@@ -4,8 +4,9 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 from sqlalchemy import update
 
-from reminders.cli.session import login
+from reminders.cli.session import login, opened
 from reminders.config import load_config
+from reminders.daemon import sole_sender
 from reminders.store.schema import message
 from reminders.wiring import open_store
 from tests.cli.conftest import HEADER, Installation, booking
@@ -39,6 +40,18 @@ def test_show_of_an_unknown_booking_ends_with_4(busy: Installation):
     result = busy.run("show", "B9", "--json")
     assert (result.exit_code, result.stdout) == (4, "")
     assert "B9" in result.stderr
+
+
+def test_show_of_a_row_that_is_held_back_says_why(busy: Installation):
+    """The worklist has it, so it is not unknown: the file, its line and what is wrong are named."""
+    busy.take(booking("B1"), booking("B7", phone="08-123 456"))
+    result = busy.run("show", "B7")
+    assert result.exit_code == 4
+    told = " ".join(result.stderr.split())
+    assert "no booking B7 at clinic internet yet: its row in bookings.csv is held back" in told
+    assert "Line 3: " in told
+    assert "mobile" in told
+    assert busy.run("cancel", "B7").exit_code == 4
 
 
 def test_reasons_are_sentences_in_the_language_of_the_terminal(busy: Installation):
@@ -117,10 +130,33 @@ def test_cancel_of_a_day_asks_first(busy: Installation):
     assert result.exit_code == 1
     assert "B3" in result.stdout
     assert "B4" not in result.stdout
-    assert "Would send 2 SMS, 1 email. Of 0 visits nobody is told." in result.stdout
+    assert "Would send 2 SMS, 1 email.\n" in result.stdout
+    assert "nobody is told" not in result.stdout
     assert busy.json("show", "B1")["status"] == "booked"
     assert busy.json("cancel", "--day", "2026-12-01", "--yes")["count"] == 3
     assert busy.json("show", "B4")["status"] == "booked"
+
+
+def test_what_cancelling_a_day_would_do_is_json_too(busy: Installation):
+    """Without a yes a script reads which visits it would be, and what would be sent."""
+    shown = busy.json("cancel", "--day", "2026-12-01", exits=1)
+    assert (shown["refs"], shown["count"], shown["applied"]) == (["B1", "B2", "B3"], 3, False)
+    assert (shown["sms"], shown["emails"], shown["untold"]) == (2, 1, 0)
+    none = busy.json("cancel", "--day", "2026-12-24", exits=1)
+    assert (none["refs"], none["applied"], none["sms"]) == ([], False, 0)
+    done = busy.json("cancel", "--day", "2026-12-01", "--yes")
+    assert (done["refs"], done["applied"]) == (shown["refs"], True)
+    assert len(done["messages"]) >= shown["sms"] + shown["emails"]
+
+
+def test_nothing_is_said_of_nothing(busy: Installation):
+    """Where a day has no visits, that alone is said; where nothing would be sent, that."""
+    result = busy.run("cancel", "--day", "2026-12-24", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "There is no such visit to come: nothing to cancel.\n"
+    busy.take(booking("B7", day="2026-12-23", protected="ja"))
+    shown = busy.run("cancel", "--day", "2026-12-23").stdout
+    assert "Would send nothing. Of 1 visit nobody is told.\n" in shown
 
 
 def test_cancel_of_one_clinicians_visits(here: Installation):
@@ -279,6 +315,16 @@ def test_tick_prints_its_counts(busy: Installation):
     """`tick --json` gives the six counts of the contract, and no more."""
     counts = busy.json("tick")
     assert set(counts) == {"planned", "sent", "failed", "retried", "expired", "unknown"}
+
+
+def test_a_tick_beside_a_daemon_says_that_alone(busy: Installation):
+    """It does not say that nothing was due, which it has not looked at."""
+    with opened(load_config(busy.config)) as runtime, sole_sender(runtime):
+        result = busy.run("tick")
+        counts = busy.json("tick")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "Another reminders process is sending" in result.stderr
+    assert not any(counts.values())
 
 
 def test_several_clinics_have_to_be_told_apart(busy: Installation):

@@ -37,6 +37,7 @@ PRINTED = (
     "optout add a@example.org",
     "optout list",
     "optout remove a@example.org",
+    "cancel --day 2026-12-03",
     "cancel B1",
     "tick",
     "status",
@@ -67,7 +68,7 @@ def printed(here: Installation) -> dict[tuple[str, ...], set[str]]:
         name = next(n for n in (tuple(words[:2]), tuple(words[:1])) if n in SECTIONS)
         result = here.run(*words, "--json")
         assert result.exit_code in {0, 1}, result.output
-        found[name] = set(keys_of(json.loads(result.stdout)))
+        found.setdefault(name, set()).update(keys_of(json.loads(result.stdout)))
     return found
 
 

@@ -118,6 +118,16 @@ def test_a_word_is_not_booked_and_cancelled(here: Installation):
     assert "clinics.a.import: 'Kallad' stands in 'booked_words'" in " ".join(result.stderr.split())
 
 
+def test_doctor_tells_line_by_line(here: Installation):
+    """What is wrong with a provider's section stands on a line of its own, and all can be read."""
+    with here.config.open("a", encoding="utf-8") as file:
+        file.write('fail = { "605" = "xx" }\n')
+    result = here.run("doctor")
+    assert result.exit_code == 1
+    assert "\N{REPLACEMENT CHARACTER}" not in result.stdout
+    assert "cannot be used.\n         providers.sandbox.fail" in result.stdout
+
+
 def test_the_configuration_may_be_named_after_the_command(here: Installation):
     """`--config` and `--debug` are understood before and after the command."""
     words = ["status", "--config", str(here.config), "--debug"]
