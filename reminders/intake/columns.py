@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from reminders.domain.contact import Role
 from reminders.intake.problems import Problem, ProblemCode, refusal
+from reminders.intake.sheet import letters_of
 from reminders.intake.words import plain_word
 
 
@@ -92,15 +93,17 @@ HEADERS: Mapping[Field, tuple[str, ...]] = {
     ),
     Field.PROTECTED: (
         "protected", "skyddad", "skyddad identitet", "skyddade personuppgifter", "skydd",
-        "sekretess", "sekretessmarkering", "sekretessmarkerad", "protected identity",
+        "sekretess", "sekretessmarkering", "sekretessmarkerad", "skyddad id", "skyddat id",
+        "protected identity", "protected id",
     ),
     Field.OWN_LOGIN: (
         "own_login", "egen inloggning", "eget bankid", "egen e-legitimation", "eget e-id",
         "bankid", "own e-id", "own bankid",
     ),
     Field.MOBILE: (
-        "mobile", "mobil", "mobilnummer", "mobilnr", "mobiltelefon", "mobile number",
-        "mobile phone", "cell", "cell phone", "sms-nummer",
+        "mobile", "mobil", "mobil 1", "mobilnummer", "mobilnr", "mobiltelefon",
+        "mobiltelefonnummer", "telefon mobil", "mobile 1", "mobile number", "mobile phone",
+        "mobile phone number", "phone mobile", "cell", "cell phone", "sms-nummer",
     ),
     Field.PHONE: (
         "phone", "telefon", "telefonnummer", "telefonnr", "tel", "tfn", "telnr", "phone number",
@@ -297,15 +300,6 @@ def find_meaning(header: str, own: Mapping[str, Meaning]) -> Meaning | None:
     return own.get(plain_word(header)) or meaning_of(header)
 
 
-def letters_of(index: int) -> str:
-    """Return a column's letters, as a spreadsheet shows them: 0 is A, 27 is AB."""
-    letters = ""
-    while index >= 0:
-        letters = chr(ord("A") + index % 26) + letters
-        index = index // 26 - 1
-    return letters
-
-
 def read_header(
     line: int, cells: Sequence[str], own: Mapping[str, Meaning], *, lettered: bool = False
 ) -> Columns:
@@ -326,7 +320,8 @@ def read_header(
         column = Column(index, f"{header} ({letters_of(index)})" if lettered else header)
         first = found.setdefault(meaning, column)
         if first is not column:
-            problems.append(_repeated(line, first, column))
+            same = plain_word(cells[first.index]) == plain_word(cell)
+            problems.append(_repeated(line, first, column, same=same))
     visit = {meaning.field: column for meaning, column in found.items() if not meaning.person}
     if Field.STARTS_AT in visit and Field.TIME in visit:
         problems.append(_repeated(line, visit[Field.STARTS_AT], visit[Field.TIME]))
@@ -338,12 +333,12 @@ def read_header(
     return Columns(when, visit, _people(found), len(cells), tuple(unread), vital)
 
 
-def _repeated(line: int, first: Column, second: Column) -> Problem:
-    message = (
-        f"The columns {first.header!r} (number {first.index + 1}) and {second.header!r} (number "
-        f"{second.index + 1}) say the same. Take one of them away, or set it to 'ignore' in the "
-        "clinic's setting 'columns'."
-    )
+def _repeated(line: int, first: Column, second: Column, *, same: bool = False) -> Problem:
+    """Return the problem of two columns; `same`: no setting tells their names apart."""
+    names = " and ".join(f"{one.header!r} (number {one.index + 1})" for one in (first, second))
+    setting = "set it to 'ignore' in the clinic's setting 'columns'"
+    instead = "give it another name in the export" if same else setting
+    message = f"The columns {names} say the same. Take one of them away, or {instead}."
     return Problem(line, second.header, ProblemCode.REPEATED_COLUMN, message)
 
 

@@ -166,3 +166,12 @@ def _records(
             "The first sheet that can be seen is empty. Put the bookings there, with the names of"
             " the columns in the first row.",
         )
+
+
+def letters_of(index: int) -> str:
+    """Return a column's letters, as a spreadsheet shows them: 0 is A, 27 is AB."""
+    letters = ""
+    while index >= 0:
+        letters = chr(ord("A") + index % 26) + letters
+        index = index // 26 - 1
+    return letters

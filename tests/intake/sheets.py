@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from xml.sax.saxutils import escape, quoteattr
 
-from reminders.intake.columns import letters_of
+from reminders.intake.sheet import letters_of
 
 Value = str | float | bool | datetime | date | time | None
 

@@ -24,6 +24,14 @@ def test_known_headers(header: str, field: Field) -> None:
 @pytest.mark.parametrize(
     ("header", "meaning"),
     [
+        ("Telefon mobil", Meaning(Field.MOBILE)),
+        ("Mobil 1", Meaning(Field.MOBILE)),
+        ("Mobil 2", None),
+        ("Mobiltelefonnummer", Meaning(Field.MOBILE)),
+        ("Mobile phone number", Meaning(Field.MOBILE)),
+        ("Skyddad ID", Meaning(Field.PROTECTED)),
+        ("Protected ID", Meaning(Field.PROTECTED)),
+        ("mamma mobil 1", Meaning(Field.MOBILE, "mother")),
         ("patient_telefon", Meaning(Field.PHONE, "patient")),
         ("Patientens mobil", None),
         ("guardian1_mobil", Meaning(Field.MOBILE, "guardian1")),
@@ -72,6 +80,17 @@ def test_own_headers() -> None:
     text = f"LÖPNR;när;mobil;telefon\nA1;{TIME};0701740605;0701740606\n"
     (row,) = rows(text, replace(FORM, columns=columns))
     assert [(p.role, p.phone) for p in row.people] == [(Role.GUARDIAN, "+46701740605")]
+
+
+def test_one_of_two_columns_is_ignored() -> None:
+    """That a setting can ignore one is said only where their names can be told apart in it."""
+    text = f"ref;starts_at;mobil;%s\nA1;{TIME};0701740605;0701740606\n"
+    assert "set it to 'ignore'" in str(refusal(text % "mobilnr"))
+    [row] = rows(text % "mobilnr", replace(FORM, columns={"mobilnr": "ignore"}))
+    assert [person.phone for person in row.people] == ["+46701740605"]
+    for twin in ("mobil", "Mobil"):
+        told = str(refusal(text % twin))
+        assert ("'ignore'" in told, "give it another name" in told) == (False, True)
 
 
 def test_own_header_for_no_field() -> None:
