@@ -84,10 +84,10 @@ class Line:
         return self.patient_id == self.visit.former_patient_id
 
     def went_astray(self, digest: Callable[[str], str]) -> bool:
-        """Tell whether it went to an address that has since been corrected."""
+        """Tell whether it went, or was to go, to an address that has since been corrected."""
         key = self.message.address_key
-        sent = key and self.message.attempts and self.address
-        return bool(sent) and digest(canonical(self.address or "")) != key
+        over = self.message.attempts or self.message.state in {State.CANCELLED, State.EXPIRED}
+        return bool(key and over and self.address) and digest(canonical(self.address or "")) != key
 
     def as_sent(self, digest: Callable[[str], str]) -> "Line":
         """Return the line with a contact that is true of the message: corrected since, or not."""

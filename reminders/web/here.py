@@ -305,9 +305,8 @@ class Here:
     def whom(self, line: Line) -> str:
         """Return who a message goes to, and by which channel."""
         role, _, tail = line.contact.partition(" ")
-        return (
-            f"{self.role(role)} {self.said(tail)} · {self.channel(line.message.key.channel.value)}"
-        )
+        who = f"{self.role(role)} {self.said(tail)}" if tail else self.role(role)
+        return f"{who} · {self.channel(line.message.key.channel.value)}"
 
 
 def show(

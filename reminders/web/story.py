@@ -1,7 +1,7 @@
 """The ledger of a visit, in sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reminders.domain.reasons import Reason, sentence
@@ -31,6 +31,7 @@ SENTENCES: Mapping[str, str] = {
     "called": N_("Ticked off on the call list by %(by)s."),
     "not_called": N_("Put back on the call list."),
     "planned": N_("%(rule)s, %(whom)s: planned for %(due)s."),
+    "planned before": N_("%(rule)s, %(whom)s: planned."),
     "sending": N_("%(rule)s, %(whom)s: handed over."),
     "accepted": N_("%(rule)s, %(whom)s: sent, the provider has taken it."),
     "delivered": N_("%(rule)s, %(whom)s: arrived."),
@@ -50,6 +51,8 @@ TONES: Mapping[str, str] = {
 UNNAMED = frozenset({"planner", "system", "demo", "inbound"})
 """What the program did by itself stands without a name."""
 LEFT_OUT = frozenset({"version"})
+PLANNER = frozenset({"planned", "cancelled", "suppressed"})
+"""What a plan comes to for a message, until the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +69,29 @@ class Sentence:
 def tell(here: Here, entries: tuple[Entry, ...], lines: tuple[Line, ...]) -> list[Sentence]:
     """Return what happened to a visit, the newest first."""
     by_id = {line.message.id: line for line in lines}
+    last = {e.message_id: e for e in entries if e.event in PLANNER}
     return [
-        _sentence(here, entry, by_id.get(entry.message_id or 0))
+        _sentence(
+            here,
+            entry,
+            by_id.get(entry.message_id or 0),
+            before=entry.event in PLANNER and last[entry.message_id] is not entry,
+        )
         for entry in reversed(entries)
         if entry.event not in LEFT_OUT
     ]
 
 
-def _sentence(here: Here, entry: Entry, line: Line | None) -> Sentence:
+def _sentence(here: Here, entry: Entry, line: Line | None, *, before: bool) -> Sentence:
+    """Return the sentence of a fact.
+
+    `before`: the message has been planned anew since, at another time or to another address. Of
+    that plan no more is known than the role and the channel.
+    """
     known = SENTENCES.get(entry.event) or SENTENCES.get(f"{entry.event} {entry.detail.get('as')}")
+    if before and line:
+        known = SENTENCES.get(f"{entry.event} before", known)
+        line = replace(line, contact=line.contact.partition(" ")[0])
     values = {
         "rule": here.rule(str(entry.detail.get("rule") or _rule(line))),
         "whom": here.whom(line) if line else "",

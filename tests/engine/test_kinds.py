@@ -88,6 +88,21 @@ def test_a_corrected_number_gets_what_went_to_the_wrong_one(clinic: Clinic) -> N
     assert [line.contact for line in lines] == ["guardian (an earlier number)", "guardian …606"]
 
 
+def test_what_was_taken_back_keeps_its_number(clinic: Clinic) -> None:
+    """A text planned for a number that turned out wrong is not shown as one for the right one."""
+    clinic.read(row(), confirmations=True)
+    clinic.until("2026-11-30 12:01")
+    for phone in ("070-174 06 06", "070-174 06 05"):
+        clinic.read(row(phone=phone))
+        clinic.plan()
+    shown = clinic.show("B1").lines
+    assert [
+        (str(line.message.state), line.contact)
+        for line in shown
+        if line.message.key.rule == "booked"
+    ] == [("delivered", "guardian …605"), ("cancelled", "guardian (an earlier number)")]
+
+
 def test_two_who_would_be_masked_alike_are_told_apart(clinic: Clinic) -> None:
     """Of two guardians' addresses as much is shown as tells them apart; of others, as little."""
     alike = ("anna.berg@example.org", "anders.berg@example.org", "ida@example.org")

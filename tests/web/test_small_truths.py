@@ -1,5 +1,6 @@
 """What the pages say of a visit that was just imported or moved, and of a file with a long name."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,38 @@ def test_a_confirmation_that_arrived_counts_after_a_move(clinic: Clinic, web: Te
     page = web.get(f"{HERE}/visits").text
     assert "B1" in page
     assert "Inga meddelanden" not in page
+
+
+def test_what_was_planned_before_a_correction_names_no_new_number(
+    clinic: Clinic, web: TestClient
+) -> None:
+    """The ledger says of what was planned anew that it was planned, not for which number or when."""
+    clinic.read(row("B1"))
+    clinic.plan()
+    assert planned(web) == ["Vårdnadshavare …605 · SMS: planerat till"] * 2
+    clinic.read(row("B1", phone="070-174 06 06"))
+    clinic.plan()
+    assert planned(web) == [
+        *["Vårdnadshavare …606 · SMS: planerat till"] * 2,
+        *["Vårdnadshavare · SMS: planerat"] * 2,
+    ]
+
+
+def test_whoever_has_no_number_any_more_is_named_by_role(clinic: Clinic, web: TestClient) -> None:
+    """A text taken back, as the number is gone, names the role alone."""
+    clinic.read(row("B1"))
+    clinic.plan()
+    clinic.read(row("B1", phone="", email="a@example.org"))
+    clinic.plan()
+    page = web.get(f"{HERE}/visit/B1").text
+    assert "Vårdnadshavare · SMS: återtaget" in page
+    assert "Project-Id-Version" not in page
+
+
+def planned(web: TestClient) -> list[str]:
+    """Return what the ledger of B1 says of what was planned, the newest first."""
+    page = " ".join(web.get(f"{HERE}/visit/B1").text.split())
+    return re.findall(r"(Vårdnadshavare[^<,:]* · SMS: planerat(?: till)?)", page)
 
 
 @pytest.fixture
