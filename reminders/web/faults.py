@@ -89,7 +89,9 @@ PROBLEMS: Mapping[str, str] = {
     ),
     "far_time": N_("The date is more than three years ahead. Correct the year."),
     "unknown_status": N_(
-        "It is not clear whether the visit is booked or cancelled. Write bokad or avbokad."
+        "It is not clear whether the visit is booked or cancelled, or it is said to be over before"
+        " its time. Write bokad or avbokad, or correct the date. A word of the clinic's own goes"
+        " into its settings: booked_words or cancelled_words."
     ),
     "formula": N_("The cell holds a formula, and is not read. Write the value itself."),
     "lost_digits": N_(
