@@ -265,19 +265,26 @@ def _changes(difference: Difference, zone: ZoneInfo) -> list[str]:
     return [*lines, *_whose(difference)]
 
 
+_KNOWN_AGAIN = "known here with other leading zeros, and read as the one that is known."
+_RENUMBERED = "the same patient's under another number. What is recorded goes along."
+_PASSED = (
+    "now another patient's. Who was told before stands on the call list; a protected identity goes"
+    " along until the file says no."
+)
+_TWIN = "the patient has another at that time. Is it one booking with two references?"
+
+
 def _whose(difference: Difference) -> list[str]:
-    """Return what is said of bookings that change patient, or seem to."""
-    lines = []
-    if difference.renumbered:
-        lines.append(
-            f"{plural(difference.renumbered, 'booking')}: the same patient under another number."
-            " What is recorded of them goes along."
-        )
-    if difference.passed:
-        lines.append(
-            f"{plural(difference.passed, 'booking')}: now another patient's. Who was told before"
-            " stands on the call list; a protected identity goes along until the file says no."
-        )
+    """Return what is said of bookings and patients that are known again, or change places."""
+    again = difference.known_again
+    said = (
+        (again.refs, "booking reference", _KNOWN_AGAIN),
+        (again.patients, "patient number", _KNOWN_AGAIN),
+        (difference.renumbered, "booking", _RENUMBERED),
+        (difference.passed, "booking", _PASSED),
+        (difference.twins, "new booking", _TWIN),
+    )
+    lines = [f"{plural(count, what)}: {sentence}" for count, what, sentence in said if count]
     return ["", *(indented(line, 0, 2) for line in lines)] if lines else []
 
 
@@ -353,6 +360,9 @@ def _as_json(
         "missing": len(shown.missing),
         "other_number": shown.renumbered,
         "other_patient": shown.passed,
+        "same_time": shown.twins,
+        "refs_known_again": shown.known_again.refs,
+        "patients_known_again": shown.known_again.patients,
         "problems": [
             {"line": p.line, "column": p.column, "code": p.code.value, "message": p.message}
             for p in problems

@@ -1,6 +1,7 @@
 """Who is known again under another number: with zeros dropped, or from another column."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 
 from reminders.domain.brought import IncomingPatient, KnownPatient
 from reminders.domain.contact import Role
@@ -47,3 +48,19 @@ def is_same_patient(
         if addresses_alike(person, contact)
     }
     return bool(shared) and (True in shared or not is_in_file())
+
+
+def by_zeros(new: Collection[str], known: Iterable[str], prefix: str = "") -> dict[str, str]:
+    """Return which new name is which known one but for leading zeros, after the prefix.
+
+    Only where it is clear: not if two known names are alike, or two new ones.
+    """
+    digits = {name: number for name in new if (number := bare(name.removeprefix(prefix)))}
+    alike: dict[str, set[str]] = {number: set() for number in digits.values()}
+    for name in known:
+        number = bare(name.removeprefix(prefix))
+        if number in alike:
+            alike[number].add(name)
+    pairs = {n: min(alike[number]) for n, number in digits.items() if len(alike[number]) == 1}
+    often = Counter(pairs.values())
+    return {name: old for name, old in pairs.items() if often[old] == 1}

@@ -1,7 +1,7 @@
 """What a staged file would change: each patient of it against what is known."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from reminders.intake.columns import Field, PersonColumns
 from reminders.store import besides, import_pages, imports, incoming, staging
 from reminders.store.database import Connection
 from reminders.store.import_changes import Change
+from reminders.store.zeros import NONE_AGAIN, Recognised
 
 CHUNK = 500
 MOST_LISTED = 200
@@ -71,11 +72,15 @@ class Difference:
     """The file's own time on the disk, where that is yet to come: it is taken as exported now."""
     of_anybody: tuple[int, ...] = ()
     """Lines that tell of nobody in particular: no contact of anybody's goes because of them."""
+    known_again: Recognised = NONE_AGAIN
+    """How many references and patient numbers are read as known ones with other zeros."""
     counts: dict[Category, int] = field(default_factory=lambda: dict.fromkeys(Category, 0))
     renumbered: int = 0
     """So many are the same patient's as before, under another number."""
     passed: int = 0
     """So many go from one patient to another."""
+    twins: int = 0
+    """So many new ones are at a time at which the patient has another."""
     first: dict[Category, list[Change]] = field(default_factory=lambda: defaultdict(list))
     """Of each kind of change the first MOST_LISTED visits."""
     moved: list[tuple[int, Move]] = field(default_factory=list)
@@ -106,6 +111,7 @@ class Difference:
             assumed=staged.assumed,
             file_time=staged.file_time,
             of_anybody=staged.of_anybody,
+            known_again=staged.known_again,
             problems=list(staged.problems),
         )
 
@@ -117,6 +123,7 @@ class Difference:
             if visit.category in imports.WRITTEN:
                 self.renumbered += visit.renumbered
                 self.passed += visit.passed
+                self.twins += visit.twin
             new, known = visit.visit, visit.known
             if visit.category is Category.MOVED and known:
                 move = Move(new.ref, known.truth.starts_at, new.truth.starts_at)
@@ -142,6 +149,7 @@ class Difference:
             self.counts[category] += number
         self.renumbered += part.renumbered
         self.passed += part.passed
+        self.twins += part.twins
         self.moved += part.moved
         self.cancelled += part.cancelled
         self.kept += part.kept
@@ -202,6 +210,8 @@ class Staged:
     """Whose addresses its columns have."""
     of_anybody: tuple[int, ...] = ()
     """Lines that may tell of anybody at all."""
+    known_again: Recognised = NONE_AGAIN
+    """Names that are read as known ones with other zeros."""
 
 
 def changes_of(
@@ -236,7 +246,37 @@ def changes_for(
         if patient.visits or patient.key in known
     ]
     heard_on = {patient.key: patient.heard_on for patient in brought if patient.heard_on}
-    yield from _with_unread(conn, staged.run_id, changes, heard_on, now)
+    yield from _with_twins(
+        conn, staged.run_id, _with_unread(conn, staged.run_id, changes, heard_on, now), now
+    )
+
+
+def _with_twins(
+    conn: Connection, run_id: int, found: Iterable[PatientChange], now: datetime
+) -> Iterator[PatientChange]:
+    """Yield the changes, in which a new visit knows that the patient has another at its time."""
+    changes = list(found)
+    ids = [c.id for c in changes if c.id is not None and any(map(_is_new, c.visits))]
+    others = besides.coming(conn, run_id, ids, now) if ids else {}
+    for change in changes:
+        booked = [v.visit.truth for v in change.visits if v.category not in _NOT_HERE]
+        booked += [visit.truth for visit in others.get(change.id or 0, {}).values()]
+        times = Counter(truth.starts_at for truth in booked)
+        if len(times) == len(booked):
+            yield change
+            continue
+        visits = (
+            replace(v, twin=_is_new(v) and times[v.visit.truth.starts_at] > 1)
+            for v in change.visits
+        )
+        yield replace(change, visits=tuple(visits))
+
+
+_NOT_HERE = frozenset({Category.CANCELLED, Category.IGNORED, Category.HELD_BACK, Category.KEPT})
+
+
+def _is_new(change: VisitChange) -> bool:
+    return change.category is Category.NEW and change.known is None
 
 
 def _with_unread(

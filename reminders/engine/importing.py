@@ -14,21 +14,8 @@ from pathlib import Path
 from reminders.domain.brought import NAMELESS
 from reminders.domain.contact import Channel, canonical
 from reminders.engine import forecast
-from reminders.engine.applying import (
-    AT_ONCE,
-    apply_some,
-    apply_whole,
-    begin_parts,
-    count_of,
-)
-from reminders.engine.difference import (
-    Difference,
-    Move,
-    Options,
-    Staged,
-    changes_of,
-    find_missing,
-)
+from reminders.engine.applying import AT_ONCE, apply_some, apply_whole, begin_parts, count_of
+from reminders.engine.difference import Difference, Move, Options, Staged, changes_of, find_missing
 from reminders.engine.exported import export_of, refuse_older, spelled
 from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.over import without_over
@@ -41,6 +28,7 @@ from reminders.store import problems as store
 from reminders.store.database import Connection
 from reminders.store.problems import Mark, PutRight
 from reminders.store.wishes import wish_values
+from reminders.store.zeros import NONE_AGAIN, Recognised, recognise
 
 __all__ = [
     "Difference",
@@ -104,7 +92,7 @@ def stage(
                 again = store.put_right(conn, clinic_id, [mark_of(one) for one in faults])
             problems += [one for one in faults if mark_of(one) not in again]
             runtime.in_step(add_rows, run_id, clinic_id, items, now, again)
-        of_anybody = runtime.in_transaction(_attributed, run_id)
+        known_again, of_anybody = runtime.in_transaction(_attributed, run_id, clinic_id)
         if options.strict:
             _refuse_problems(name, problems)
     except BaseException:
@@ -123,13 +111,16 @@ def stage(
         file_time=exported.file_time,
         people=tuple(person for columns in seen for person in columns.people),
         of_anybody=tuple(of_anybody),
+        known_again=known_again,
     )
 
 
-def _attributed(conn: Connection, run_id: int) -> list[int]:
-    """Find out whose each row is, or may be; return the lines that may be anybody's."""
+def _attributed(conn: Connection, run_id: int, clinic_id: int) -> tuple[Recognised, list[int]]:
+    """Find out which booking and whose each row is; return the lines that may be anybody's."""
+    known = imports.has_visits(conn, clinic_id)
+    known_again = recognise(conn, run_id, clinic_id) if known else NONE_AGAIN
     staging.join_patients(conn, run_id)
-    return doubts.anybodys(conn, run_id)
+    return known_again, doubts.anybodys(conn, run_id)
 
 
 def _refuse_problems(name: str, problems: list[Problem]) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, select, union_all
 
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.brought import KnownVisit
+from reminders.domain.known_again import bare
 from reminders.store.schema import appointment, patient
 from reminders.store.schema_intake import problem, staged_doubt, staged_visit
 
@@ -27,7 +28,8 @@ def missing(
 ) -> list[MissingVisit]:
     """Return booked visits in [since, until) that the file does not speak of at all.
 
-    Nor those of a patient of whom it has a row that could not be read, and does not say of which.
+    Nor those of a patient of whom it has a row that could not be read, and does not say of which,
+    nor those whose reference it may have with other zeros.
     """
     spoken_of = select(staged_visit.c.ref).where(staged_visit.c.import_run_id == run_id)
     troubled = select(problem.c.ref).where(
@@ -52,7 +54,13 @@ def missing(
         )
         .order_by(appointment.c.starts_at, appointment.c.ref)
     )
-    return [MissingVisit(row.id, row.ref, row.starts_at) for row in rows]
+    found = [MissingVisit(row.id, row.ref, row.starts_at) for row in rows]
+    named = {bare(visit.ref) for visit in found} - {None}
+    if not named:
+        return found
+    file = union_all(spoken_of, troubled)
+    perhaps = {bare(ref) for ref in conn.execute(file).scalars()} & named
+    return [visit for visit in found if bare(visit.ref) not in perhaps]
 
 
 def coming(
