@@ -14,6 +14,7 @@ from zlib import crc32
 
 import psycopg
 import pytest
+import structlog
 import typer.main
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Dialect, Engine, create_engine
@@ -66,6 +67,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("REMINDERS_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_in_a_new_process() -> None:
+    """Forget how another test's command has set logging up: at a terminal much is not said."""
+    structlog.reset_defaults()
 
 
 _first: dict[tuple[type[Dialect], object], Engine] = {}

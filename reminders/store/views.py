@@ -11,6 +11,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    false,
     func,
     literal_column,
     or_,
@@ -341,7 +342,7 @@ def open_problems(
     if clinic_key is not None:
         query = query.where(clinic.c.key == clinic_key)
     if ref is not None:
-        query = query.where(problem.c.ref == ref)
+        query = query.where(problem.c.ref == ref if NUL not in ref else false())
     return [
         OpenProblem(r.key, r.file_name, r.line, r.column, r.code, r.message, r.ref, r.created_at)
         for r in conn.execute(query)

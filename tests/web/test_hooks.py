@@ -220,7 +220,6 @@ def test_nothing_private_is_logged(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """No token, secret, number or reference stands in any log, for a genuine or a forged report."""
-    structlog.reset_defaults()  # another test may have set logging up for a terminal
     caplog.set_level(logging.DEBUG)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "fastapi", "reminders"):
         caplog.set_level(logging.DEBUG, logger=name)
