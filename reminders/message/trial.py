@@ -93,10 +93,11 @@ def _try_out(source: Source, readers: Readers) -> Tried:
     taken: set[int] = set()
     said: dict[str, frozenset[str]] = {}
     ways: dict[object, Sample] = {}
-    others = (readers.bare, readers.whole)
     alike: dict[object, Marks] = {}
-    for sample in readers.people:
-        for way in (clinic, *others):
+    for way in (clinic, readers.bare, readers.whole):
+        if way is not clinic and taken >= marks.branches.keys():
+            break
+        for sample in readers.people:
             context = readers.context(source, sample, way)
             same = used_values(source, context)
             if same not in alike:
@@ -105,7 +106,7 @@ def _try_out(source: Source, readers: Readers) -> Tried:
             if way is clinic:
                 own = alike[same].taken if source.channel is Channel.EMAIL else same
                 ways.setdefault(own, sample)
-        # Where nothing is set, there is nothing to say: that is no fault of the text.
-        said[sample.name] = alike[same].said
+                # Where nothing is set, there is nothing to say: that is no fault of the text.
+                said[sample.name] = alike[same].said
     lost = dict.fromkeys(line for n, line in marks.branches.items() if n not in taken)
     return Tried(said, tuple(lost), tuple(ways.values()))
