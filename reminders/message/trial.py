@@ -94,8 +94,8 @@ def _try_out(source: Source, readers: Readers) -> Tried:
     said: dict[str, frozenset[str]] = {}
     ways: dict[object, Sample] = {}
     alike: dict[object, Marks] = {}
-    for way in (clinic, readers.bare, readers.whole):
-        if way is not clinic and taken >= marks.branches.keys():
+    for way in (clinic, readers.whole, readers.bare):
+        if way is readers.bare and taken >= marks.branches.keys():
             break
         for sample in readers.people:
             context = readers.context(source, sample, way)
@@ -106,6 +106,7 @@ def _try_out(source: Source, readers: Readers) -> Tried:
             if way is clinic:
                 own = alike[same].taken if source.channel is Channel.EMAIL else same
                 ways.setdefault(own, sample)
+            if way is readers.whole:
                 # Where nothing is set, there is nothing to say: that is no fault of the text.
                 said[sample.name] = alike[same].said
     lost = dict.fromkeys(line for n, line in marks.branches.items() if n not in taken)
