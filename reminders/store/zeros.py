@@ -6,17 +6,18 @@ after this needs to know of it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, bindparam, exists, select, update
 
-from reminders.domain.brought import NAMELESS
+from reminders.domain.brought import NAMELESS, KnownPatient
 from reminders.domain.contact import canonical
 from reminders.domain.known_again import NAMED, bare, bare_key, by_zeros
-from reminders.store.schema import appointment, contact, patient
+from reminders.store import imports
+from reminders.store.schema import appointment, patient
 from reminders.store.schema_intake import problem, staged_contact, staged_doubt, staged_visit
 
 CHUNK = 500
@@ -47,6 +48,10 @@ class _Told:
 
     def add_addresses(self, *addresses: str | None) -> None:
         self.addresses |= {canonical(one) for one in addresses if one}
+
+    def add_people(self, record: KnownPatient) -> None:
+        for one in record.contacts:
+            self.add_addresses(one.phone, one.email)
 
     def is_same_booking(self, other: "_Told") -> bool:
         """Tell whether they are one patient's, or have an address in common."""
@@ -82,7 +87,7 @@ def _bookings(conn: Connection, run_id: int, clinic_id: int) -> int:
     for row in lines:
         told[row.ref].keys |= {row.patient_key} - {None}
         told[row.ref].add_addresses(row.phone, row.email)
-    here = _known_of_bookings(conn, ours, pairs)
+    here = _known_of_bookings(conn, run_id, clinic_id, pairs)
     same = {new: old for new, old in pairs.items() if told[new].is_same_booking(here[old])}
     in_doubt = [(row.ref, row.line) for row in lines]
     on_rows = [(new, key) for new in same for key in told[new].keys]
@@ -103,7 +108,7 @@ def _patients(conn: Connection, run_id: int, clinic_id: int) -> int:
     if not pairs:
         return 0
     told = _told_of_patients(conn, run_id, pairs)
-    here = _known_of_patients(conn, ours, pairs)
+    here = _known_of_patients(conn, run_id, clinic_id, pairs)
     same = {new: old for new, old in pairs.items() if told[new].is_same_patient(here[old])}
     _rename_patients(conn, run_id, same)
     return len(same)
@@ -145,15 +150,16 @@ def _pairs(
     for some in _chunks(plain):
         found |= set(conn.execute(select(known).where(ours, known.in_(some))).scalars())
     pairs = by_zeros(new, found, prefix)
-    there = {
-        name
-        for column in names
-        for some in _chunks([*pairs.values()])
-        for name in conn.execute(
-            select(column).where(column.table.c.import_run_id == run_id, column.in_(some))
-        ).scalars()
-    }
+    if not pairs:
+        return {}
+    # Asked once of all rows: a list of names would be looked for in the whole file again and again.
+    there = {name for column in names for name in _names(conn, run_id, column)}
     return {name: old for name, old in pairs.items() if old not in there}
+
+
+def _names(conn: Connection, run_id: int, column: Column[str]) -> Iterable[str]:
+    query = select(column).distinct().where(column.table.c.import_run_id == run_id)
+    return conn.execute(query).scalars()
 
 
 def _lines_in_doubt(conn: Connection, run_id: int, pairs: Pairs) -> list[Any]:
@@ -209,38 +215,32 @@ def _people(conn: Connection, run_id: int, keys: Sequence[str]) -> Iterator[Any]
         yield from conn.execute(query.where(who.patient_key.in_(some)))
 
 
-def _known_of_bookings(conn: Connection, ours: ColumnElement[bool], pairs: Pairs) -> Told:
+def _known_of_bookings(conn: Connection, run_id: int, clinic_id: int, pairs: Pairs) -> Told:
     here = defaultdict[str, _Told](_Told)
-    query = (
-        select(appointment.c.ref, patient.c.external_key, contact.c.phone, contact.c.email)
-        .select_from(appointment)
-        .join(patient, patient.c.id == appointment.c.patient_id)
-        .outerjoin(contact, _present())
-    )
+    at = imports.exported_at(conn, run_id)
     for some in _chunks([*pairs.values()]):
-        for ref, key, phone, email in conn.execute(query.where(ours, appointment.c.ref.in_(some))):
+        visits = imports.known_visits(conn, clinic_id, some, at)
+        records = imports.known_by_id(conn, {one.patient_id for one in visits.values()}, at)
+        for ref, visit in visits.items():
+            key, record = records[visit.patient_id]
             here[ref].keys.add(key)
-            here[ref].add_addresses(phone, email)
+            here[ref].add_people(record)
     return here
 
 
-def _known_of_patients(conn: Connection, ours: ColumnElement[bool], pairs: Pairs) -> Told:
+def _known_of_patients(conn: Connection, run_id: int, clinic_id: int, pairs: Pairs) -> Told:
     here = defaultdict[str, _Told](_Told)
-    key = patient.c.external_key
-    people = select(key, patient.c.birth_date, contact.c.phone, contact.c.email)
-    people = people.select_from(patient).outerjoin(contact, _present())
-    visits = select(key, appointment.c.ref).join(patient, patient.c.id == appointment.c.patient_id)
+    at = imports.exported_at(conn, run_id)
     for some in _chunks([*pairs.values()]):
-        for name, born, phone, email in conn.execute(people.where(ours, key.in_(some))):
-            here[name].born |= {born} - {None}
-            here[name].add_addresses(phone, email)
-        for name, ref in conn.execute(visits.where(ours, key.in_(some))):
-            here[name].refs.add(ref)
+        records = imports.known_patients(conn, clinic_id, some, at)
+        keys = {record.id: key for key, record in records.items()}
+        for key, record in records.items():
+            here[key].born |= {record.birth_date} if record.birth_date else set()
+            here[key].add_people(record)
+        visits = select(appointment.c.patient_id, appointment.c.ref)
+        for patient_id, ref in conn.execute(visits.where(appointment.c.patient_id.in_(keys))):
+            here[keys[patient_id]].refs.add(ref)
     return here
-
-
-def _present() -> ColumnElement[bool]:
-    return (contact.c.patient_id == patient.c.id) & contact.c.removed_at.is_(None)
 
 
 def _rename_patients(conn: Connection, run_id: int, pairs: Pairs) -> None:
