@@ -274,7 +274,7 @@ def _say_planned(lines: list[Line], phone: list[Item], zone: ZoneInfo) -> None:
     if lines:
         say("\n" + messages_text(lines, zone, with_ref=True))
     elif not phone:
-        say("Nobody needs a message of it: nobody has been told otherwise.")
+        say("Nobody needs a message of it: nobody was told, or what they were told still holds.")
     if phone:
         people = plural(len(phone), "person", "people")
         tell(f"No text can tell {people} in time: phone. 'reminders worklist' shows whom and why.")

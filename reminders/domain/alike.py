@@ -91,6 +91,7 @@ class Planner:
             _news(visit),
             tuple(self._person(contact, place_of, address_of) for contact in case.contacts),
             tuple(_row(message, place_of, address_of) for message in case.history),
+            case.twins,
         )
 
     def _age_group(self, visit: Appointment) -> int | None:

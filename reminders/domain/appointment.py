@@ -52,6 +52,7 @@ class Appointment:
     protected: bool = False
     own_login: OwnLogin = OwnLogin.UNKNOWN
     clinic_id: int = 0
+    patient_id: int = 0
 
 
 def advance(appointment: Appointment, now: datetime) -> Appointment:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reminders.domain.quiet import QuietHours
+from reminders.domain.reasons import Reason
 
 
 class Channel(StrEnum):
@@ -85,3 +86,12 @@ class Contact:
     reach: Mapping[Channel, Reach]
     language: str | None = None
     wishes: Wishes = NO_WISHES
+
+
+def unchosen(contact: Contact, age: int | None, own_from_age: int) -> Reason | None:
+    """Return why a guardian is not contacted of a patient of an age for an own login; else None."""
+    young = age is None or age < own_from_age
+    if contact.role is not Role.GUARDIAN or young or contact.wishes.from_13:
+        return None
+    chosen = contact.wishes.from_13 is not None
+    return Reason.GUARDIAN_DECLINED if chosen else Reason.GUARDIAN_NOT_CHOSEN

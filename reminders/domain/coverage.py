@@ -1,15 +1,19 @@
 """One text, not several: people who share a phone, and rules that fall due together."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminders.domain.appointment import Appointment
-from reminders.domain.contact import Channel
+from reminders.domain.appointment import Appointment, Truth
+from reminders.domain.contact import Channel, Contact
 from reminders.domain.decision import Decision, Send, Suppress
 from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Key, Message
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Event, Practice, Rule
+from reminders.domain.timing import CHANGES
+from reminders.domain.told import told_here
 from reminders.domain.when import due_time
 
 SHORTLY = timedelta(hours=1)
@@ -30,12 +34,37 @@ def stands_for(rule: Rule, went_at: datetime, due_at: datetime, starts_at: datet
     return went_at >= due_at - min(SHORTLY, abs(starts_at - due_at) / 3)
 
 
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What matters of people for what a text says to them, by contact id.
+
+    `strangers` have been told nothing at any address that they have now: to them a change is no
+    news, for all that can be known. `misfiled` have an entry in a calendar there that is not true.
+    """
+
+    strangers: AbstractSet[int]
+    misfiled: AbstractSet[int]
+
+
+def readers_of(history: Sequence[Message], people: Iterable[Contact], truth: Truth) -> Readers:
+    """Return what matters of a visit's people, all of whose messages are given."""
+    strangers, misfiled = set[int](), set[int]()
+    for contact in people:
+        if told_here(history, contact) is None:
+            strangers.add(contact.id)
+        entry = told_here((m for m in history if m.calendar), contact)
+        if entry is not None and entry.truth != truth:
+            misfiled.add(contact.id)
+    return Readers(strangers, misfiled)
+
+
 def one_text_now(
     decisions: Sequence[Decision],
     history: Sequence[Message],
     appointment: Appointment,
     practice: Practice,
     now: datetime,
+    readers: Readers,
 ) -> list[Decision]:
     """Of several rules due at one moment for one person, let the most complete text go.
 
@@ -52,12 +81,14 @@ def one_text_now(
     going: list[Send] = []
     covered: dict[Key, str] = {}
     # The most complete first: only a text that goes itself can stand for another.
-    for send in sorted(planned, key=lambda d: _rank(d, appointment, practice)):
+    for send in sorted(planned, key=lambda d: _rank(d, appointment, practice, readers)):
         saying: Send | Message | None = (
             next((m for m in sent if _said_before(send, m)), None)
             or next((other for other in going if _said_with(send, other, now)), None)
             or next((a for a in asked if _said_by_hand(send, a, appointment, practice, now)), None)
         )
+        if saying is not None and _mends_entry(send, saying, practice, readers):
+            saying = None
         if saying is None:
             going.append(send)
         else:
@@ -68,6 +99,13 @@ def one_text_now(
         else d
         for d in decisions
     ]
+
+
+def _mends_entry(send: Send, saying: Send | Message, practice: Practice, readers: Readers) -> bool:
+    """Tell whether an email puts an entry right that what is said another way leaves as it is."""
+    changes = practice.rule[send.key.rule].when in CHANGES
+    by_email = send.key.channel is Channel.EMAIL is not saying.key.channel
+    return changes and by_email and send.key.contact in readers.misfiled
 
 
 def _said_before(send: Send, message: Message) -> bool:
@@ -112,13 +150,17 @@ def _other_rule_same_person(send: Send, other: Send | Message) -> bool:
 
 
 def _rank(
-    send: Send, appointment: Appointment, practice: Practice
+    send: Send, appointment: Appointment, practice: Practice, readers: Readers
 ) -> tuple[int, datetime, int, str]:
-    """Order by what a text says: a change before a confirmation before the longest lead."""
+    """Order by what a text says: a change before a confirmation before the longest lead.
+
+    Behind a new number is somebody who has not read how to get in: the confirmation tells them.
+    """
     when = practice.rule[send.key.rule].when
     starts_at = appointment.truth.starts_at
     if isinstance(when, Event):
-        weight = 1 if when is Event.BOOKED else 0
+        stranger = send.key.contact in readers.strangers
+        weight = 0 if (when is Event.BOOKED) is stranger else 1
         return (weight, starts_at, send.key.contact, send.key.rule)
     return (2, due_time(when, starts_at, practice.zone), send.key.contact, send.key.rule)
 

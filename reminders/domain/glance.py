@@ -4,9 +4,9 @@ Asking the planner about the whole visit is the full answer; it takes long besid
 claim. Most messages are plain: nothing about their visit has changed. The glance asks the planner
 about the message's own rule and person, with all its care for address, consent, opt-out, age,
 history and time, and then proves that nothing else of the visit can stand in the message's way:
-nobody else is at its address, nothing that went since can cover it, and no other rule may have a
-text for this person now. It never says more than the planner would; where it cannot prove it, the
-planner is asked.
+the patient has no other booking at this time, nobody else is at its address, nothing that went
+since can cover it, and no other rule may have a text for this person now. It never says more than
+the planner would; where it cannot prove it, the planner is asked.
 """
 
 from datetime import datetime
@@ -29,7 +29,7 @@ def plainly_goes(
     False says nothing: then the planner has to be asked.
     """
     visit, rule = case.appointment, practice.rule.get(message.key.rule)
-    if rule is None or rule.when in ON_REQUEST or case.requests:
+    if rule is None or rule.when in ON_REQUEST or case.requests or case.twins:
         return False
     if visit.planned != visit.truth or message.due_at > now:
         return False

@@ -1,5 +1,6 @@
 """A message as the planner sees it: one row of the outbox."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -28,6 +29,11 @@ class Request:
     rule: str
     requested_at: datetime
     contact: int | None = None
+
+
+def latest_per_rule(requests: Iterable[Request]) -> list[Request]:
+    """Return the last request for each rule and person: asking twice in a row sends one text."""
+    return list({(r.rule, r.contact): r for r in sorted(requests, key=lambda r: r.id)}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from typing import assert_never
 from reminders.domain.appointment import Truth, VisitStatus
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import check
-from reminders.domain.message import Key, Message, is_open
-from reminders.domain.plan import Case, Plan, latest_per_rule
+from reminders.domain.message import Key, Message, is_open, latest_per_rule
+from reminders.domain.plan import Case, Plan
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Practice
 from reminders.domain.state import State
-from reminders.domain.timing import CHANGES
+from reminders.domain.timing import NEWS
 from reminders.domain.told import counts_on
 
 
@@ -86,9 +86,9 @@ def _key(decision: Decision) -> Key:
 
 
 def _counts_on(key: Key, case: Case, plan: Plan, practice: Practice) -> datetime | None:
-    """Return the start that the reader of the text of a change still expects."""
+    """Return the start that the reader of a text of a change still expects."""
     rule = practice.rule.get(key.rule)
-    if rule is None or rule.when not in CHANGES or not case.history:
+    if rule is None or rule.when not in NEWS or not case.history:
         return None
     contact = next((one for one in case.contacts if one.id == key.contact), None)
     visit = plan.appointment

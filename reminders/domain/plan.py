@@ -4,22 +4,22 @@
 Planning again with nothing changed decides the same.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reminders.domain.appointment import Appointment, VisitStatus, advance, age_at
-from reminders.domain.contact import Channel, Consent, Contact, Role
-from reminders.domain.coverage import one_text_now, share_addresses, stands_for
+from reminders.domain.contact import Channel, Consent, Contact, unchosen
+from reminders.domain.coverage import one_text_now, readers_of, share_addresses, stands_for
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import NOT_REACHED, TOLD
-from reminders.domain.message import Key, Message, Request, is_open
+from reminders.domain.message import Key, Message, Request, is_open, latest_per_rule
 from reminders.domain.outages import given_up, is_stuck
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Deliver, Event, Practice, Rule
 from reminders.domain.state import State
 from reminders.domain.timing import Timer, Timing
-from reminders.domain.told import still_holding, went_there
+from reminders.domain.told import still_holding, told, went_there
+from reminders.domain.twins import Twin, said_by_twin, takes_place, told_by
 
 URGENT_WITHIN = timedelta(hours=1)
 """A message whose usefulness ends this soon after it is due goes before the others."""
@@ -42,6 +42,7 @@ class Case:
     contacts: tuple[Contact, ...]
     history: tuple[Message, ...] = ()
     requests: tuple[Request, ...] = ()
+    twins: tuple[Twin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Plan:
 def plan(case: Case, practice: Practice, now: datetime) -> Plan:
     """Decide every rule for every contact of the visit. `now` is aware and in UTC."""
     appointment = advance(case.appointment, now)
-    planner = Planner(appointment, case.history, practice, now)
+    planner = Planner(appointment, case.history, practice, now, case.twins)
     decisions: list[Decision] = []
     for contact in sorted(case.contacts, key=lambda contact: contact.id):
         for rule in practice.rules:
@@ -64,14 +65,10 @@ def plan(case: Case, practice: Practice, now: datetime) -> Plan:
             decisions += planner.answer(request, contact)
     theirs, past = case.contacts, planner.holding
     holding = [m for m in past if m.state not in TOLD or went_there(m, theirs)]
-    decisions = one_text_now(decisions, holding, appointment, practice, now)
+    readers = readers_of(case.history, theirs, appointment.truth)
+    decisions = one_text_now(decisions, holding, appointment, practice, now, readers)
     decisions = share_addresses(decisions, holding, appointment, practice)
     return Plan(appointment, tuple(decisions))
-
-
-def latest_per_rule(requests: Iterable[Request]) -> list[Request]:
-    """Return the last request for each rule and person: asking twice in a row sends one text."""
-    return list({(r.rule, r.contact): r for r in sorted(requests, key=lambda r: r.id)}.values())
 
 
 @dataclass(slots=True)
@@ -82,21 +79,26 @@ class Planner:
     history: tuple[Message, ...]
     practice: Practice
     now: datetime
+    twins: tuple[Twin, ...] = ()
     given: dict[tuple[str, int, Channel], int] = field(default_factory=dict)
     holding: list[Message] = field(init=False)
-    """The history without what told wrongly who logs in: asked for again and again."""
+    """What went, by twins too, without what told wrongly who logs in: asked for again and again."""
 
     def __post_init__(self) -> None:
         """Look through the history once."""
         visit = self.appointment
         own_login = self.practice.own_login(visit.birth_date, visit.truth.starts_at)
-        self.holding = still_holding(self.history, own_login=own_login)
+        past = self.history
+        if self.twins:
+            past += told_by(self.twins, visit.truth)
+        self.holding = still_holding(past, own_login=own_login)
 
     def decide(self, rule: Rule, contact: Contact) -> list[Decision]:
         """Decide one rule for one contact, requests aside."""
-        if rule.when in ON_REQUEST or not self.meant(rule, contact):
-            reason = Reason.ON_REQUEST if self.meant(rule, contact) else None
-            return [self._no(rule, contact, rule.channels[0], reason or Reason.NOT_IN_AUDIENCE)]
+        meant = self.meant(rule, contact)
+        if rule.when in ON_REQUEST or not meant:
+            reason = Reason.ON_REQUEST if meant else Reason.NOT_IN_AUDIENCE
+            return [self._no(rule, contact, rule.channels[0], reason)]
         return self._route(rule, contact, self.timings(rule, contact), None)
 
     def answer(self, request: Request, contact: Contact) -> list[Decision]:
@@ -121,7 +123,7 @@ class Planner:
         timing: Timing | Reason = Timing(request.requested_at, deadline)
         if self.now > deadline:
             timing = Reason.TOO_LATE
-        timing = self.veto(rule) or self._not_chosen(contact) or timing
+        timing = self.veto(rule, contact) or self._not_chosen(contact) or timing
         return self._route(rule, contact, dict.fromkeys(rule.channels, timing), request.id)
 
     def meant(self, rule: Rule, contact: Contact) -> bool:
@@ -130,8 +132,8 @@ class Planner:
         age = age_at(self.appointment.birth_date, starts_at, self.practice.zone)
         return rule.audience.includes(contact.role, age)
 
-    def veto(self, rule: Rule) -> Reason | None:
-        """Return why the visit itself lets this rule say nothing; None if it may."""
+    def veto(self, rule: Rule, contact: Contact) -> Reason | None:
+        """Return why the visit lets this rule say nothing to this person; None if it may."""
         cancelled = self.appointment.truth.status is VisitStatus.CANCELLED
         if self.appointment.protected:
             return Reason.PROTECTED_IDENTITY
@@ -141,23 +143,25 @@ class Planner:
             return Reason.NOT_VIDEO
         if cancelled and rule.when not in {Event.CANCELLED, Event.REPLY}:
             return Reason.VISIT_CANCELLED
-        if not cancelled and rule.when is Event.CANCELLED:
+        if rule.when is not Event.CANCELLED:
+            return None
+        if not cancelled:
             return Reason.NOTHING_TO_TELL
-        return None
+        knows = told(self.history, contact) or self.appointment.truth
+        still_booked = takes_place(self.twins, knows.starts_at, self.practice)
+        return Reason.STILL_BOOKED if still_booked else None
 
     def _not_chosen(self, contact: Contact) -> Reason | None:
         """Return why a guardian is not contacted: from the age of an own login only by choice."""
         starts_at = self.appointment.truth.starts_at
         age = age_at(self.appointment.birth_date, starts_at, self.practice.zone)
-        young = age is None or age < self.practice.own_from_age
-        if contact.role is not Role.GUARDIAN or young or contact.wishes.from_13:
-            return None
-        chosen = contact.wishes.from_13 is not None
-        return Reason.GUARDIAN_DECLINED if chosen else Reason.GUARDIAN_NOT_CHOSEN
+        return unchosen(contact, age, self.practice.own_from_age)
 
     def timings(self, rule: Rule, contact: Contact) -> Timings:
         """Return when the rule's message is due on each of its channels, or why it is not."""
-        veto = self.veto(rule)
+        veto = self.veto(rule, contact) or said_by_twin(
+            self.twins, self.holding, self.appointment.truth, rule, contact, self.practice
+        )
         timer = Timer(self.appointment, self.history, self.practice, self.now)
         timings: Timings = {}
         for channel in rule.channels:
@@ -343,7 +347,8 @@ class Planner:
 
         What went to an address that has since been corrected, or is gone, has told them nothing.
         """
-        if not self.history:
+        past = self.history if request_id else self.holding
+        if not past:
             return []
 
         def counts(message: Message) -> bool:
@@ -358,7 +363,6 @@ class Planner:
             # A text on request stands for the rule's own, but not the other way round.
             return message.request_id is None or message.state in TOLD
 
-        past = self.history if request_id else self.holding
         return sorted((m for m in past if counts(m)), key=lambda m: m.key)
 
     def _no(

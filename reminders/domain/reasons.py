@@ -25,6 +25,8 @@ class Reason(StrEnum):
     OWN_HOURS = "own_hours"
     COVERED_BY = "covered_by"
     SHARED_ADDRESS = "shared_address"
+    OTHER_BOOKING = "other_booking"
+    STILL_BOOKED = "still_booked"
     ALREADY_SENT = "already_sent"
     ALREADY_TOLD = "already_told"
     NO_CONFIRMATIONS = "no_confirmations"
@@ -151,6 +153,14 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.SHARED_ADDRESS: (
         "En annan mottagare för besöket har samma adress och får meddelandet.",
         "Another recipient for the visit has the same address and gets the message.",
+    ),
+    Reason.OTHER_BOOKING: (
+        "Patienten har en annan bokning vid samma tid, och dess meddelande säger detsamma.",
+        "The patient has another booking at this time, and its message says the same.",
+    ),
+    Reason.STILL_BOOKED: (
+        "Patienten har en annan bokning vid samma tid: för familjen ändras ingenting.",
+        "The patient has another booking at this time: for the family nothing changes.",
     ),
     Reason.ALREADY_SENT: (
         "Meddelandet har redan skickats för den här tiden.",

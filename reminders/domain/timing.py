@@ -16,6 +16,9 @@ from reminders.domain.when import due_time, is_quiet_in, last_waking, next_wakin
 CHANGES = frozenset({Event.MOVED, Event.CANCELLED})
 """What makes that which somebody was told of a visit wrong."""
 
+NEWS = CHANGES | {Event.BOOKED}
+"""What tells somebody that: at a new number, the confirmation does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:

@@ -13,7 +13,7 @@ from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
 from reminders.domain.rules import Event, Practice
 from reminders.domain.state import State
-from reminders.domain.timing import CHANGES
+from reminders.domain.timing import NEWS
 from reminders.domain.told import last_told, tells
 from reminders.domain.when import due_time
 
@@ -115,7 +115,7 @@ def awaited_of(practice: Practice, truth: Truth, down: AbstractSet[Channel]) -> 
         if not isinstance(rule.when, Event)
     }
     return Awaited(
-        frozenset(rule.key for rule in practice.rules if rule.when in CHANGES),
+        frozenset(rule.key for rule in practice.rules if rule.when in NEWS),
         {key: at for key, at in due.items() if at < truth.starts_at},
         down,
     )

@@ -15,6 +15,7 @@ from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.domain.told import knew
 from reminders.engine.approval import Shelf
+from reminders.engine.beside import NEW, Coming, together, twin_of, without
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import REF_TAIL, Composer
 from reminders.errors import TemplateError
@@ -25,7 +26,7 @@ from reminders.store import besides, cases, clinics
 from reminders.store.database import Connection
 from reminders.store.imports import WRITTEN
 
-SAID_OTHERWISE = frozenset({Reason.COVERED_BY, Reason.SHARED_ADDRESS})
+SAID_OTHERWISE = frozenset({Reason.COVERED_BY, Reason.SHARED_ADDRESS, Reason.OTHER_BOOKING})
 """Why a text does not go whose reader is told the same by another."""
 
 
@@ -87,6 +88,7 @@ class Forecaster:
         self._lengths: dict[Hashable, int] = {}
         self._samples: dict[str, str] = {}
         self._letters: dict[str, Rendered] = {}
+        self._coming = Coming()
 
     def add(self, change: PatientChange, *, confirm: bool) -> None:
         """Plan one patient's new and changed visits as they would be."""
@@ -98,20 +100,23 @@ class Forecaster:
         if change.id is not None and change.differs:
             others = besides.ids_to_come(self._conn, change.id, self._now)
             self._add_others(change, contacts, [one for one in others if one not in known])
-        for visit in visits:
+        drafts: list[Case] = []
+        for number, visit in enumerate(visits):
             case = known.get(visit.known.id) if visit.known else None
-            people = contacts or (case.contacts if case else ())
             if visit.category in {Category.NEW, Category.MOVED}:
                 self._begun += visit.visit.truth.starts_at <= self._now
-            appointment = self._appointment(change, visit, case, confirm=confirm)
-            self._plan(
-                Case(
-                    appointment,
-                    people,
-                    case.history if case else (),
-                    case.requests if case else (),
-                )
-            )
+            appointment = self._appointment(change, visit, case, NEW + number, confirm=confirm)
+            if case is None:
+                drafts.append(Case(appointment, contacts))
+                continue
+            people = contacts or case.contacts
+            stays = case.appointment.truth.starts_at == appointment.truth.starts_at
+            stays = stays and case.appointment.patient_id == change.id
+            twins = case.twins if stays else ()
+            drafts.append(replace(case, appointment=appointment, contacts=people, twins=twins))
+        for draft in together(self._conn, change.id, drafts):
+            self._plan(draft)
+            self._coming.add(change.id, draft)
 
     def _add_others(
         self, change: PatientChange, contacts: tuple[Contact, ...], ids: list[int]
@@ -125,9 +130,16 @@ class Forecaster:
 
     def add_cancelled(self, ids: Iterable[int]) -> None:
         """Plan visits that would be cancelled because the file lacks them."""
-        for case in self._cases(list(ids)).values():
+        gone = frozenset(ids)
+        for case in self._cases(sorted(gone)).values():
             truth = Truth(case.appointment.truth.starts_at, VisitStatus.CANCELLED)
-            self._plan(replace(case, appointment=self._changed(case.appointment, truth)))
+            coming = self._coming.beside(case)
+            twins = (*without(case.twins, gone), *(twin_of(one, case) for one in coming))
+            visit = self._changed(case.appointment, truth)
+            self._plan(replace(case, appointment=visit, twins=twins))
+            for one in coming:
+                self._plan(one, times=-1)
+                self._plan(replace(one, twins=without(one.twins, gone)))
 
     def take(self, case: Case, result: Plan) -> None:
         """Add what a visit was planned to send."""
@@ -172,7 +184,13 @@ class Forecaster:
         )
 
     def _appointment(
-        self, change: PatientChange, visit: VisitChange, case: Case | None, *, confirm: bool
+        self,
+        change: PatientChange,
+        visit: VisitChange,
+        case: Case | None,
+        new_id: int,
+        *,
+        confirm: bool,
     ) -> Appointment:
         truth = visit.visit.truth
         if visit.category is Category.CANCELLED and visit.known:
@@ -181,7 +199,13 @@ class Forecaster:
             self._changed(case.appointment, truth)
             if case
             else Appointment(
-                0, self._practice.clinic, visit.visit.ref, "", truth, self._now, confirm=confirm
+                new_id,
+                self._practice.clinic,
+                visit.visit.ref,
+                "",
+                truth,
+                self._now,
+                confirm=confirm,
             )
         )
         return replace(self._of(change, base), kind=visit.visit.kind.casefold())
@@ -198,15 +222,15 @@ class Forecaster:
     def _changed(self, appointment: Appointment, truth: Truth) -> Appointment:
         return replace(appointment, truth=truth, changed_at=self._now)
 
-    def _plan(self, case: Case) -> None:
-        self._add(self._tally(case))
+    def _plan(self, case: Case, times: int = 1) -> None:
+        self._add(self._tally(case), times)
 
-    def _add(self, tally: "_Tally") -> None:
+    def _add(self, tally: "_Tally", times: int = 1) -> None:
         for rule, count in tally.messages.items():
-            self._messages[rule] = self._messages.get(rule, 0) + count
-        self._segments += tally.segments
-        self._kept_back += tally.kept_back
-        self._withdrawn += tally.withdrawn
+            self._messages[rule] = self._messages.get(rule, 0) + times * count
+        self._segments += times * tally.segments
+        self._kept_back += times * tally.kept_back
+        self._withdrawn += times * tally.withdrawn
         if tally.first_at and tally.last_at:
             self._first = min(self._first or tally.first_at, tally.first_at)
             self._last = max(self._last or tally.last_at, tally.last_at)
@@ -332,7 +356,12 @@ def _kept_back(decisions: Iterable[Decision]) -> int:
 
 
 def _withdrawn(case: Case, decisions: Iterable[Decision]) -> int:
-    """Return how many planned messages go no more, and no other says the same to their reader."""
+    """Return how many planned messages go no more, and no other says the same to their reader.
+
+    Where the patient has another booking at the time, that one tells instead.
+    """
+    if any(isinstance(d, Suppress) and d.reason is Reason.STILL_BOOKED for d in decisions):
+        return 0
     said: set[tuple[str, int]] = set()
     for decision in decisions:
         key = decision.message.key if isinstance(decision, Kept) else decision.key

@@ -17,7 +17,7 @@ from reminders.domain.message import Message
 from reminders.domain.plan import Case
 from reminders.domain.rules import Event, Practice
 from reminders.domain.timing import nights
-from reminders.domain.told import knew
+from reminders.domain.twins import knew_besides
 from reminders.domain.when import next_day, next_quiet
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
@@ -129,21 +129,23 @@ class Judge:
     def _composed(
         self, composer: Composer, kind: Kind, look: Look, siblings: frozenset[str]
     ) -> Text:
-        case, key = self._case(look), kind.message.key
+        case, message = self._case(look), kind.message
+        key = message.key
+        before, refs = knew_besides(case.history, case.twins, message, kind.practice)
         rendered = composer.compose(
             kind.practice.rule[key.rule],
             key.channel,
             case.appointment,
             case.contacts[kind.place],
             self._now,
-            short=kind.message.short,
-            siblings=siblings,
-            knew=knew(case.history, key, kind.message.address_key),
+            short=message.short,
+            siblings=siblings | refs,
+            knew=before,
         )
         detail = {
             "rule": key.rule,
             "channel": key.channel.value,
-            "attempt": kind.message.attempts + 1,
+            "attempt": message.attempts + 1,
             "template": rendered.version,
             "language": rendered.language,
         }

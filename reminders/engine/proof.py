@@ -11,7 +11,7 @@ from reminders.domain.message import Message
 from reminders.domain.plan import Case
 from reminders.domain.state import State
 from reminders.domain.template import Source
-from reminders.domain.told import knew
+from reminders.domain.twins import knew_besides
 from reminders.engine import approval, gallery
 from reminders.engine.gallery import Edit
 from reminders.engine.runtime import Runtime
@@ -113,6 +113,7 @@ class _Proving:
         library = self.library.of(visit.clinic)
         composer = Composer(library, clinic, practice, self.runtime.digest)
         at = max(message.due_at, self.now)
+        before, refs = knew_besides(case.history, case.twins, message, practice)
         try:
             rendered = composer.compose(
                 rule,
@@ -121,8 +122,8 @@ class _Proving:
                 person,
                 at,
                 short=message.short,
-                siblings=siblings,
-                knew=knew(case.history, key, message.address_key),
+                siblings={*siblings, *refs},
+                knew=before,
             )
         except TemplateError as error:
             languages = [*filter(None, [person.language]), *clinic.languages]

@@ -18,6 +18,7 @@ from reminders.domain.reasons import Reason
 from reminders.domain.rules import Event, Practice
 from reminders.domain.state import State
 from reminders.engine import desk
+from reminders.engine.beside import without
 from reminders.engine.forecast import Forecast, Forecaster
 from reminders.engine.items import Item
 from reminders.engine.runtime import Runtime
@@ -129,7 +130,8 @@ def before(
         for visit_id, found in lines.items()
     }
     found = cases.load_cases(conn, list(lines), runtime.digest, histories)
-    would_be = [_asked(case, rule, now) if rule else _cancelled(case, now) for case in found]
+    ids = set(lines)
+    would_be = [_asked(case, rule, now) if rule else _cancelled(case, ids, now) for case in found]
     forecaster = Forecaster(conn, runtime, clinic, now)
     fates: list[Fate] = []
     for visit, case in zip(visits, would_be, strict=True):
@@ -176,9 +178,11 @@ def _narrow(practice: Practice, rule: str | None) -> Practice:
     return replace(practice, rules=tuple(r for r in practice.rules if r.when is Event.CANCELLED))
 
 
-def _cancelled(case: Case, now: datetime) -> Case:
+def _cancelled(case: Case, ids: Collection[int], now: datetime) -> Case:
+    """Return a visit as it would be, if those of these ids were cancelled."""
     truth = Truth(case.appointment.truth.starts_at, VisitStatus.CANCELLED)
-    return replace(case, appointment=replace(case.appointment, truth=truth, changed_at=now))
+    visit = replace(case.appointment, truth=truth, changed_at=now)
+    return replace(case, appointment=visit, twins=without(case.twins, ids))
 
 
 def _asked(case: Case, rule: str, now: datetime) -> Case:

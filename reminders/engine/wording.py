@@ -10,7 +10,7 @@ from datetime import datetime
 
 from reminders.domain.contact import Contact
 from reminders.domain.plan import Case
-from reminders.domain.told import knew
+from reminders.domain.twins import knew_besides
 from reminders.engine.desk import Shown
 from reminders.engine.runtime import Runtime
 from reminders.engine.texts import Composer
@@ -71,6 +71,7 @@ def _words(
     composer = Composer(library, clinic, practice, runtime.digest)
     visit = replace(case.appointment, truth=message.truth)
     at = attempt.started_at if attempt else max(message.due_at, now)
+    before, refs = knew_besides(case.history, case.twins, message, practice)
     try:
         rendered = composer.compose(
             rule,
@@ -79,8 +80,8 @@ def _words(
             _reader(person, library, rule.template, line),
             at,
             short=message.short,
-            siblings=siblings,
-            knew=knew(case.history, message.key, message.address_key),
+            siblings={*siblings, *refs},
+            knew=before,
         )
     except TemplateError:
         return None

@@ -1,7 +1,8 @@
 """Reading visits for the planner, and writing back what it now knows of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -21,10 +22,13 @@ from sqlalchemy import (
 
 from reminders.domain.appointment import Appointment, OwnLogin, Truth, VisitStatus
 from reminders.domain.contact import Channel, Consent, Contact, Reach, Role, canonical
+from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Key, Message, Request
 from reminders.domain.plan import Case
 from reminders.domain.reasons import RETRYABLE, Reason
 from reminders.domain.state import State
+from reminders.domain.twins import Twin
+from reminders.store import twins
 from reminders.store.rows import choice, chosen
 from reminders.store.schema import (
     PENDING,
@@ -37,6 +41,7 @@ from reminders.store.schema import (
     patient,
     request,
 )
+from reminders.store.twins import Place
 from reminders.store.wishes import wishes_of
 
 # Looking a value up takes a fifth of the time of making the member from it.
@@ -77,16 +82,43 @@ def load_cases(
     for row in conn.execute(_requests(conn.dialect.name), asked_for).all():
         asked = Request(row.id, row.rule, row.requested_at, row.contact_id)
         requests[row.appointment_id].append(asked)
+    beside = twins_of(conn, _places(visits, histories))
     return [
         Case(
             to_appointment(visits[visit_id]),
             tuple(people.get(visits[visit_id].patient_id, ())),
             tuple(histories.get(visit_id, ())),
             tuple(requests.get(visit_id, ())),
+            beside.get(visit_id, ()),
         )
         for visit_id in ids
         if visit_id in visits
     ]
+
+
+def _places(
+    visits: Mapping[int, Any], histories: Mapping[int, Sequence[Message]]
+) -> Iterator[Place]:
+    """Yield where other bookings matter: where each visit is, and where it was told to be."""
+    for visit_id, row in visits.items():
+        told = {m.truth.starts_at for m in histories.get(visit_id, ()) if m.state in TOLD}
+        for starts_at in sorted({row.starts_at, *told}):
+            yield Place(visit_id, row.patient_id, starts_at)
+
+
+def twins_of(conn: Connection, places: Iterable[Place]) -> dict[int, tuple[Twin, ...]]:
+    """Return the other bookings at these places, by visit, with what they have told."""
+    found = twins.find(conn, places)
+    if not found:
+        return {}
+    known = messages_of(conn, sorted({twin.id for those in found.values() for twin in those}))
+    told = {
+        twin_id: tuple(m for m in history if m.state in TOLD) for twin_id, history in known.items()
+    }
+    return {
+        visit_id: tuple(replace(twin, told=told.get(twin.id, ())) for twin in those)
+        for visit_id, those in found.items()
+    }
 
 
 @cache
@@ -119,6 +151,7 @@ def to_appointment(row: Row[tuple[object, ...]]) -> Appointment:
         id=row.id,
         clinic=row.clinic_key,
         clinic_id=row.clinic_id,
+        patient_id=row.patient_id,
         ref=row.ref,
         kind=row.kind.casefold(),
         truth=Truth(row.starts_at, VisitStatus(row.status)),

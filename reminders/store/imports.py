@@ -281,6 +281,8 @@ def _write_visits(
     # Who was told of a booking that is somebody else's now has to hear that.
     passed = [(c.known.patient_id, c.known.id) for _, c in visits if c.known and c.passed]
     update_rows(conn, appointment, ("former_patient_id",), passed)
+    before = {c.known.patient_id for of, c in visits if c.known and c.known.patient_id != of}
+    _plan_again(conn, sorted(before), now)  # another booking of theirs may have been silent by it
     return ids
 
 

@@ -6,7 +6,7 @@ very rows that were compared.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -18,10 +18,12 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from reminders.domain.contact import canonical
 from reminders.domain.plan import Case
+from reminders.domain.twins import Twin
 from reminders.store import cases
 from reminders.store.cases import Digest
 from reminders.store.rows import choice, chosen
 from reminders.store.schema import appointment, clinic, contact, message, patient, request
+from reminders.store.twins import Place
 
 Values = tuple[Any, ...]
 
@@ -53,11 +55,15 @@ _TOLD_START = _MESSAGE.index("truth_starts_at")
 
 @dataclass(slots=True)  # not frozen: made by the thousand, in a third of the time
 class Look:
-    """One visit: its row, and its people's and its messages', each in the order of their ids."""
+    """One visit: its row, and its people's and its messages', each in the order of their ids.
+
+    `twins` are the patient's other bookings at its time, or at one that was told of.
+    """
 
     visit: Values
     people: list[Values]
     history: list[Values]
+    twins: tuple[Twin, ...] = ()
 
     @property
     def clinic(self) -> str:
@@ -82,7 +88,8 @@ class Look:
         visit more matters, so that it has to be judged for itself.
         """
         visit = self.visit
-        if visit[_ASKED] or visit[_START:_PLAN] != visit[_PLAN : _PLAN + 2]:
+        changed = visit[_START:_PLAN] != visit[_PLAN : _PLAN + 2]
+        if visit[_ASKED] or changed or self.twins:
             return None
         place_of: dict[int, int] = {}
         address_of: dict[str | None, int] = {None: -1, "": -1}
@@ -116,7 +123,17 @@ def read(conn: Connection, ids: Sequence[int]) -> dict[int, Look]:
     histories: dict[int, list[Values]] = defaultdict(list)
     for row in conn.execute(_messages(dialect), asked_for).all():
         histories[row[1]].append(tuple(row))
-    return {row[0]: Look(row, people[row[1]], histories[row[0]]) for row in visits}
+    found = {row[0]: Look(row, people[row[1]], histories[row[0]]) for row in visits}
+    for visit_id, twins in cases.twins_of(conn, _places(conn, found.values())).items():
+        found[visit_id].twins = twins
+    return found
+
+
+def _places(conn: Connection, found: Iterable[Look]) -> Iterator[Place]:
+    typed = _makers(conn.dialect)[0]
+    for look in found:
+        for start in {look.visit[_START], *look.other_starts()}:
+            yield Place(look.visit[0], look.visit[1], typed.value(_START, start))
 
 
 def _raw(name: str, column: Any) -> Label[Any]:
@@ -169,6 +186,7 @@ class Reader:
             cases.to_appointment(self._visit(look.visit)),
             tuple(cases.to_contact(self._person(row), digest) for row in look.people),
             tuple(cases.to_message(self._message(row)) for row in look.history),
+            twins=look.twins,
         )
 
     def born_and_start(self, look: Look) -> tuple[date | None, datetime]:

@@ -10,10 +10,11 @@ from reminders.domain.alike import Outcome
 from reminders.domain.outbox import Change
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.store import ledger
+from reminders.store import ledger, twins
 from reminders.store.bulk import insert_rows, reserve, update_rows
 from reminders.store.ledger import Fact
 from reminders.store.schema import appointment, message
+from reminders.store.twins import Place
 
 _DECIDED = (
     "version",
@@ -64,7 +65,21 @@ def write_plans(conn: Connection, outcomes: Sequence[Outcome], now: datetime, ac
     insert_rows(conn, message, _NEW, new)
     update_rows(conn, message, _DECIDED, changed)
     ledger.write(conn, now, actor, facts)
+    twins.mark(conn, _news(outcomes))  # before: what has been planned here knows of it already
     _save_planned(conn, outcomes)
+
+
+def _news(outcomes: Sequence[Outcome]) -> set[Place]:
+    """Return where visits were, and are, of which anything has changed.
+
+    There another booking of the patient may have more, or less, to tell than before.
+    """
+    return {
+        Place(visit.id, visit.patient_id, truth.starts_at)
+        for visit, outcome in ((outcome.visit, outcome) for outcome in outcomes)
+        if outcome.changes or outcome.version != visit.version
+        for truth in (visit.truth, visit.planned or visit.truth)
+    }
 
 
 def _waits(conn: Connection, outcomes: Sequence[Outcome]) -> dict[int, datetime]:

@@ -142,7 +142,7 @@ appointment = Table(
     Column("known_at", UtcDateTime),
     Column("planned_at", UtcDateTime),
     UniqueConstraint("clinic_id", "ref"),
-    Index("ix_appointment_patient_id", "patient_id"),
+    Index("ix_appointment_patient_id_starts_at", "patient_id", "starts_at"),
     Index("ix_appointment_clinic_id_starts_at", "clinic_id", "starts_at"),
     Index(
         "ix_appointment_pending",

@@ -87,12 +87,12 @@ def test_every_field_that_a_plan_may_look_at_is_in_the_shape() -> None:
     """A field that is added has to be placed: among what a shape has, or among mere names."""
     known = {
         Appointment: "id clinic ref kind truth changed_at version planned known_at planned_at"
-        " confirm birth_date protected own_login clinic_id",
+        " confirm birth_date protected own_login clinic_id patient_id",
         Contact: "id role reach language wishes",
         Reach: "address_key consent opted_out",
         Message: "id key state truth due_at not_after address_key short attempts reason retryable"
         " sent_at request_id calendar counts_on says_own_login",
-        Case: "appointment contacts history requests",
+        Case: "appointment contacts history requests twins",
     }
     for kind, names in known.items():
         assert {field.name for field in fields(kind)} == set(names.split()), kind

@@ -383,13 +383,24 @@ def test_who_has_an_email_that_was_told_needs_no_second_confirmation():
     assert rules_of(world) == ["booked"]
 
 
-def test_a_number_corrected_as_the_visit_moves_is_told_of_the_move():
-    """Whoever it is may know the old time: the new one is told as one, and no other to be wrong."""
+def test_a_number_corrected_as_the_visit_moves_gets_the_confirmation():
+    """The new number has not read how to get in: it gets the whole text, with the new time."""
     world = World().person("mother", phone="phone-1").book(VISIT).run(until="2026-05-05 10:00")
     world.correct("mother", phone="phone-2").move(LATER).run(until="2026-05-06 10:00")
-    assert rules_of(world) == ["booked", "moved"]
-    [row] = [m for m in world.rows if m.key.rule == "moved"]
-    assert knew(world.rows, row.key, row.address_key) is None
+    assert rules_of(world) == ["booked", "booked"]
+    assert world.went_to == ["phone-1", "phone-2"]
+    assert world.why("moved", "mother") == {Reason.COVERED_BY}
+    world.move(VISIT).run(until="2026-05-06 12:00").plan()
+    assert rules_of(world)[2:] == ["moved"]
+
+
+def test_a_confirmation_that_comes_after_the_time_they_count_on():
+    """Whoever counts on an earlier time than the confirmation goes at is known to wait in vain."""
+    world = World().person("mother", phone="phone-1").book("2026-05-06 07:15")
+    world.run(until="2026-05-05 23:00").correct("mother", phone="phone-2").move(LATER).plan()
+    [row] = [m for m in world.rows if m.key[:2] == (2, "booked")]
+    assert (row.state, row.counts_on) == (State.PLANNED, local("2026-05-06 07:15"))
+    assert row.comes_late
 
 
 def test_a_number_corrected_as_the_visit_is_cancelled_is_told_so():
@@ -414,7 +425,8 @@ def test_a_number_corrected_back_is_told_what_went_to_the_other(
     for phone in ("phone-1", "phone-2", "phone-1"):
         world.correct("mother", phone=phone).run(until="2026-05-05 13:00").plan()
     rule = "cancelled" if cancelled else "moved"
-    assert rules_of(world) == ["booked"] * (1 if at_once else 2) + [rule] * 2
+    to_new = "booked" if at_once and not cancelled else rule
+    assert rules_of(world) == ["booked"] * (1 if at_once else 2) + [to_new, rule]
     assert world.went_to[-2:] == ["phone-2", "phone-1"]
     [*_, row] = [m for m in world.rows if m.key.rule == rule]
     before = knew(world.rows, row.key, row.address_key)
