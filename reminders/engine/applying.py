@@ -30,6 +30,7 @@ from reminders.store import (
     imports,
     problems,
     staging,
+    statistics,
     turns,
 )
 from reminders.store.database import Connection
@@ -110,7 +111,11 @@ def apply_some(conn: Connection, runtime: Runtime, run_id: int, now: datetime) -
         changes = list(changes_for(conn, runtime, staged, clinic_id, keys, now))
         _write(conn, runtime, staged, clinic_id, changes, difference, now)
         _keep_changes(conn, difference, progress)
-        staging.save_progress(conn, run_id, {**_sums(progress, difference), "after": keys[-1]})
+        parts = int(str(progress.get("parts", 0))) + 1
+        done = {**_sums(progress, difference), "after": keys[-1], "parts": parts}
+        staging.save_progress(conn, run_id, done)
+        if parts > 1 and parts & (parts - 1) == 0:  # of a large file, each time that it has doubled
+            statistics.renew(conn, statistics.APPLIED)
         return difference
     only = progress.get("cancel_only")
     options = Options(

@@ -23,7 +23,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
 from reminders.intake.bookings import Columns, Doubt, Format, Item, Person, Problem, Row, read
 from reminders.interrupts import held
-from reminders.store import clearing, clinics, doubts, imports, staging
+from reminders.store import clearing, clinics, doubts, imports, staging, statistics
 from reminders.store import problems as store
 from reminders.store.database import Connection
 from reminders.store.problems import Mark, PutRight
@@ -117,6 +117,8 @@ def stage(
 
 def _attributed(conn: Connection, run_id: int, clinic_id: int) -> tuple[Recognised, list[int]]:
     """Find out which booking and whose each row is; return the lines that may be anybody's."""
+    if staging.size(conn, run_id) > CHUNK:
+        statistics.renew(conn, statistics.STAGED)
     known = imports.has_visits(conn, clinic_id)
     known_again = recognise(conn, run_id, clinic_id) if known else NONE_AGAIN
     staging.join_patients(conn, run_id)

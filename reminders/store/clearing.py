@@ -2,7 +2,18 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select, union
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    select,
+    true,
+    union,
+)
 
 from reminders.store.schema import appointment
 from reminders.store.schema_intake import (
@@ -19,48 +30,50 @@ CLEARED_AT_ONCE = 10_000
 ABANDONED_AFTER = timedelta(days=1)
 
 
-def _done_with(table: Table) -> ColumnElement[bool]:
-    """Tell the rows that nobody needs any more.
-
-    Of a file that is applied, a booking that is not known waits as long as it has an open problem:
-    it was held back, and can still be put right.
-    """
-    held = (
-        select(problem.c.id)
-        .join(import_run, import_run.c.id == problem.c.import_run_id)
-        .where(
-            problem.c.import_run_id == table.c.import_run_id,
-            problem.c.ref == table.c.ref,
-            problem.c.solved_at.is_(None),
-            import_run.c.applied_at.is_not(None),
-            ~exists().where(
-                appointment.c.clinic_id == problem.c.clinic_id,
-                appointment.c.ref == problem.c.ref,
-            ),
-        )
+# Of a file that is applied, a booking that is not known waits as long as it has an open problem: it
+# was held back, and can still be put right.
+_HELD = (
+    select(problem.c.ref)
+    .join(import_run, import_run.c.id == problem.c.import_run_id)
+    .where(
+        problem.c.ref.is_not(None),
+        problem.c.solved_at.is_(None),
+        import_run.c.applied_at.is_not(None),
+        ~exists().where(
+            appointment.c.clinic_id == problem.c.clinic_id,
+            appointment.c.ref == problem.c.ref,
+        ),
     )
-    return ~held.exists()
+)
+
+
+def _done_with(table: Table, run_id: int) -> ColumnElement[bool]:
+    """Tell the rows of an import that nobody needs any more."""
+    # What is held is read once, not for each row: a server knows little of what was just staged,
+    # and may search the wrong way round.
+    held = table.c.ref.in_(_HELD.where(problem.c.import_run_id == run_id))
+    return and_(table.c.import_run_id == run_id, func.coalesce(~held, true()))
 
 
 def clear(conn: Connection, run_id: int) -> None:
     """Empty the staging area of an import, but for what was held back if it has been applied."""
     for table in _RUN_TABLES:
-        conn.execute(delete(table).where(table.c.import_run_id == run_id, _done_with(table)))
+        conn.execute(delete(table).where(_done_with(table, run_id)))
 
 
 def clear_some(conn: Connection, run_id: int) -> int:
     """Empty a part of an import's staging area as `clear` does; return how many rows are gone."""
     gone = 0
     for table in _RUN_TABLES:
-        mine = (table.c.import_run_id == run_id, _done_with(table))
-        some = select(table.c.id).where(*mine).limit(CLEARED_AT_ONCE)
+        some = select(table.c.id).where(_done_with(table, run_id)).limit(CLEARED_AT_ONCE)
         gone += conn.execute(delete(table).where(table.c.id.in_(some))).rowcount
     return gone
 
 
 def forget(conn: Connection, run_id: int) -> None:
     """Remove an import that was not applied, with all that it staged."""
-    clear(conn, run_id)
+    for table in _RUN_TABLES:
+        conn.execute(delete(table).where(table.c.import_run_id == run_id))
     conn.execute(delete(problem).where(problem.c.import_run_id == run_id))
     conn.execute(delete(import_run).where(import_run.c.id == run_id))
 
@@ -84,7 +97,12 @@ def spent(conn: Connection) -> list[int]:
         *(
             select(import_run.c.id)
             .join(table, table.c.import_run_id == import_run.c.id)
-            .where(import_run.c.applied_at.is_not(None), _done_with(table))
+            .where(
+                import_run.c.applied_at.is_not(None),
+                ~_HELD.where(
+                    problem.c.import_run_id == table.c.import_run_id, problem.c.ref == table.c.ref
+                ).exists(),
+            )
             for table in _RUN_TABLES
         )
     )
