@@ -126,6 +126,8 @@ def _postgres() -> Iterator[object]:
         # These databases need to survive killed processes, but no power cut.
         conn.execute("ALTER SYSTEM SET fsync = off")
         conn.execute("ALTER SYSTEM SET full_page_writes = off")
+        # They live for seconds: what would tidy them up or learn of them comes too late.
+        conn.execute("ALTER SYSTEM SET autovacuum = off")
         conn.execute("SELECT pg_reload_conf()")
     yield server
     server.cleanup()

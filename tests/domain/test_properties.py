@@ -222,7 +222,7 @@ EMAIL_IS_BACK: list[Happening] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(BEGINNINGS, st.lists(EVENTS, min_size=2, max_size=14))
 @example(ONE_PHONE, OUT_OF_REACH)
 @example(ONE_PHONE, EMAIL_IS_BACK)

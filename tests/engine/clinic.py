@@ -123,8 +123,8 @@ class Clinic:
             exported_at=exported_at or self.clock.now(), confirmations=confirmations, **options
         )
         staged = importing.stage(self.runtime, clinic, path, chosen, self.clock.now())
-        shown = importing.look(self.runtime, staged, chosen, self.clock.now())
         if not apply:
+            shown = importing.look(self.runtime, staged, chosen, self.clock.now())
             importing.forget(self.runtime, staged)
             return shown
         return importing.apply(self.runtime, staged, chosen, self.clock.now())
