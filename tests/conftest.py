@@ -39,7 +39,7 @@ ZONES = ("Pacific/Kiritimati", "America/Santiago", "UTC")
 
 
 def pytest_collection_finish() -> None:
-    """Search what was loaded and collected for garbage no more: a tenth of the time of all tests."""
+    """Search what was loaded and collected for garbage no more, and what comes less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -117,7 +117,7 @@ def stage(
 
 def _attributed(conn: Connection, run_id: int, clinic_id: int) -> tuple[Recognised, list[int]]:
     """Find out which booking and whose each row is; return the lines that may be anybody's."""
-    if staging.size(conn, run_id) > CHUNK:
+    if staging.size(conn, run_id) > AT_ONCE:
         statistics.renew(conn, statistics.STAGED)
     known = imports.has_visits(conn, clinic_id)
     known_again = recognise(conn, run_id, clinic_id) if known else NONE_AGAIN

@@ -68,7 +68,7 @@ def without_notes(text: str) -> str:
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja2's sandbox, which judges a name once for each type that it is asked of.
 
-    Its verdict depends on nothing else, and a text asks some seventy times.
+    Its verdict depends on nothing else, and each text asks for the same names.
     """
 
     def __init__(self, **settings: Any) -> None:

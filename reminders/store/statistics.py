@@ -1,7 +1,7 @@
 """What PostgreSQL knows of its tables: told anew where a file changes them faster than it looks.
 
-It plans by what it saw last, which may have been an empty table: twenty thousand bookings then took
-a minute to apply, and five seconds by true numbers. SQLite plans by its indexes alone.
+It plans by what it saw last, which may have been an empty table: each row is then looked for among
+all others. SQLite plans by its indexes alone.
 """
 
 from collections.abc import Sequence

@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from reminders.engine import importing
 from reminders.engine.housekeeping import keep_house
-from reminders.store import retention, schema, schema_intake
+from reminders.store import clearing, retention, schema, schema_intake
+from reminders.store.schema_intake import staged_doubt, staged_visit
 from tests.engine.clinic import HEAD, Clinic, row
 
 YEAR = timedelta(days=400)
@@ -89,3 +90,15 @@ def test_what_an_applied_file_left_staged_is_cleared(
         == 0
     )
     assert count(clinic, schema_intake.import_run) == 1
+
+
+def test_a_doubt_of_no_booking_is_cleared_beside_a_row_that_is_held(clinic: Clinic) -> None:
+    """What is held back stays staged; a row without a reference that speaks of nobody does not."""
+    clinic.read(row("B0"))
+    clinic.read(row("B1", phone="12"))
+    with clinic.runtime.database.transaction() as conn:
+        run_id = conn.execute(select(staged_doubt.c.import_run_id)).scalar_one()
+        conn.execute(update(staged_doubt).values(ref=None))
+        clearing.clear(conn, run_id)
+        assert conn.execute(select(staged_doubt.c.id)).all() == []
+        assert conn.execute(select(staged_visit.c.ref)).scalars().all() == ["B1"]
