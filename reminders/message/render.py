@@ -137,20 +137,27 @@ class Library:
 
     def _fill(self, source: Source, context: Context, *, escaped: bool) -> str:
         try:
-            return _compiled(source.text, escaped=escaped).render(context.names())
+            plain, markdown = _compiled(source.text)
+            return (markdown if escaped else plain).render(context.names())
         except FAULTS as error:
             raise TemplateError(_explain(source, error)) from None
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _compiled(text: str, *, escaped: bool) -> jinja2.Template:
-    """Compile a text once in a process: that costs far more than filling it in."""
-    return _environment(escaped=escaped).from_string(without_notes(text))
+def _compiled(text: str) -> tuple[jinja2.Template, jinja2.Template]:
+    """Compile a text once in a process, as that costs far more than filling it in.
+
+    The two templates differ in how they show a value: as it is, and in Markdown.
+    """
+    plain, markdown = _environments()
+    code = plain.compile(without_notes(text))
+    from_code = jinja2.Template.from_code
+    return from_code(plain, code, plain.globals), from_code(markdown, code, markdown.globals)
 
 
 @functools.cache
-def _environment(*, escaped: bool) -> Sandbox:
-    return environment(escape_value if escaped else str)
+def _environments() -> tuple[Sandbox, Sandbox]:
+    return environment(str), environment(escape_value)
 
 
 def _flow(text: str) -> str:

@@ -11,6 +11,7 @@ _BASIC = frozenset(
 )
 _ONLY_BASIC = re.compile(f"[{re.escape(''.join(sorted(_BASIC)))}]*")
 _EXTENSION = frozenset("\f^{}\\[~]|€")
+_OUTSIDE = re.compile(f"[^{re.escape(''.join(sorted(_BASIC | _EXTENSION)))}]")
 _PLAIN_SIGNS = {
     '"': "“”„‟«»″",
     "'": "‘’‚‛´`′",
@@ -50,10 +51,10 @@ def repair(text: str) -> str:
     Line ends and spaces are put right in any case. A text that needs UCS-2 anyway keeps its signs.
     """
     tidy = _tidy(text)
-    if not outside_gsm(tidy):
+    if not _OUTSIDE.search(tidy):
         return tidy  # the signs that are made plain are all outside
     plain = _tidy(plain_signs(tidy))
-    if outside_gsm(plain) or measure(plain).segments > measure(tidy).segments:
+    if _OUTSIDE.search(plain) or measure(plain).segments > measure(tidy).segments:
         return tidy
     return plain
 
@@ -71,16 +72,14 @@ def _tidy(text: str) -> str:
 
 def outside_gsm(text: str) -> list[str]:
     """Return the characters that GSM-7 does not have, each once, in order."""
-    if _ONLY_BASIC.fullmatch(text):
-        return []
-    return list(dict.fromkeys(c for c in text if c not in _BASIC and c not in _EXTENSION))
+    return list(dict.fromkeys(_OUTSIDE.findall(text)))
 
 
 def measure(text: str) -> Measure:
     """Count a text's segments; an escape pair or a surrogate pair never straddles two."""
     if _ONLY_BASIC.fullmatch(text):
         return _even(Charset.GSM7, len(text))
-    charset = Charset.UCS2 if outside_gsm(text) else Charset.GSM7
+    charset = Charset.UCS2 if _OUTSIDE.search(text) else Charset.GSM7
     if charset is Charset.UCS2 and max(text) <= _LAST_UNIT:
         return _even(charset, len(text))
     sizes = [_size(character, charset) for character in text]

@@ -9,7 +9,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, meta, nodes
+from jinja2 import (
+    StrictUndefined,
+    TemplateSyntaxError,
+    Undefined,
+    UndefinedError,
+    meta,
+    nodes,
+    pass_context,
+)
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from reminders.domain.contact import Channel
@@ -92,7 +101,8 @@ def environment(show: Callable[[Any], Any]) -> Sandbox:
     An unknown name, None and a yes-or-no are errors where a text should stand.
     """
 
-    def shown(value: Any) -> Any:
+    @pass_context  # nothing is shown while a text is compiled: its code then serves any `show`
+    def shown(_: Context, value: Any) -> Any:
         if value is None or isinstance(value, bool):
             raise UndefinedError("there is nothing to show here; ask with {% if %} first")
         return value if isinstance(value, Undefined) else show(value)

@@ -20,6 +20,9 @@ REMEMBERED = 1000
 
 _MOST_CLINICS = 8
 
+_NO_MATTER = {"imports", "rules", "templates_folder", "watch"}
+"""What of a clinic no text depends on: two that differ in these alone have the same readers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Readers:
@@ -59,7 +62,7 @@ _known: dict[object, Readers] = {}
 def readers_for(clinic: ClinicConfig, languages: Iterable[str], now: datetime) -> Readers:
     """Return the sample people of a clinic, as it is configured, in the week of `now` (UTC)."""
     people = tuple(samples(clinic, now))
-    key = (clinic.model_dump_json(), frozenset(languages), people)
+    key = (clinic.model_dump_json(exclude=_NO_MATTER), frozenset(languages), people)
     if key not in _known:
         if len(_known) >= _MOST_CLINICS:
             _known.clear()

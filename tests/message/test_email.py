@@ -61,6 +61,16 @@ def test_two_libraries_read_the_calendar_file_alike(name, language):
     assert [word for word in private if word.casefold() in text] == []
 
 
+def test_what_a_text_itself_shows_is_as_it_is_in_both_parts():
+    """A value is escaped in the HTML part alone, also one that is known before any is filled in."""
+    text = "Subject: A\n\n{{ 'b*c*' }} {{ visit.time }} *d*\n"
+    source = make_source("sv", "moved", Channel.EMAIL, text)
+    rendered = LIBRARY.render(source, facts(8), CLINIC)
+    assert rendered.html
+    assert "b*c* 13:00 *d*" in rendered.body
+    assert "b*c* 13:00 <em>d</em>" in rendered.html
+
+
 def test_a_moved_visit_moves_its_entry_and_a_cancelled_one_removes_it():
     """Booking, move and cancellation are one entry, whichever mail is opened last."""
     diary: dict[str, tuple[int, str, datetime]] = {}
