@@ -61,7 +61,7 @@ def require(conn: Connection, clinic: str, ref: str) -> Visit:
     visit = views.find(conn, clinic, ref)
     if visit is not None:
         return visit
-    held = views.open_problems(conn, clinic, ref)
+    held = problems.open_problems(conn, clinic, ref)
     if not held:
         raise NotFoundError(
             "There is no booking %(ref)s at clinic %(clinic)s.", ref=ref, clinic=clinic
@@ -211,7 +211,7 @@ def worklist(conn: Connection, runtime: Runtime, clinic: str | None, now: dateti
     items += attention.items(conn, runtime, clinic, now)
     items += [
         Item("problem", p.clinic, p.ref, None, None, p.code, f"line {p.line}: {p.message}")
-        for p in views.open_problems(conn, clinic)
+        for p in problems.open_problems(conn, clinic)
     ]
     items += aside.items(conn, clinic)
     items += folders.items(conn, runtime, clinic, now)

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Select,
     and_,
+    bindparam,
     delete,
     insert,
     or_,
@@ -89,7 +89,23 @@ def find(conn: Connection, clinic_key: str, aside_id: int) -> Aside | None:
 
 def close(conn: Connection, aside_id: int, actor: str, now: datetime) -> None:
     """Record that somebody has seen to a file."""
-    _close(conn, set_aside.c.id == aside_id, actor, now)
+    this = update(set_aside).where(set_aside.c.id == aside_id, OPEN)
+    conn.execute(this.values(closed_at=now, closed_by=actor))
+
+
+_RUN = select(import_run.c.exported_at, import_run.c.file_name).where(
+    import_run.c.id == bindparam("run")
+)
+_SUPERSEDE = update(set_aside).where(
+    set_aside.c.clinic_id == bindparam("clinic"),
+    set_aside.c.written_at <= bindparam("until"),
+    or_(
+        set_aside.c.ending != "waiting",
+        set_aside.c.file_name == bindparam("name"),
+        set_aside.c.kept_as == bindparam("name"),
+    ),
+    OPEN,
+)
 
 
 def supersede(conn: Connection, clinic_id: int, run_id: int, actor: str, now: datetime) -> None:
@@ -98,16 +114,9 @@ def supersede(conn: Connection, clinic_id: int, run_id: int, actor: str, now: da
     A refused one says nothing that could be used. One that waits may speak of other visits: it
     stays for a person, unless the imported file has its name, as the next export of its kind.
     """
-    run = conn.execute(
-        select(import_run.c.exported_at, import_run.c.file_name).where(import_run.c.id == run_id)
-    ).one()
-    same = run.file_name == set_aside.c.file_name
-    which = and_(
-        set_aside.c.clinic_id == clinic_id,
-        set_aside.c.written_at <= run.exported_at,
-        or_(set_aside.c.ending != "waiting", same, set_aside.c.kept_as == run.file_name),
-    )
-    _close(conn, which, actor, now)
+    run = conn.execute(_RUN, {"run": run_id}).one()
+    given = {"clinic": clinic_id, "until": run.exported_at, "name": run.file_name}
+    conn.execute(_SUPERSEDE, {**given, "closed_at": now, "closed_by": actor})
 
 
 def purge(conn: Connection, clinic_id: int, before: datetime) -> None:
@@ -133,7 +142,3 @@ def _aside(row: Row[tuple[object, ...]]) -> Aside:
         [BadLine(**line) for line in row.problems],
     )
     return Aside(row.id, row.key, row.at, file)
-
-
-def _close(conn: Connection, which: ColumnElement[bool], actor: str, now: datetime) -> None:
-    conn.execute(update(set_aside).where(which, OPEN).values(closed_at=now, closed_by=actor))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Select,
     Update,
     bindparam,
+    exists,
     func,
     insert,
     literal_column,
@@ -63,15 +65,22 @@ def begin(conn: Connection, new: NewAttempt) -> int:
     return attempt_id
 
 
+# Of what is given to these, the columns are set; `this` and `token` only tell whose.
+_THIS = update(attempt).where(attempt.c.id == bindparam("this"))
+_THIS_IF_HELD = _THIS.where(
+    exists().where(
+        message.c.id == attempt.c.message_id, message.c.lease_token == bindparam("token")
+    )
+)
+_IF_HELD = update(message).where(
+    message.c.id == bindparam("this"), message.c.lease_token == bindparam("token")
+)
+
+
 def stamp(conn: Connection, attempt_id: int, lease_token: int, now: datetime) -> bool:
     """Write down that the provider may act from now on; tell whether the lease still holds."""
-    holds = select(message.c.id).where(
-        message.c.id == attempt.c.message_id, message.c.lease_token == lease_token
-    )
-    stamped = conn.execute(
-        update(attempt).where(attempt.c.id == attempt_id, holds.exists()).values(stamped_at=now)
-    )
-    return stamped.rowcount == 1
+    stamped = {"this": attempt_id, "token": lease_token, "stamped_at": now}
+    return conn.execute(_THIS_IF_HELD, stamped).rowcount == 1
 
 
 def finish(
@@ -84,15 +93,15 @@ def finish(
     segments: int | None = None,
 ) -> None:
     """Write down how an attempt ended."""
-    conn.execute(
-        update(attempt)
-        .where(attempt.c.id == attempt_id)
-        .values(ended_at=now, outcome=outcome, code=code, provider_ref=ref, segments=segments)
-    )
+    ended = {"ended_at": now, "outcome": outcome, "code": code, "segments": segments}
+    conn.execute(_THIS, {"this": attempt_id, "provider_ref": ref, **ended})
 
 
 _LEFT = (State.SENDING, State.UNKNOWN, State.ACCEPTED, State.PLANNED)
 """The states that an answer or a report may lead out of."""
+
+# A receipt may come before the answer it is about: what is final stays final.
+_SETTLE = _IF_HELD.where(message.c.state.in_([state.value for state in _LEFT]))
 
 
 def settle(
@@ -108,6 +117,8 @@ def settle(
     Whoever takes a message over gives it a new token.
     """
     values: dict[str, object] = {
+        "this": message_id,
+        "token": lease_token,
         "state": step.state.value,
         "reason": step.reason,
         "next_at": step.next_at,
@@ -118,17 +129,7 @@ def settle(
         values["provider_ref"] = ref
     if step.state is State.PLANNED:
         values["sent_at"] = None
-    moved = conn.execute(
-        update(message)
-        .where(
-            message.c.id == message_id,
-            message.c.lease_token == lease_token,
-            # A receipt may come before the answer it is about: what is final stays final.
-            message.c.state.in_([step_from.value for step_from in _LEFT]),
-        )
-        .values(**values)
-    )
-    return moved.rowcount == 1
+    return conn.execute(_SETTLE, values).rowcount == 1
 
 
 LOST = "lost"
@@ -327,18 +328,27 @@ def _by_token() -> Select[tuple[object, ...]]:
 
 def other_refs(conn: Connection, found: Open) -> frozenset[str]:
     """Return the provider's names of other messages that went to the same address lately."""
-    column = contact.c.phone if found.channel is Channel.SMS else func.lower(contact.c.email)
-    query = (
+    given = {
+        "to": canonical(found.to),
+        "this": found.message_id,
+        "since": found.sent_at - SAME_WORDS_WITHIN,
+    }
+    return frozenset(conn.execute(_other_refs(found.channel), given).scalars())
+
+
+@cache
+def _other_refs(channel: Channel) -> Select[Any]:
+    column = contact.c.phone if channel is Channel.SMS else func.lower(contact.c.email)
+    return (
         select(message.c.provider_ref)
         .join(contact, contact.c.id == message.c.contact_id)
         .where(
-            column == canonical(found.to),
-            message.c.id != found.message_id,
+            column == bindparam("to"),
+            message.c.id != bindparam("this"),
             message.c.provider_ref.is_not(None),
-            message.c.changed_at >= found.sent_at - SAME_WORDS_WITHIN,
+            message.c.changed_at >= bindparam("since"),
         )
     )
-    return frozenset(conn.execute(query).scalars())
 
 
 def ref_is_anothers(conn: Connection, ref: str, message_id: int) -> bool:
@@ -349,12 +359,12 @@ def ref_is_anothers(conn: Connection, ref: str, message_id: int) -> bool:
 
 def take_over(conn: Connection, found: Open, now: datetime) -> bool:
     """Fence off the worker whose lease has run out; tell whether it was still that worker's."""
-    taken = conn.execute(
-        update(message)
-        .where(message.c.id == found.message_id, message.c.lease_token == found.lease_token)
-        .values(lease_token=found.lease_token + 1, changed_at=now)
-    )
-    return taken.rowcount == 1
+    held = {"this": found.message_id, "token": found.lease_token}
+    taken = {**held, "lease_token": found.lease_token + 1, "changed_at": now}
+    return conn.execute(_IF_HELD, taken).rowcount == 1
+
+
+_RECEIPT = insert(receipt)
 
 
 def note_receipt(
@@ -366,11 +376,8 @@ def note_receipt(
     code: str | None,
 ) -> None:
     """Keep a report on delivery."""
-    conn.execute(
-        insert(receipt).values(
-            message_id=message_id, received_at=now, source=source, state=state, code=code
-        )
-    )
+    said = {"source": source, "state": state, "code": code}
+    conn.execute(_RECEIPT, {"message_id": message_id, "received_at": now, **said})
 
 
 def poll_again(conn: Connection, message_ids: Sequence[int], at: datetime | None) -> None:

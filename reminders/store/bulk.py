@@ -24,13 +24,16 @@ def reserve(conn: Connection, table: Table, count: int) -> Sequence[int]:
     the lock that the insert takes is taken first: others see who has ids that they cannot see yet.
     """
     if conn.dialect.name == "sqlite":
-        last = conn.execute(text(f"SELECT coalesce(max(id), 0) FROM {table.name}")).scalar_one()
+        query = f"SELECT coalesce(max(id), 0) FROM {table.name}"
+        last = conn.exec_driver_sql(query).scalar_one()
         return range(last + 1, last + 1 + count)
-    conn.execute(text(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE"))
-    query = text(
-        "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)"
-    )
-    return list(conn.execute(query, {"table": table.name, "count": count}).scalars())
+    conn.exec_driver_sql(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE")
+    return list(conn.execute(_RESERVE, {"table": table.name, "count": count}).scalars())
+
+
+_RESERVE = text(
+    "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)"
+)
 
 
 def insert_rows(

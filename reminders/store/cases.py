@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     Update,
+    bindparam,
     func,
     literal_column,
     select,
@@ -54,13 +55,19 @@ Digest = Callable[[str], str]
 """Turns an address, in its canonical form, into its keyed digest."""
 
 
+_PENDING = (
+    select(appointment.c.id)
+    .join(clinic)
+    .where(text(f"({PENDING})"), clinic.c.key.in_(bindparam("clinics", expanding=True)))
+    .order_by(appointment.c.starts_at, appointment.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(of=appointment, skip_locked=True)
+)
+
+
 def pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
     """Return the ids of these clinics' visits that wait for the planner, the soonest first."""
-    query = (
-        select(appointment.c.id).join(clinic).where(text(f"({PENDING})"), clinic.c.key.in_(clinics))
-    )
-    query = query.order_by(appointment.c.starts_at, appointment.c.id).limit(limit)
-    return list(conn.execute(query.with_for_update(of=appointment, skip_locked=True)).scalars())
+    return list(conn.execute(_PENDING, {"clinics": clinics, "most": limit}).scalars())
 
 
 def load_cases(

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Connection,
     Table,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -47,27 +48,32 @@ _HELD = (
 )
 
 
-def _done_with(table: Table, run_id: int) -> ColumnElement[bool]:
+def _done_with(table: Table) -> ColumnElement[bool]:
     """Tell the rows of an import that nobody needs any more."""
     # What is held is read once, not for each row: a server knows little of what was just staged,
     # and may search the wrong way round.
-    held = table.c.ref.in_(_HELD.where(problem.c.import_run_id == run_id))
-    return and_(table.c.import_run_id == run_id, func.coalesce(~held, true()))
+    held = table.c.ref.in_(_HELD.where(problem.c.import_run_id == bindparam("run")))
+    return and_(table.c.import_run_id == bindparam("run"), func.coalesce(~held, true()))
+
+
+_CLEAR = [delete(table).where(_done_with(table)) for table in _RUN_TABLES]
+_CLEAR_SOME = [
+    delete(table).where(
+        table.c.id.in_(select(table.c.id).where(_done_with(table)).limit(CLEARED_AT_ONCE))
+    )
+    for table in _RUN_TABLES
+]
 
 
 def clear(conn: Connection, run_id: int) -> None:
     """Empty the staging area of an import, but for what was held back if it has been applied."""
-    for table in _RUN_TABLES:
-        conn.execute(delete(table).where(_done_with(table, run_id)))
+    for statement in _CLEAR:
+        conn.execute(statement, {"run": run_id})
 
 
 def clear_some(conn: Connection, run_id: int) -> int:
     """Empty a part of an import's staging area as `clear` does; return how many rows are gone."""
-    gone = 0
-    for table in _RUN_TABLES:
-        some = select(table.c.id).where(_done_with(table, run_id)).limit(CLEARED_AT_ONCE)
-        gone += conn.execute(delete(table).where(table.c.id.in_(some))).rowcount
-    return gone
+    return sum(conn.execute(some, {"run": run_id}).rowcount for some in _CLEAR_SOME)
 
 
 def forget(conn: Connection, run_id: int) -> None:
@@ -78,14 +84,16 @@ def forget(conn: Connection, run_id: int) -> None:
     conn.execute(delete(import_run).where(import_run.c.id == run_id))
 
 
+_ABANDONED = select(import_run.c.id).where(
+    import_run.c.applied_at.is_(None),
+    import_run.c.applying.is_(None),
+    import_run.c.started_at < bindparam("before"),
+)
+
+
 def abandoned(conn: Connection, now: datetime) -> list[int]:
     """Return imports begun long ago and never applied: nobody goes on with them."""
-    query = select(import_run.c.id).where(
-        import_run.c.applied_at.is_(None),
-        import_run.c.applying.is_(None),
-        import_run.c.started_at < now - ABANDONED_AFTER,
-    )
-    return list(conn.execute(query).scalars())
+    return list(conn.execute(_ABANDONED, {"before": now - ABANDONED_AFTER}).scalars())
 
 
 def spent(conn: Connection) -> list[int]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    bindparam,
     delete,
     exists,
     func,
@@ -69,9 +70,13 @@ def attribute(conn: Connection, run_id: int) -> None:
     conn.execute(delete(doubt).where(without, ~doubt.c.anyone | known))
 
 
+_OURS = doubt.c.import_run_id == bindparam("run")
+
+_LAST = select(func.max(doubt.c.id)).where(_OURS)
+
+
 def _last(conn: Connection, run_id: int) -> int | None:
-    query = select(func.max(doubt.c.id)).where(doubt.c.import_run_id == run_id)
-    return conn.execute(query).scalar()
+    return conn.execute(_LAST, {"run": run_id}).scalar()
 
 
 def _up_to(run_id: int, last: int) -> ColumnElement[bool]:
@@ -205,30 +210,31 @@ def _by_time(conn: Connection, run_id: int, nobodys: ColumnElement[bool]) -> Non
     conn.execute(insert(doubt).from_select(columns, rows))
 
 
-def of(conn: Connection, run_id: int, keys: Collection[str]) -> Sequence[Heard]:
+_OF = (
+    select(doubt)
+    .where(_OURS, doubt.c.patient_key.in_(bindparam("keys", expanding=True)))
+    .order_by(doubt.c.line, doubt.c.id)
+)
+
+
+def of(conn: Connection, run_id: int, keys: Sequence[str]) -> Sequence[Heard]:
     """Return what is heard of these patients in doubt, in the order of the lines."""
-    return conn.execute(
-        select(doubt)
-        .where(doubt.c.import_run_id == run_id, doubt.c.patient_key.in_(keys))
-        .order_by(doubt.c.line, doubt.c.id)
-    ).all()
+    return conn.execute(_OF, {"run": run_id, "keys": keys}).all()
+
+
+_ANYBODYS = select(doubt.c.line).where(_OURS, doubt.c.patient_key.is_(None))
+_ANYBODYS_LINES = _ANYBODYS.distinct().order_by(doubt.c.line)
+_ANY_IS_ANYBODYS = _ANYBODYS.limit(1)
 
 
 def anybodys(conn: Connection, run_id: int) -> list[int]:
     """Return the lines that may tell of anybody at all."""
-    query = (
-        select(doubt.c.line)
-        .where(doubt.c.import_run_id == run_id, doubt.c.patient_key.is_(None))
-        .distinct()
-        .order_by(doubt.c.line)
-    )
-    return list(conn.execute(query).scalars())
+    return list(conn.execute(_ANYBODYS_LINES, {"run": run_id}).scalars())
 
 
 def any_is_anybodys(conn: Connection, run_id: int) -> bool:
     """Tell whether there is any such line."""
-    query = select(doubt.c.id).where(doubt.c.import_run_id == run_id, doubt.c.patient_key.is_(None))
-    return conn.execute(query.limit(1)).first() is not None
+    return conn.execute(_ANY_IS_ANYBODYS, {"run": run_id}).first() is not None
 
 
 def people_of(conn: Connection, run_id: int, lines: Collection[int]) -> Sequence[Heard]:

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    and_,
+    Row,
+    Select,
+    bindparam,
     case,
     delete,
     func,
@@ -28,6 +31,7 @@ from reminders.domain.brought import (
 from reminders.domain.contact import Channel, Consent, Role
 from reminders.store.bulk import insert_rows, reserve, update_rows
 from reminders.store.consents import FROM_FILE, FROM_STAFF, Editions
+from reminders.store.rows import choice, chosen
 from reminders.store.schema import appointment, consent, contact, ledger, patient
 from reminders.store.schema_intake import import_run
 from reminders.store.wishes import WISHES, wish_values, wishes_of
@@ -43,39 +47,54 @@ def known_patients(
     conn: Connection, clinic_id: int, keys: Sequence[str], exported_at: datetime
 ) -> dict[str, KnownPatient]:
     """Return what is known of these patients against a file of that time, by their key."""
-    theirs = and_(patient.c.clinic_id == clinic_id, patient.c.external_key.in_(keys))
-    return dict(_known(conn, theirs, exported_at))
+    rows = conn.execute(_PATIENTS, {"clinic": clinic_id, "keys": keys}).all()
+    return dict(_known(conn, rows, exported_at))
 
 
 def known_by_id(
     conn: Connection, ids: Collection[int], exported_at: datetime
 ) -> dict[int, tuple[str, KnownPatient]]:
     """Return key and what is known of these patients, by their id."""
-    found = _known(conn, patient.c.id.in_(ids), exported_at)
-    return {known.id: (key, known) for key, known in found}
+    rows = conn.execute(_patients(conn.dialect.name), choice(conn, ids)).all()
+    return {known.id: (key, known) for key, known in _known(conn, rows, exported_at)}
+
+
+_PATIENTS = select(patient).where(
+    patient.c.clinic_id == bindparam("clinic"),
+    patient.c.external_key.in_(bindparam("keys", expanding=True)),
+)
+
+
+@cache
+def _patients(dialect: str) -> Select[Any]:
+    return select(patient).where(chosen(dialect, patient.c.id))
+
+
+@cache
+def _consents(dialect: str) -> Select[Any]:
+    of_theirs = contact.c.id == consent.c.contact_id
+    return select(consent).join(contact, of_theirs).where(chosen(dialect, contact.c.patient_id))
+
+
+@cache
+def _people(dialect: str) -> Select[Any]:
+    present = contact.c.removed_at.is_(None)
+    theirs = chosen(dialect, contact.c.patient_id)
+    return select(contact).where(theirs, present).order_by(contact.c.id)
 
 
 def _known(
-    conn: Connection, among: ColumnElement[bool], exported_at: datetime
+    conn: Connection, rows: Sequence[Row[Any]], exported_at: datetime
 ) -> Iterator[tuple[str, KnownPatient]]:
-    rows = conn.execute(select(patient).where(among)).all()
-    ids = [row.id for row in rows]
+    theirs, dialect = choice(conn, [row.id for row in rows]), conn.dialect.name
     wishes: dict[int, dict[Channel, Consent]] = defaultdict(dict)
     refused: dict[int, set[Channel]] = defaultdict(set)
-    for row in conn.execute(
-        select(consent)
-        .join(contact, contact.c.id == consent.c.contact_id)
-        .where(contact.c.patient_id.in_(ids))
-    ).all():
+    for row in conn.execute(_consents(dialect), theirs).all():
         wishes[row.contact_id][Channel(row.channel)] = Consent(row.status)
         if row.status == Consent.REFUSED.value and row.source == FROM_STAFF:
             refused[row.contact_id].add(Channel(row.channel))
     people: dict[int, list[KnownContact]] = defaultdict(list)
-    for row in conn.execute(
-        select(contact)
-        .where(contact.c.patient_id.in_(ids), contact.c.removed_at.is_(None))
-        .order_by(contact.c.id)
-    ).all():
+    for row in conn.execute(_people(dialect), theirs).all():
         people[row.patient_id].append(
             KnownContact(
                 row.id,
@@ -96,24 +115,26 @@ def _known(
         yield row.external_key, known
 
 
+_BY_HAND = (
+    select(ledger.c.id)
+    .where(
+        ledger.c.appointment_id == appointment.c.id,
+        ledger.c.event.in_(["moved_by_hand", "cancelled_by_hand"]),
+        ledger.c.at > bindparam("since"),
+    )
+    .exists()
+)
+_VISITS = select(appointment, _BY_HAND.label("by_hand")).where(
+    appointment.c.clinic_id == bindparam("clinic"),
+    appointment.c.ref.in_(bindparam("refs", expanding=True)),
+)
+
+
 def known_visits(
     conn: Connection, clinic_id: int, refs: Sequence[str], exported_at: datetime
 ) -> dict[str, KnownVisit]:
     """Return what is known of these bookings, by reference, against a file of that time."""
-    by_hand = (
-        select(ledger.c.id)
-        .where(
-            ledger.c.appointment_id == appointment.c.id,
-            ledger.c.event.in_(["moved_by_hand", "cancelled_by_hand"]),
-            ledger.c.at > exported_at,
-        )
-        .exists()
-    )
-    rows = conn.execute(
-        select(appointment, by_hand.label("by_hand")).where(
-            appointment.c.clinic_id == clinic_id, appointment.c.ref.in_(refs)
-        )
-    )
+    rows = conn.execute(_VISITS, {"clinic": clinic_id, "refs": refs, "since": exported_at})
     return {
         row.ref: KnownVisit(
             row.id,
@@ -127,11 +148,12 @@ def known_visits(
     }
 
 
+_EXPORTED_AT = select(import_run.c.exported_at).where(import_run.c.id == bindparam("run"))
+
+
 def exported_at(conn: Connection, run_id: int) -> datetime:
     """Return when the file of an import was exported."""
-    at: datetime = conn.execute(
-        select(import_run.c.exported_at).where(import_run.c.id == run_id)
-    ).scalar_one()
+    at: datetime = conn.execute(_EXPORTED_AT, {"run": run_id}).scalar_one()
     return at
 
 
@@ -319,10 +341,12 @@ def begun(conn: Connection, clinic_id: int, refs: Sequence[str], now: datetime) 
     return set(conn.execute(query).scalars())
 
 
+_VISIT_OF = select(appointment.c.id).where(appointment.c.clinic_id == bindparam("clinic")).limit(1)
+
+
 def has_visits(conn: Connection, clinic_id: int) -> bool:
     """Tell whether the clinic has any bookings."""
-    query = select(appointment.c.id).where(appointment.c.clinic_id == clinic_id).limit(1)
-    return conn.execute(query).first() is not None
+    return conn.execute(_VISIT_OF, {"clinic": clinic_id}).first() is not None
 
 
 def counts_of(conn: Connection, run_id: int) -> Mapping[str, object] | None:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, select
 
 from reminders.domain.appointment import OwnLogin, Truth, VisitStatus
 from reminders.domain.brought import IncomingPatient, IncomingPerson, IncomingVisit
@@ -14,21 +14,24 @@ from reminders.store.schema_intake import staged_contact, staged_visit
 from reminders.store.wishes import wishes_of
 
 
+def _theirs(table: Table) -> Select[tuple[object, ...]]:
+    ours = table.c.import_run_id == bindparam("run")
+    theirs = table.c.patient_key.in_(bindparam("keys", expanding=True))
+    return select(table).where(ours, theirs).order_by(table.c.line)
+
+
+_VISITS = _theirs(staged_visit)
+_PEOPLE = _theirs(staged_contact).order_by(staged_contact.c.id)
+
+
 def load(conn: Connection, run_id: int, keys: Sequence[str]) -> list[IncomingPatient]:
     """Return all that the file says of these patients, in the order of `keys`."""
+    given = {"run": run_id, "keys": keys}
     visits: dict[str, list[Row[tuple[object, ...]]]] = defaultdict(list)
-    for row in conn.execute(
-        select(staged_visit)
-        .where(staged_visit.c.import_run_id == run_id, staged_visit.c.patient_key.in_(keys))
-        .order_by(staged_visit.c.line)
-    ).all():
+    for row in conn.execute(_VISITS, given).all():
         visits[row.patient_key].append(row)
     people: dict[str, list[Row[tuple[object, ...]]]] = defaultdict(list)
-    for row in conn.execute(
-        select(staged_contact)
-        .where(staged_contact.c.import_run_id == run_id, staged_contact.c.patient_key.in_(keys))
-        .order_by(staged_contact.c.line, staged_contact.c.id)
-    ).all():
+    for row in conn.execute(_PEOPLE, given).all():
         people[row.patient_key].append(row)
     heard: dict[str, list[Heard]] = defaultdict(list)
     for one in doubts.of(conn, run_id, keys):

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from reminders.store.bulk import insert_rows
 from reminders.store.schema import appointment, ledger
@@ -55,11 +55,12 @@ def _json(items: tuple[tuple[str, object], ...], _types: tuple[type, ...]) -> st
     return json.dumps(dict(items), ensure_ascii=False)
 
 
+_ENTRIES = select(ledger).where(ledger.c.appointment_id == bindparam("visit")).order_by(ledger.c.id)
+
+
 def entries(conn: Connection, appointment_id: int) -> list[Entry]:
     """Return all that happened to a visit, oldest first."""
-    rows = conn.execute(
-        select(ledger).where(ledger.c.appointment_id == appointment_id).order_by(ledger.c.id)
-    )
+    rows = conn.execute(_ENTRIES, {"visit": appointment_id})
     return [Entry(r.at, r.actor, r.message_id, r.event, r.detail) for r in rows]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from reminders.domain.appointment import OwnLogin
 from reminders.domain.contact import Channel, Role, Wishes
@@ -49,30 +49,33 @@ class Patient:
     people: tuple[Person, ...]
 
 
+_PRESENT = and_(contact.c.patient_id == patient.c.id, contact.c.removed_at.is_(None))
+_PATIENT_OF = (
+    select(
+        contact,
+        consent,
+        patient.c.id.label("whose"),
+        patient.c.own_login,
+        appointment.c.starts_at,
+        appointment.c.confirmed_at,
+        appointment.c.confirmed_by,
+        appointment.c.confirmed_starts_at,
+    )
+    .select_from(appointment)
+    .join(patient, patient.c.id == appointment.c.patient_id)
+    .outerjoin(contact, _PRESENT)
+    .outerjoin(consent, consent.c.contact_id == contact.c.id)
+    .where(appointment.c.id == bindparam("visit"))
+    .order_by(contact.c.id)
+)
+
+
 def patient_of(conn: Connection, visit_id: int) -> Patient:
     """Return the patient of a visit, with their contacts and who has confirmed the visit.
 
     A confirmation of another time than the visit's is none.
     """
-    present = and_(contact.c.patient_id == patient.c.id, contact.c.removed_at.is_(None))
-    rows = conn.execute(
-        select(
-            contact,
-            consent,
-            patient.c.id.label("whose"),
-            patient.c.own_login,
-            appointment.c.starts_at,
-            appointment.c.confirmed_at,
-            appointment.c.confirmed_by,
-            appointment.c.confirmed_starts_at,
-        )
-        .select_from(appointment)
-        .join(patient, patient.c.id == appointment.c.patient_id)
-        .outerjoin(contact, present)
-        .outerjoin(consent, consent.c.contact_id == contact.c.id)
-        .where(appointment.c.id == visit_id)
-        .order_by(contact.c.id)
-    ).all()
+    rows = conn.execute(_PATIENT_OF, {"visit": visit_id}).all()
     one = rows[0]
     holds = one.confirmed_starts_at == one.starts_at
     return Patient(

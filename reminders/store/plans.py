@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, Update, select, update
 
 from reminders.domain.alike import Outcome
 from reminders.domain.outbox import Change
@@ -13,6 +15,7 @@ from reminders.domain.state import State
 from reminders.store import ledger, twins
 from reminders.store.bulk import insert_rows, reserve, update_rows
 from reminders.store.ledger import Fact
+from reminders.store.rows import choice, chosen
 from reminders.store.schema import appointment, message
 from reminders.store.twins import Place
 
@@ -87,13 +90,18 @@ def _waits(conn: Connection, outcomes: Sequence[Outcome]) -> dict[int, datetime]
     ids = [c.id for outcome in outcomes for c in outcome.changes if c.id is not None]
     if not ids:
         return {}
-    query = select(message.c.id, message.c.next_at).where(
-        message.c.id.in_(ids),
+    found = conn.execute(_put_off(conn.dialect.name), choice(conn, ids))
+    return {row.id: row.next_at for row in found}
+
+
+@cache
+def _put_off(dialect: str) -> Select[Any]:
+    return select(message.c.id, message.c.next_at).where(
+        chosen(dialect, message.c.id),
         message.c.state == State.PLANNED.value,
         message.c.reason.in_([Reason.PROVIDER_BUSY.value, Reason.OUT_OF_REACH.value]),
         message.c.next_at.is_not(None),
     )
-    return {row.id: row.next_at for row in conn.execute(query)}
 
 
 def _version(outcome: Outcome) -> Fact:
@@ -154,18 +162,21 @@ def _save_planned(conn: Connection, outcomes: Sequence[Outcome]) -> None:
     """
     alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for outcome in outcomes:
-        known = (outcome.version, outcome.known_at, outcome.planned_at)
-        alike[known].append(outcome.visit.id)
+        alike[outcome.version, outcome.known_at, outcome.planned_at].append(outcome.visit.id)
     for (version, known_at, planned_at), ids in alike.items():
-        conn.execute(
-            update(appointment)
-            .where(appointment.c.id.in_(ids))
-            .values(
-                needs_plan=False,
-                version=version,
-                planned_starts_at=appointment.c.starts_at,
-                planned_status=appointment.c.status,
-                known_at=known_at,
-                planned_at=planned_at,
-            )
+        known = {"version": version, "known_at": known_at, "planned_at": planned_at}
+        conn.execute(_planned(conn.dialect.name), {**choice(conn, ids), **known})
+
+
+@cache
+def _planned(dialect: str) -> Update:
+    """Return what sets of `:ids` the columns that are given too."""
+    return (
+        update(appointment)
+        .where(chosen(dialect, appointment.c.id))
+        .values(
+            needs_plan=False,
+            planned_starts_at=appointment.c.starts_at,
+            planned_status=appointment.c.status,
         )
+    )

@@ -4,7 +4,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, false, func, insert, select, union, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Delete,
+    Row,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    union,
+    update,
+)
 
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Consent
@@ -20,6 +37,10 @@ from reminders.store.schema_intake import (
 )
 from reminders.store.wishes import WISHES
 
+_RUN: BindParameter[int] = bindparam("run")
+
+_BEGIN = insert(import_run).returning(import_run.c.id)
+
 
 def begin(
     conn: Connection,
@@ -31,18 +52,15 @@ def begin(
     actor: str,
 ) -> int:
     """Open a new import; return its id."""
-    run_id: int = conn.execute(
-        insert(import_run)
-        .values(
-            clinic_id=clinic_id,
-            file_name=file_name,
-            file_digest=file_digest,
-            exported_at=exported_at,
-            started_at=now,
-            actor=actor,
-        )
-        .returning(import_run.c.id)
-    ).scalar_one()
+    run = {
+        "clinic_id": clinic_id,
+        "file_name": file_name,
+        "file_digest": file_digest,
+        "exported_at": exported_at,
+        "started_at": now,
+        "actor": actor,
+    }
+    run_id: int = conn.execute(_BEGIN, run).scalar_one()
     return run_id
 
 
@@ -80,18 +98,25 @@ def add_problems(
 
 def keys_after(conn: Connection, run_id: int, last: str, limit: int) -> list[str]:
     """Return the next patients of a file, and of its rows in doubt, in the order of their keys."""
+    given = {"run": run_id, "last": last, "most": limit}
+    return list(conn.execute(_KEYS_AFTER, given).scalars())
+
+
+def _keys_after() -> Select[str]:
     parts = [
         select(table.c.patient_key.label("key"))
         .distinct()
-        .where(table.c.import_run_id == run_id, table.c.patient_key > last)
+        .where(table.c.import_run_id == _RUN, table.c.patient_key > bindparam("last"))
         .order_by(table.c.patient_key)
-        .limit(limit)
+        .limit(bindparam("most"))
         .subquery()
         for table in (staged_visit, staged_doubt)
     ]
     keys = union(*(select(part.c.key) for part in parts)).subquery()
-    query = select(keys.c.key).order_by(keys.c.key).limit(limit)
-    return list(conn.execute(query).scalars())
+    return select(keys.c.key).order_by(keys.c.key).limit(bindparam("most"))
+
+
+_KEYS_AFTER = _keys_after()
 
 
 def has_patient(conn: Connection, run_id: int, key: str) -> bool:
@@ -103,10 +128,13 @@ def has_patient(conn: Connection, run_id: int, key: str) -> bool:
 
 def size(conn: Connection, run_id: int) -> int:
     """Return how many rows of a file are staged, and how many people in doubt."""
-    return sum(
-        conn.execute(select(func.count()).where(table.c.import_run_id == run_id)).scalar_one()
-        for table in (staged_visit, staged_doubt)
-    )
+    return sum(conn.execute(count, {"run": run_id}).scalar_one() for count in _SIZE)
+
+
+_SIZE = [
+    select(func.count()).where(table.c.import_run_id == _RUN)
+    for table in (staged_visit, staged_doubt)
+]
 
 
 def join_patients(conn: Connection, run_id: int) -> None:
@@ -114,68 +142,78 @@ def join_patients(conn: Connection, run_id: int) -> None:
 
     Where no row tells it, a known booking stays its patient's.
     """
-    _decide_kinds(conn, run_id)
+    for statement in (*_DECIDE_KINDS, *_JOIN_PATIENTS, *_LEAVE_WITH_THEIR_PATIENTS):
+        conn.execute(statement, {"run": run_id})
+    doubts.attribute(conn, run_id)
+
+
+def _join(table: Table) -> Update:
+    """Return what lets rows that do not tell whose a booking is be the patient's of another row."""
     other = staged_visit.alias()
     # Grouped once: asked of each row, the smallest key would be looked for among all of the file.
     named = (
         select(other.c.ref, func.min(other.c.patient_key).label("key"))
-        .where(other.c.import_run_id == run_id, other.c.patient_key.like("patient:%"))
+        .where(other.c.import_run_id == _RUN, other.c.patient_key.like("patient:%"))
         .group_by(other.c.ref)
         .subquery()
     )
-    for table in (staged_contact, staged_visit):
-        conn.execute(
-            update(table)
-            .where(
-                table.c.import_run_id == run_id,
-                table.c.patient_key >= "visit:",
-                table.c.patient_key < "visit;",
-                table.c.ref == named.c.ref,
-            )
-            .values(patient_key=named.c.key)
-        )
-    _leave_with_their_patients(conn, run_id)
-    doubts.attribute(conn, run_id)
+    return (
+        update(table)
+        .where(table.c.import_run_id == _RUN, _nameless(table), table.c.ref == named.c.ref)
+        .values(patient_key=named.c.key)
+    )
 
 
-def _decide_kinds(conn: Connection, run_id: int) -> None:
-    """Let a booking of several kinds be one: a video visit if that row is booked, or the only one.
+def _nameless(table: Table) -> ColumnElement[bool]:
+    return (table.c.patient_key >= "visit:") & (table.c.patient_key < "visit;")
+
+
+def _decide_kinds() -> tuple[Delete, Delete]:
+    """Return what lets a booking of several kinds be one: by video if that is booked, or alone.
 
     Nothing is decided by the rows of another kind where the row beside them cannot be read.
     """
     row, other = staged_visit.c, staged_visit.alias()
-    ours = row.import_run_id == run_id
-    beside = select(other.c.id).where(other.c.import_run_id == run_id, other.c.ref == row.ref)
-    unread = select(problem.c.id).where(problem.c.import_run_id == run_id, problem.c.ref == row.ref)
+    ours = row.import_run_id == _RUN
+    beside = select(other.c.id).where(other.c.import_run_id == _RUN, other.c.ref == row.ref)
+    unread = select(problem.c.id).where(problem.c.import_run_id == _RUN, problem.c.ref == row.ref)
     booked = VisitStatus.BOOKED.value
     by_video = beside.where(other.c.video, other.c.status == booked).exists()
     off = (row.status != booked) & beside.where(other.c.video).exists()
-    conn.execute(delete(staged_visit).where(ours, ~row.video, by_video | off | unread.exists()))
     elsewhere = beside.where(~other.c.video).exists()
-    conn.execute(delete(staged_visit).where(ours, row.video, row.status != booked, elsewhere))
+    return (
+        delete(staged_visit).where(ours, ~row.video, by_video | off | unread.exists()),
+        delete(staged_visit).where(ours, row.video, row.status != booked, elsewhere),
+    )
 
 
-def _leave_with_their_patients(conn: Connection, run_id: int) -> None:
-    """Let a known visit stay its patient's where its rows do not tell whose it is.
+def _leave_with_their_patients(table: Table, also: ColumnElement[bool]) -> Update:
+    """Return what lets a known visit stay its patient's where its rows do not tell whose it is.
 
     The cell is empty or cannot be read, there is no such column, or the visit is no longer by
     video, and nothing is read that could tell it.
     """
-    run = select(import_run.c.clinic_id).where(import_run.c.id == run_id).scalar_subquery()
-    for table, also in ((staged_visit, ~staged_visit.c.video), (staged_contact, false())):
-        nameless = (table.c.patient_key >= "visit:") & (table.c.patient_key < "visit;")
-        conn.execute(
-            update(table)
-            .where(
-                table.c.import_run_id == run_id,
-                also | nameless,
-                appointment.c.clinic_id == run,
-                appointment.c.ref == table.c.ref,
-                patient.c.id == appointment.c.patient_id,
-                patient.c.external_key != table.c.patient_key,
-            )
-            .values(patient_key=patient.c.external_key)
+    ours = select(import_run.c.clinic_id).where(import_run.c.id == _RUN).scalar_subquery()
+    return (
+        update(table)
+        .where(
+            table.c.import_run_id == _RUN,
+            also | _nameless(table),
+            appointment.c.clinic_id == ours,
+            appointment.c.ref == table.c.ref,
+            patient.c.id == appointment.c.patient_id,
+            patient.c.external_key != table.c.patient_key,
         )
+        .values(patient_key=patient.c.external_key)
+    )
+
+
+_DECIDE_KINDS = _decide_kinds()
+_JOIN_PATIENTS = [_join(table) for table in (staged_contact, staged_visit)]
+_LEAVE_WITH_THEIR_PATIENTS = [
+    _leave_with_their_patients(staged_visit, ~staged_visit.c.video),
+    _leave_with_their_patients(staged_contact, false()),
+]
 
 
 Progress = dict[str, Any]
@@ -187,9 +225,13 @@ def no_progress(problems: int) -> Progress:
     return {"after": "", "problems": problems}
 
 
+# Of what is given to it, the columns are set.
+_THIS = update(import_run).where(import_run.c.id == _RUN)
+
+
 def save_progress(conn: Connection, run_id: int, progress: Progress) -> None:
     """Keep how far a file has been applied."""
-    conn.execute(update(import_run).where(import_run.c.id == run_id).values(applying=progress))
+    conn.execute(_THIS, {"run": run_id, "applying": progress})
 
 
 def progress(conn: Connection, run_id: int) -> tuple[str, Progress] | None:
@@ -215,30 +257,26 @@ def unfinished(conn: Connection) -> list[int]:
     return list(conn.execute(query).scalars())
 
 
+_SPAN = select(
+    func.min(staged_visit.c.starts_at, type_=staged_visit.c.starts_at.type),
+    func.max(staged_visit.c.starts_at, type_=staged_visit.c.starts_at.type),
+).where(staged_visit.c.import_run_id == _RUN)
+
+
 def span(conn: Connection, run_id: int) -> tuple[datetime, datetime] | None:
     """Return the first and the last start in the file; None if it has none."""
-    row = conn.execute(
-        select(
-            func.min(staged_visit.c.starts_at, type_=staged_visit.c.starts_at.type),
-            func.max(staged_visit.c.starts_at, type_=staged_visit.c.starts_at.type),
-        ).where(staged_visit.c.import_run_id == run_id)
-    ).one()
-    first, last = row
+    first, last = conn.execute(_SPAN, {"run": run_id}).one()
     return (first, last) if first is not None and last is not None else None
 
 
 def said_yes(conn: Connection, run_id: int, actor: str) -> None:
     """Keep who applies an import: whoever reads it in may be somebody else."""
-    conn.execute(update(import_run).where(import_run.c.id == run_id).values(actor=actor))
+    conn.execute(_THIS, {"run": run_id, "actor": actor})
 
 
 def applied(conn: Connection, run_id: int, counts: Mapping[str, object], now: datetime) -> None:
     """Mark an import as applied."""
-    conn.execute(
-        update(import_run)
-        .where(import_run.c.id == run_id)
-        .values(applied_at=now, counts=dict(counts))
-    )
+    conn.execute(_THIS, {"run": run_id, "applied_at": now, "counts": dict(counts)})
 
 
 Visit = Row[Any]

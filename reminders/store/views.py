@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import cache
 
 from sqlalchemy import (
     ColumnElement,
@@ -11,7 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    false,
+    bindparam,
     func,
     literal_column,
     or_,
@@ -24,9 +25,9 @@ from reminders.domain.contact import Channel, canonical
 from reminders.domain.message import Message
 from reminders.domain.state import State
 from reminders.store.cases import to_message
+from reminders.store.rows import choice, chosen
 from reminders.store.schema import TROUBLE, WENT, appointment, clinic, contact, message, patient
 from reminders.store.schema_desk import called
-from reminders.store.schema_intake import import_run, problem
 from reminders.store.waiting import put_off, waiting
 
 KEPT = 2
@@ -99,7 +100,18 @@ class Line:
         return replace(self, contact=f"{role} (an earlier {kind})")
 
 
-def _visits() -> Select[tuple[object, ...]]:
+_ASKED = {
+    "clinic": clinic.c.key == bindparam("clinic"),
+    "refs": appointment.c.ref.in_(bindparam("refs", expanding=True)),
+    "ids": appointment.c.id.in_(bindparam("ids", expanding=True)),
+    "clinicians": appointment.c.clinician.in_(bindparam("clinicians", expanding=True)),
+    "since": appointment.c.starts_at >= bindparam("since"),
+    "until": appointment.c.starts_at < bindparam("until"),
+}
+
+
+@cache
+def _visits(asked: tuple[str, ...]) -> Select[tuple[object, ...]]:
     return (
         select(
             appointment,
@@ -109,6 +121,8 @@ def _visits() -> Select[tuple[object, ...]]:
         )
         .join(clinic, clinic.c.id == appointment.c.clinic_id)
         .join(patient, patient.c.id == appointment.c.patient_id)
+        .where(*(_ASKED[name] for name in asked))
+        .order_by(appointment.c.starts_at, appointment.c.ref)
     )
 
 
@@ -130,21 +144,18 @@ def visits(
     among: ColumnElement[bool] | None = None,
 ) -> list[Visit]:
     """Return visits, the soonest first; `since` is included and `until` is not."""
-    query = _visits().order_by(appointment.c.starts_at, appointment.c.ref)
-    if clinic_key is not None:
-        query = query.where(clinic.c.key == clinic_key)
-    if refs is not None:
-        query = query.where(appointment.c.ref.in_([ref for ref in refs if NUL not in ref]))
-    if ids is not None:
-        query = query.where(appointment.c.id.in_(ids))
-    if clinicians is not None:
-        query = query.where(appointment.c.clinician.in_(clinicians))
+    asked = {
+        "clinic": clinic_key,
+        "refs": None if refs is None else [ref for ref in refs if NUL not in ref],
+        "ids": ids,
+        "clinicians": clinicians,
+        "since": since,
+        "until": until,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    query = _visits(tuple(given))
     if among is not None:
         query = query.where(among)
-    if since is not None:
-        query = query.where(appointment.c.starts_at >= since)
-    if until is not None:
-        query = query.where(appointment.c.starts_at < until)
     return [
         Visit(
             row.id,
@@ -162,14 +173,14 @@ def visits(
             row.former_patient_id,
             row.needs_plan,
         )
-        for row in conn.execute(query)
+        for row in conn.execute(query, given)
     ]
 
 
 def lines(conn: Connection, found: Sequence[Visit]) -> list[Line]:
     """Return the messages of these visits, by due time."""
     by_id = {visit.id: visit for visit in found}
-    rows = conn.execute(_lines().where(message.c.appointment_id.in_(list(by_id))))
+    rows = conn.execute(_lines_of(conn.dialect.name), choice(conn, by_id))
     return _apart([_line(row, by_id) for row in rows])
 
 
@@ -179,6 +190,11 @@ def lines_among(conn: Connection, among: ColumnElement[bool]) -> list[Line]:
     theirs = appointment.c.id.in_({row.appointment_id for row in rows})
     by_id = {visit.id: visit for visit in visits(conn, among=theirs)}
     return _apart([_line(row, by_id) for row in rows])
+
+
+@cache
+def _lines_of(dialect: str) -> Select[tuple[object, ...]]:
+    return _lines().where(chosen(dialect, message.c.appointment_id))
 
 
 def _lines() -> Select[tuple[object, ...]]:
@@ -312,41 +328,6 @@ def of_now() -> ColumnElement[bool]:
         message.c.version == appointment.c.version,
         message.c.truth_starts_at == appointment.c.starts_at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class OpenProblem:
-    """A row of a file that could not be taken, and has not been put right."""
-
-    clinic: str
-    file_name: str
-    line: int
-    column: str | None
-    code: str
-    message: str
-    ref: str | None
-    created_at: datetime
-
-
-def open_problems(
-    conn: Connection, clinic_key: str | None, ref: str | None = None
-) -> list[OpenProblem]:
-    """Return the problems of applied imports that nobody has solved yet; of a booking, if named."""
-    query = (
-        select(problem, clinic.c.key, import_run.c.file_name)
-        .join(clinic, clinic.c.id == problem.c.clinic_id)
-        .join(import_run, import_run.c.id == problem.c.import_run_id)
-        .where(problem.c.solved_at.is_(None), import_run.c.applied_at.is_not(None))
-        .order_by(problem.c.import_run_id, problem.c.line, problem.c.id)
-    )
-    if clinic_key is not None:
-        query = query.where(clinic.c.key == clinic_key)
-    if ref is not None:
-        query = query.where(problem.c.ref == ref if NUL not in ref else false())
-    return [
-        OpenProblem(r.key, r.file_name, r.line, r.column, r.code, r.message, r.ref, r.created_at)
-        for r in conn.execute(query)
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from reminders.domain.contact import Channel
 from reminders.domain.reasons import Reason
@@ -69,29 +80,41 @@ def held(
     conn: Connection, clinic_id: int, channel: Channel, now: datetime, limit: int
 ) -> list[Held]:
     """Return what is due on a channel and not marked as out of reach, the urgent first."""
-    which = (message.c.clinic_id == clinic_id, message.c.channel == channel.value)
-    unmarked = message.c.reason.is_distinct_from(Reason.OUT_OF_REACH.value)
-    columns = (message.c.id, message.c.appointment_id, message.c.due_at, message.c.not_after)
-    tried = (
-        select(*columns, message.c.due_at.label("since"))
-        .where(text(RETRIED), *which, unmarked, message.c.due_at <= now)
-        .order_by(message.c.due_at)
-    )
-    untried = (
-        select(*columns, message.c.next_at.label("since"))
-        .where(_PLANNED, *which, unmarked, message.c.next_at <= now)
-        .order_by(message.c.urgency, message.c.next_at)
-    )
+    given = {"clinic": clinic_id, "way": channel.value, "now": now, "most": limit}
     found = {
         row.id: Held(row.id, row.appointment_id, row.since, row.due_at, row.not_after)
-        for query in (untried, tried)
-        for row in conn.execute(query.limit(limit).with_for_update(of=message, skip_locked=True))
+        for query in (_HELD_UNTRIED, _HELD_TRIED)
+        for row in conn.execute(query, given)
     }
     return list(found.values())
 
 
+_HELD = (
+    select(message.c.id, message.c.appointment_id, message.c.due_at, message.c.not_after)
+    .where(
+        message.c.clinic_id == bindparam("clinic"),
+        message.c.channel == bindparam("way"),
+        message.c.reason.is_distinct_from(Reason.OUT_OF_REACH.value),
+    )
+    .limit(bindparam("most"))
+    .with_for_update(of=message, skip_locked=True)
+)
+_HELD_UNTRIED = (
+    _HELD.add_columns(message.c.next_at.label("since"))
+    .where(_PLANNED, message.c.next_at <= bindparam("now"))
+    .order_by(message.c.urgency, message.c.next_at)
+)
+_HELD_TRIED = (
+    _HELD.add_columns(message.c.due_at.label("since"))
+    .where(text(RETRIED), message.c.due_at <= bindparam("now"))
+    .order_by(message.c.due_at)
+)
+
+
 def mark_out_of_reach(conn: Connection, held: Sequence[Held]) -> None:
     """Note that these messages cannot leave in time the way that they were to go."""
+    if not held:
+        return
     which = message.c.id.in_([one.id for one in held])
     conn.execute(update(message).where(which).values(reason=Reason.OUT_OF_REACH.value))
 

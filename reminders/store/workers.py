@@ -25,9 +25,12 @@ def stopped(conn: Connection, name: str, now: datetime) -> None:
     conn.execute(update(worker).where(worker.c.name == name).values(stopped_at=now, seen_at=now))
 
 
+_LAST_TICK = select(func.max(worker.c.seen_at))
+
+
 def last_tick(conn: Connection) -> datetime | None:
     """Return when any worker was last at work."""
-    return conn.execute(select(func.max(worker.c.seen_at))).scalar()
+    return conn.execute(_LAST_TICK).scalar()
 
 
 def alive(conn: Connection, now: datetime) -> int:

@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, bindparam, exists, select, update
+from sqlalchemy import Column, Connection, Select, bindparam, exists, select, update
 
 from reminders.domain.brought import NAMELESS, KnownPatient
 from reminders.domain.contact import canonical
@@ -78,8 +79,7 @@ def recognise(conn: Connection, run_id: int, clinic_id: int) -> Recognised:
 
 def _bookings(conn: Connection, run_id: int, clinic_id: int) -> int:
     names = [table.c.ref for table in (staged_visit, staged_doubt, problem)]
-    ours = appointment.c.clinic_id == clinic_id
-    pairs = _pairs(conn, run_id, names, appointment.c.ref, ours)
+    pairs = _pairs(conn, run_id, clinic_id, names, appointment.c.ref)
     if not pairs:
         return 0
     lines = _lines_in_doubt(conn, run_id, pairs)
@@ -103,8 +103,7 @@ def _bookings(conn: Connection, run_id: int, clinic_id: int) -> int:
 
 def _patients(conn: Connection, run_id: int, clinic_id: int) -> int:
     names = [table.c.patient_key for table in (staged_visit, staged_doubt)]
-    ours = patient.c.clinic_id == clinic_id
-    pairs = _pairs(conn, run_id, names, patient.c.external_key, ours, NAMED)
+    pairs = _pairs(conn, run_id, clinic_id, names, patient.c.external_key, NAMED)
     if not pairs:
         return 0
     told = _told_of_patients(conn, run_id, pairs)
@@ -117,29 +116,23 @@ def _patients(conn: Connection, run_id: int, clinic_id: int) -> int:
 def _pairs(
     conn: Connection,
     run_id: int,
+    clinic_id: int,
     names: Sequence[Column[str]],
     known: Column[str],
-    ours: ColumnElement[bool],
     prefix: str = "",
 ) -> Pairs:
     """Return which names of the file, none of them `known`, may be which known ones not in it."""
+    given = {"run": run_id, "clinic": clinic_id}
     new = {
         name
         for column in names
-        for name in conn.execute(
-            select(column)
-            .distinct()
-            .where(
-                column.table.c.import_run_id == run_id,
-                column.is_not(None),
-                ~exists().where(ours, known == column),
-            )
-        ).scalars()
+        for name in conn.execute(_unknown(column, known), given).scalars()
         if name.startswith(prefix) and bare(name.removeprefix(prefix))
     }
     if not new:
         return {}
     # By the index: names that begin with a zero, and then those that could have lost one.
+    ours = known.table.c.clinic_id == clinic_id
     found = set(
         conn.execute(select(known).where(ours, known >= f"{prefix}0", known < f"{prefix}1"))
         .scalars()
@@ -155,6 +148,21 @@ def _pairs(
     # Asked once of all rows: a list of names would be looked for in the whole file again and again.
     there = {name for column in names for name in _names(conn, run_id, column)}
     return {name: old for name, old in pairs.items() if old not in there}
+
+
+@cache
+def _unknown(name: Column[str], known: Column[str]) -> Select[str]:
+    """Return what reads the names of a file that are none of the clinic's known ones."""
+    ours = known.table.c.clinic_id == bindparam("clinic")
+    return (
+        select(name)
+        .distinct()
+        .where(
+            name.table.c.import_run_id == bindparam("run"),
+            name.is_not(None),
+            ~exists().where(ours, known == name),
+        )
+    )
 
 
 def _names(conn: Connection, run_id: int, column: Column[str]) -> Iterable[str]:
