@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import psycopg
@@ -17,9 +16,9 @@ import pytest
 import structlog
 import typer.main
 from hypothesis import HealthCheck, settings
-from sqlalchemy import URL, Dialect, Engine, create_engine
 
 from reminders.store import database
+from tests import kept
 from tests.engine import fresh
 
 settings.register_profile(
@@ -75,26 +74,11 @@ def _logs_as_in_a_new_process() -> None:
     structlog.reset_defaults()
 
 
-_first: dict[tuple[type[Dialect], object], Engine] = {}
-
-
-def _create_engine(url: str | URL, **settings: Any) -> Engine:
-    """Make an engine that knows all statements which earlier ones of its kind have compiled."""
-    engine = create_engine(url, **settings)
-    kind = (type(engine.dialect), settings.get("module"))
-    first = _first.get(kind)
-    if first is None or first.dialect.server_version_info is None:  # it has not connected yet
-        _first[kind] = engine
-    else:
-        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
-    return engine
-
-
 @pytest.fixture(autouse=True, scope="session")
 def _statements_are_compiled_once() -> Iterator[None]:
     """Spare each test's database what a process does once: a quarter of the time of all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "create_engine", _create_engine)
+        patch.setattr(database, "create_engine", kept.create_engine)
         yield
 
 

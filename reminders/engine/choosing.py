@@ -11,9 +11,10 @@ from typing import Protocol
 
 from reminders.domain.fair import Bucket, Front, Sender, filled, next_token, shares
 from reminders.engine.runtime import Runtime
-from reminders.store import clinics, keeping, queue, senders
+from reminders.store import clinics, queue, senders
 from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
+from reminders.store.obstacles import Obstacles, obstacles
 
 NO_LIMIT = 1_000_000
 
@@ -64,14 +65,15 @@ class Outlook:
         return min((self.at(front, now) for front in self.fronts), default=None)
 
 
-def outlook(conn: Connection, runtime: Runtime, now: datetime) -> Outlook:
+def outlook(conn: Connection, runtime: Runtime, now: datetime, there: Obstacles) -> Outlook:
     """Return what there is to send, and what stands in its way: nothing while sending is held."""
-    if keeping.get(conn, keeping.HELD) is not None:
-        return Outlook((), clinics.closed_channels(conn), {}, {}, {})
+    down = clinics.closed_channels(conn) if there.down else []
+    if there.held:
+        return Outlook((), down, {}, {}, {})
     known = [f for f in queue.fronts(conn) if f.clinic is None or f.clinic in runtime.practices]
-    down = clinics.closed_channels(conn)
     closed = {(c.clinic_id, c.channel): c for c in down}
-    paces, rates = senders.paces(conn), _rates(runtime, known)
+    paces = senders.paces(conn) if known and there.paced else {}
+    rates = _rates(runtime, known)
     waits: dict[Sender, datetime] = {}
     for sender, pace in paces.items():
         times = [pace.paused_until] if pace.paused_until is not None else []
@@ -83,7 +85,7 @@ def outlook(conn: Connection, runtime: Runtime, now: datetime) -> Outlook:
 
 def choose(conn: Connection, runtime: Runtime, now: datetime, most: int, room: Room) -> Choice:
     """Choose what the next claim takes, at most so many messages."""
-    seen = outlook(conn, runtime, now)
+    seen = outlook(conn, runtime, now, obstacles(conn))
     due = [front for front in seen.fronts if seen.at(front, now) <= now]
     probes = _probes(conn, due, seen, now)
     open_fronts = [front for front in due if front.sender not in seen.closed]

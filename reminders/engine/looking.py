@@ -60,7 +60,7 @@ def view(conn: Connection, runtime: Runtime, now: datetime) -> View:
 
 
 def _view(conn: Connection, runtime: Runtime, now: datetime, agenda: Agenda) -> View:
-    seen = outlook(conn, runtime, now)
+    seen = outlook(conn, runtime, now, agenda.obstacles)
     down = [f"{closed.clinic}/{closed.channel.value}" for closed in seen.down]
     return View(agenda, seen.again_at(now), down)
 
@@ -86,7 +86,7 @@ def look(
         expired = expire_overdue(conn, runtime, now)
     if agenda.lost is not None and agenda.lost <= now:
         lost = reconcile.take_back_lost(conn, runtime, now)
-    if agenda.down:
+    if agenda.obstacles.down:
         stuck = pass_on(conn, now)
     return Done(_view(conn, runtime, now, agenda), visits, planned, expired, lost, stuck)
 

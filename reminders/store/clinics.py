@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from reminders.domain.contact import Channel, canonical
 from reminders.store.schema import appointment, channel_state, clinic, contact, opt_out, patient
@@ -27,14 +38,18 @@ def clinic_id(conn: Connection, key: str) -> int:
     return made
 
 
+_ID = select(clinic.c.id).where(clinic.c.key == bindparam("clinic"))
+_DIGEST = select(clinic.c.practice_digest).where(clinic.c.id == bindparam("clinic_id"))
+
+
 def find_clinic_id(conn: Connection, key: str) -> int | None:
     """Return the clinic's row id, or None."""
-    return conn.execute(select(clinic.c.id).where(clinic.c.key == key)).scalar()
+    return conn.execute(_ID, {"clinic": key}).scalar()
 
 
 def practice_digest(conn: Connection, clinic_id: int) -> str | None:
     """Return the digest of the rules that the outbox was last planned with."""
-    return conn.execute(select(clinic.c.practice_digest).where(clinic.c.id == clinic_id)).scalar()
+    return conn.execute(_DIGEST, {"clinic_id": clinic_id}).scalar()
 
 
 def replan_clinic(conn: Connection, clinic_id: int, digest: str, since: datetime) -> int:
@@ -178,14 +193,14 @@ def try_channels_now(conn: Connection, now: datetime) -> None:
     conn.execute(update(channel_state).where(channel_state.c.retry_at > now).values(retry_at=now))
 
 
+_OPEN = delete(channel_state).where(
+    channel_state.c.clinic_id == bindparam("clinic"), channel_state.c.channel == bindparam("way")
+)
+
+
 def open_channel(conn: Connection, clinic_id: int, channel: Channel) -> bool:
     """Let a channel send again; tell whether it was stopped."""
-    gone = conn.execute(
-        delete(channel_state).where(
-            channel_state.c.clinic_id == clinic_id, channel_state.c.channel == channel
-        )
-    )
-    return gone.rowcount > 0
+    return conn.execute(_OPEN, {"clinic": clinic_id, "way": channel.value}).rowcount > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,11 @@ from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
+from reminders.store import obstacles
 from reminders.store.cases import to_message
+from reminders.store.obstacles import Obstacles
 from reminders.store.rows import choice, chosen
-from reminders.store.schema import PENDING, appointment, channel_state, contact, message
+from reminders.store.schema import PENDING, appointment, contact, message
 
 SIBLING_SPAN = timedelta(days=30)
 """Visits of two patients at one address this near to each other are told apart in the text."""
@@ -171,13 +173,12 @@ def overdue(conn: Connection, now: datetime, limit: int) -> list[Due]:
 class Agenda:
     """What there is to do beside sending. Instants are when the next of each kind has to be done.
 
-    `pending`: visits wait for the planner. `down`: a channel is.
-    `lost`: a lease runs out. `sought`: a lost answer is to be looked for. `asked`: the fate of an
-    accepted message is to be asked for.
+    `pending`: visits wait for the planner. `lost`: a lease runs out. `sought`: a lost answer is to
+    be looked for. `asked`: the fate of an accepted message is to be asked for.
     """
 
+    obstacles: Obstacles
     pending: bool
-    down: bool
     overdue: datetime | None
     lost: datetime | None
     sought: datetime | None
@@ -197,8 +198,8 @@ def _first(state: State, column: ColumnElement[datetime]) -> ColumnElement[datet
 
 
 _AGENDA = select(
+    *obstacles.COLUMNS,
     select(appointment.c.id).where(text(f"({PENDING})")).exists().label("pending"),
-    select(channel_state.c.clinic_id).exists().label("down"),
     _first(State.PLANNED, message.c.not_after).label("overdue"),
     _first(State.SENDING, message.c.lease_until).label("lost"),
     _first(State.UNKNOWN, message.c.next_at).label("sought"),
@@ -208,4 +209,6 @@ _AGENDA = select(
 
 def agenda(conn: Connection) -> Agenda:
     """Return what there is to do beside sending: a few looks into indexes, in one statement."""
-    return Agenda(*conn.execute(_AGENDA).one())
+    row = conn.execute(_AGENDA).one()
+    there = Obstacles(row.held, row.down, row.paced)
+    return Agenda(there, row.pending, row.overdue, row.lost, row.sought, row.asked)

@@ -17,8 +17,10 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, make_url
 
 from reminders.config import Config, DatabaseConfig, example
+from reminders.store.database import open_database
 from reminders.store.upgrade import upgrade
 from reminders.wiring import make_key, open_store
+from tests.kept import LENT
 
 _EMPTY = """
 DO $$
@@ -30,15 +32,19 @@ BEGIN
     WHERE relname <> 'alembic_version' LOOP
     EXECUTE 'DELETE FROM ' || name;
   END LOOP;
-  FOR name IN SELECT format('%I', sequencename) FROM pg_sequences WHERE last_value IS NOT NULL LOOP
+  FOR name IN SELECT quote_ident(sequencename) FROM pg_sequences WHERE last_value IS NOT NULL LOOP
     EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART';
   END LOOP;
 END $$
 """
-_LEFT = (
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_LEFT = f"""
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND (
+  application_name <> '{LENT}' OR state <> 'idle'
+  OR pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')
 )
+"""
+"""What a test has left behind: all but connections that nobody uses."""
 
 _numbers = count()
 _free: list[str] = []
@@ -59,31 +65,34 @@ def make_database(config: Config) -> None:
 @contextmanager
 def lent(server: Any) -> Iterator[str]:
     """Yield the URL of a database at the present version, without rows; it is used again."""
-    name = _free.pop() if _free else _copy(server)
-    yield _url(server, name)
-    with psycopg.connect(server.get_uri(name)) as conn:
-        conn.execute(_LEFT)
-        conn.execute(_EMPTY)
+    name = _free.pop() if _free else _copy(server, LENT)
+    url = _url(server, name)
+    yield url
+    database = open_database(url)
+    with database.transaction() as conn:
+        conn.exec_driver_sql(_LEFT)
+        conn.exec_driver_sql(_EMPTY)
+    database.close()
     _free.append(name)
 
 
 @contextmanager
 def copied(server: Any) -> Iterator[str]:
     """Yield the URL of such a database that may be changed in any way; it is dropped."""
-    name = _copy(server)
+    name = _copy(server, "copy_")
     yield _url(server, name)
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as conn:
         conn.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
-def _copy(server: Any) -> str:
+def _copy(server: Any, kind: str) -> str:
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as conn:
         there = conn.execute("SELECT 1 FROM pg_database WHERE datname = 'migrated'")
         if there.fetchone() is None:
             conn.execute("CREATE DATABASE migrated")
             with tempfile.TemporaryDirectory(prefix="reminders-fresh-") as folder:
                 _migrate(_elsewhere(Path(folder), make_url(_url(server, "migrated"))))
-        name = f"copy_{next(_numbers)}"
+        name = f"{kind}{next(_numbers)}"
         conn.execute(SQL("CREATE DATABASE {} TEMPLATE migrated").format(Identifier(name)))
     return name
 
