@@ -120,7 +120,7 @@ def test_opt_out_taken_back(clinic: Clinic) -> None:
 
 def test_throttled_is_tried_again_in_time(open_clinic: Make) -> None:
     """A refusal that may pass is tried again while the text helps, then it is expired."""
-    few_hours = {"rules__day_before__not_after": "-20h"}
+    few_hours = {"rules__day_before__not_after": "-22h"}
     clinic = open_clinic(**failing(_605="throttled"), **few_hours)
     clinic.read(row())
     report = clinic.until("2026-12-02 11:00")

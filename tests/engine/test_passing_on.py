@@ -178,16 +178,15 @@ def test_a_flood_keeps_to_the_rate_of_the_mail(open_clinic: Make) -> None:
     """What goes another way goes no faster than that sender may, each family's once."""
     provider = Lines(sms=STOPPED)
     clinic = open_clinic(make_provider=provider, clinics__internet__email__messages_per_second=2)
-    clinic.read(
-        *[row(f"B{n}", phone=f"07017406{n}", email=f"a{n}@example.org") for n in range(10, 70)]
-    )
+    many = range(10, 40)
+    clinic.read(*[row(f"B{n}", phone=f"07017406{n}", email=f"a{n}@example.org") for n in many])
     clinic.until("2026-12-01 10:20")
-    assert len(clinic.texts()) == 60
-    lines = [line for n in range(10, 70) for line in clinic.show(f"B{n}").lines if line.sent_at]
+    assert len(clinic.texts()) == len(many)
+    lines = [line for n in many for line in clinic.show(f"B{n}").lines if line.sent_at]
     assert {line.message.key.channel for line in lines} == {Channel.EMAIL}
-    assert len(lines) == 60
+    assert len(lines) == len(many)
     times = sorted(line.sent_at for line in lines if line.sent_at)
-    assert (times[-1] - times[0]).total_seconds() >= 28
+    assert (times[-1] - times[0]).total_seconds() >= len(many) / 2 - 2
 
 
 def to_phone(clinic: Clinic) -> list[tuple[str | None, str]]:
@@ -257,11 +256,11 @@ def test_who_is_put_off_while_the_channel_works_is_phoned(open_clinic: Make) -> 
         "fifteen_minutes": {"before": "15m", "not_after": "-1m"},
     }
     clinic = open_clinic(
-        "2026-12-02 09:00", make_provider=lambda _name, setup: Full(setup), rules=rules
+        "2026-12-02 09:50", make_provider=lambda _name, setup: Full(setup), rules=rules
     )
     others = [
         row(f"C{n}", f"2026-12-02 {n // 6}:{n % 6}0", phone="", email=f"c{n}@x.se")
-        for n in range(11 * 6, 14 * 6)
+        for n in range(12 * 6 - 1, 14 * 6)
     ]
     clinic.read(row(start="2026-12-02 12:00", phone="", email="full@example.org"), *others)
     clinic.until("2026-12-02 10:30")
