@@ -267,8 +267,8 @@ MUTANTS = (
             ),
             Patch(
                 "reminders.store.attempts",
-                "message.c.state.in_([step_from.value for step_from in _LEFT]),",
-                "message.c.id == message_id,",
+                "_SETTLE = _IF_HELD.where(message.c.state.in_([state.value for state in _LEFT]))",
+                "_SETTLE = _IF_HELD",
             ),
         ),
         (frozenset({"callback_out_of_order"}),),

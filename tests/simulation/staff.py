@@ -17,6 +17,7 @@ from tests.simulation.knobs import CLINIC, Fault
 from tests.simulation.reading import Reading, Text
 
 HEARD = frozenset({State.ACCEPTED, State.DELIVERED, State.UNDELIVERED, State.FAILED, State.UNKNOWN})
+ENDS = frozenset({State.DELIVERED, State.UNDELIVERED})
 AFTER = 1900.0
 """So many seconds after a disturbance its effects may still be felt: restarts, waits, probes."""
 
@@ -81,6 +82,7 @@ class Staff:
         for ref, booking in self.world.book.bookings.items():
             yield from self._accounted(booking, shown[ref])
             yield from self._log_agrees(booking, shown[ref])
+            yield from self._ends_once(booking, shown[ref])
 
     def _accounted(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
         for line in shown.lines:
@@ -108,6 +110,17 @@ class Staff:
         for explanation in shown.explanations:
             if explanation.reason is Reason.NOT_IN_AUDIENCE:
                 yield f"{booking.ref} {explanation.rule}: said to be for somebody else"
+
+    def _ends_once(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
+        """Find messages that were said to be under way when it was known how they ended."""
+        ended: set[int | None] = set()
+        for entry in shown.entries:
+            if entry.event in ENDS:
+                ended.add(entry.message_id)
+            elif entry.event == State.SENDING:
+                ended.discard(entry.message_id)
+            elif entry.event == State.ACCEPTED and entry.message_id in ended:
+                yield f"{booking.ref}: a message is under way again after it had ended"
 
     def _news_is_told(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
         """Find those who read something else last, where there is said to be nothing to tell."""
