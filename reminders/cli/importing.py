@@ -294,12 +294,14 @@ def _listed(items: list[str]) -> list[str]:
     return [*lines, f"         … and {more} more"] if more > 0 else lines
 
 
+_NO_TEXT = "An approved text is missing, or\ncannot be filled in: 'reminders doctor' tells which."
+
+
 def _sends(difference: Difference, zone: ZoneInfo) -> list[str]:
     sends = difference.sends
     lines = ["Nothing will be sent for this."]
     if sends.messages:
-        messages = plural(sends.messages, "message")
-        parts = plural(sends.segments, "SMS part")
+        messages, parts = plural(sends.messages, "message"), plural(sends.segments, "SMS part")
         lines = [
             f"Will be sent: {messages}, {parts}, about {sends.cost:.2f} {sends.currency}",
             f"  first {local(sends.first_at, zone)}, last {local(sends.last_at, zone)}",
@@ -307,6 +309,8 @@ def _sends(difference: Difference, zone: ZoneInfo) -> list[str]:
         ]
     if sends.withdrawn:
         lines.append(f"No longer sent: {plural(sends.withdrawn, 'planned message')}.")
+    if sends.unwritten:
+        lines.append(f"Cannot be sent: {plural(sends.unwritten, 'message')}. {_NO_TEXT}")
     if sends.kept_back:
         lines.append(
             f"Kept back: {plural(sends.kept_back, 'message')}. This installation is not in"
@@ -377,6 +381,7 @@ def _as_json(
         "by_rule": dict(sends.by_rule),
         "kept_back": sends.kept_back,
         "withdrawn": sends.withdrawn,
+        "unwritten": sends.unwritten,
         "moves": [
             {"ref": m.ref, "from": iso(m.before, zone), "to": iso(m.after, zone)}
             for m in shown.moves

@@ -8,15 +8,14 @@ from reminders.domain.alike import Planner, names_of
 from reminders.domain.appointment import Appointment, Truth, VisitStatus, age_at
 from reminders.domain.brought import Category, ContactChange, PatientChange, VisitChange
 from reminders.domain.contact import Channel, Contact, Reach, canonical
-from reminders.domain.decision import Decision, Kept, Send, Suppress
+from reminders.domain.decision import Send
 from reminders.domain.message import Message
 from reminders.domain.plan import Case, Plan, plan
-from reminders.domain.reasons import Reason
-from reminders.domain.state import State
 from reminders.domain.told import knew
 from reminders.engine.approval import Shelf
 from reminders.engine.beside import NEW, Coming, together, twin_of, without
 from reminders.engine.runtime import Runtime
+from reminders.engine.tally import Tally, kept_back, withdrawn
 from reminders.engine.texts import REF_TAIL, Composer
 from reminders.errors import TemplateError
 from reminders.message.context import likeness
@@ -25,9 +24,6 @@ from reminders.message.sms import measure
 from reminders.store import besides, cases, clinics
 from reminders.store.database import Connection
 from reminders.store.imports import WRITTEN
-
-SAID_OTHERWISE = frozenset({Reason.COVERED_BY, Reason.SHARED_ADDRESS, Reason.OTHER_BOOKING})
-"""Why a text does not go whose reader is told the same by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +41,8 @@ class Forecast:
     """So many more would go, but for the environment guard."""
     withdrawn: int = 0
     """So many that are planned go no more, to people whom no other text of the rule tells."""
+    unwritten: int = 0
+    """So many cannot go, as there is no approved text for them, or none that can be filled in."""
     samples: Mapping[str, str] = field(default_factory=dict)
     """One real SMS of each rule."""
     letters: Mapping[str, Rendered] = field(default_factory=dict)
@@ -55,7 +53,7 @@ class Forecast:
     def mark(self, now: datetime) -> tuple[object, ...]:
         """Return what time alone can make untrue of it; what goes at once does so later too."""
         first, last = (at if at and at > now else None for at in (self.first_at, self.last_at))
-        sums = (self.segments, self.kept_back, self.withdrawn, self.begun)
+        sums = (self.segments, self.kept_back, self.withdrawn, self.unwritten, self.begun)
         return (sorted(self.by_rule.items()), *sums, first, last)
 
 
@@ -81,11 +79,12 @@ class Forecaster:
         self._segments = 0
         self._kept_back = 0
         self._withdrawn = 0
+        self._unwritten = 0
         self._first: datetime | None = None
         self._last: datetime | None = None
         self._planner = Planner(self._practice, now)
-        self._tallies: dict[Hashable, _Tally] = {}
-        self._lengths: dict[Hashable, int] = {}
+        self._tallies: dict[Hashable, Tally] = {}
+        self._lengths: dict[Hashable, int | None] = {}
         self._samples: dict[str, str] = {}
         self._letters: dict[str, Rendered] = {}
         self._coming = Coming()
@@ -158,6 +157,7 @@ class Forecaster:
             by_rule=dict(self._messages),
             kept_back=self._kept_back,
             withdrawn=self._withdrawn,
+            unwritten=self._unwritten,
             begun=self._begun,
             samples=dict(self._samples),
             letters=dict(self._letters),
@@ -225,17 +225,18 @@ class Forecaster:
     def _plan(self, case: Case, times: int = 1) -> None:
         self._add(self._tally(case), times)
 
-    def _add(self, tally: "_Tally", times: int = 1) -> None:
+    def _add(self, tally: Tally, times: int = 1) -> None:
         for rule, count in tally.messages.items():
             self._messages[rule] = self._messages.get(rule, 0) + times * count
         self._segments += times * tally.segments
         self._kept_back += times * tally.kept_back
         self._withdrawn += times * tally.withdrawn
+        self._unwritten += times * tally.unwritten
         if tally.first_at and tally.last_at:
             self._first = min(self._first or tally.first_at, tally.first_at)
             self._last = max(self._last or tally.last_at, tally.last_at)
 
-    def _tally(self, case: Case) -> "_Tally":
+    def _tally(self, case: Case) -> Tally:
         """Return what one visit comes to. Visits that are planned and worded alike share it."""
         if case.requests:
             return self._count(case)
@@ -266,28 +267,32 @@ class Forecaster:
         # Letters and digits are all of one length in a text, whichever they are.
         return age, len(tail) if tail.isascii() and tail.isalnum() else tail
 
-    def _count(self, case: Case) -> "_Tally":
+    def _count(self, case: Case) -> Tally:
         return self._tallied(case, plan(case, self._practice, self._now))
 
-    def _tallied(self, case: Case, result: Plan) -> "_Tally":
+    def _tallied(self, case: Case, result: Plan) -> Tally:
         people = {contact.id: contact for contact in case.contacts}
-        withdrawn = _withdrawn(case, result.decisions)
-        tally = _Tally(kept_back=_kept_back(result.decisions), withdrawn=withdrawn)
-        for decision in result.decisions:
+        decisions = result.decisions
+        tally = Tally(kept_back=kept_back(decisions), withdrawn=withdrawn(case, decisions))
+        for decision in decisions:
             if isinstance(decision, Send):
                 at = max(decision.due_at, self._now)
-                tally.add(decision.key.rule, at)
                 person = people[decision.key.contact]
                 before = knew(case.history, decision.key, decision.address_key)
                 writing = _Writing(decision, case.appointment, person, at, before)
-                if decision.key.channel is Channel.SMS:
-                    tally.segments += self._length(writing)
+                sms = decision.key.channel is Channel.SMS
+                segments = self._length(writing) if sms else self._letter(writing)
+                if segments is None:
+                    tally.unwritten += 1
                 else:
-                    self._show(writing)
+                    tally.add(decision.key.rule, at, segments)
         return tally
 
-    def _length(self, one: "_Writing") -> int:
-        """Return how many segments a text takes: rendered once for all that differ in digits."""
+    def _length(self, one: "_Writing") -> int | None:
+        """Return how many segments a text takes: rendered once for all that differ in digits.
+
+        None if there is no such text.
+        """
         send, visit, clinic = one.send, one.visit, self._clinic
         when = likeness(visit.truth.starts_at, one.at, clinic)
         was = one.knew and (
@@ -298,22 +303,29 @@ class Forecaster:
         )
         person = (one.contact.role, one.contact.language)
         key = (send.key.rule, send.short, visit.truth.status, when, was, person, self._about(visit))
-        length = self._lengths.get(key)
-        if length is None:
-            length = self._lengths[key] = self._rendered(one)
-        return length
+        if key not in self._lengths:
+            self._lengths[key] = self._rendered(one)
+        return self._lengths[key]
 
-    def _rendered(self, one: "_Writing") -> int:
+    def _rendered(self, one: "_Writing") -> int | None:
         text = self._composed(one)
         if text is None:
-            return 0
+            return None
         self._samples.setdefault(one.send.key.rule, text.body)
         return measure(text.body).segments
 
-    def _show(self, one: "_Writing") -> None:
-        """Keep one email of each rule as a sample."""
-        if one.send.key.rule not in self._letters and (text := self._composed(one)) is not None:
-            self._letters[one.send.key.rule] = text
+    def _letter(self, one: "_Writing") -> int | None:
+        """Return an email's segments, which are none, or None if there is no such text.
+
+        One of each rule is kept as a sample.
+        """
+        key = ("email", one.send.key.rule, one.send.short, one.contact.language)
+        if key not in self._lengths:
+            text = self._composed(one)
+            self._lengths[key] = None if text is None else 0
+            if text is not None:
+                self._letters.setdefault(one.send.key.rule, text)
+        return self._lengths[key]
 
     def _composed(self, one: "_Writing") -> Rendered | None:
         """Return a text as it would go. None if it cannot be filled in."""
@@ -341,48 +353,3 @@ class _Writing:
     contact: Contact
     at: datetime
     knew: Message | None
-
-
-def _kept_back(decisions: Iterable[Decision]) -> int:
-    """Return how many messages the environment guard alone holds: those that go no other way."""
-    guarded: set[tuple[str, int]] = set()
-    going: set[tuple[str, int]] = set()
-    for decision in decisions:
-        if isinstance(decision, Send):
-            going.add((decision.key.rule, decision.key.contact))
-        elif isinstance(decision, Suppress) and decision.reason is Reason.ENVIRONMENT:
-            guarded.add((decision.key.rule, decision.key.contact))
-    return len(guarded - going)
-
-
-def _withdrawn(case: Case, decisions: Iterable[Decision]) -> int:
-    """Return how many planned messages go no more, and no other says the same to their reader.
-
-    Where the patient has another booking at the time, that one tells instead.
-    """
-    if any(isinstance(d, Suppress) and d.reason is Reason.STILL_BOOKED for d in decisions):
-        return 0
-    said: set[tuple[str, int]] = set()
-    for decision in decisions:
-        key = decision.message.key if isinstance(decision, Kept) else decision.key
-        if not isinstance(decision, Suppress) or decision.reason in SAID_OTHERWISE:
-            said.add((key.rule, key.contact))
-    planned = (m.key for m in case.history if m.state is State.PLANNED)
-    return sum((key.rule, key.contact) not in said for key in planned)
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What planning one visit leads to."""
-
-    messages: dict[str, int] = field(default_factory=dict)
-    segments: int = 0
-    kept_back: int = 0
-    withdrawn: int = 0
-    first_at: datetime | None = None
-    last_at: datetime | None = None
-
-    def add(self, rule: str, at: datetime) -> None:
-        self.messages[rule] = self.messages.get(rule, 0) + 1
-        self.first_at = min(self.first_at or at, at)
-        self.last_at = max(self.last_at or at, at)

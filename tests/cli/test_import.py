@@ -189,6 +189,19 @@ def test_a_command_that_is_not_understood_ends_with_2(here: Installation, words:
     assert here.run(*words).exit_code == 2
 
 
+def test_what_has_no_text_is_not_promised(here: Installation):
+    """A rule without a text, on either channel, is told apart from what will be sent."""
+    text = here.config.read_text("utf-8")
+    text += '\n[rules.week_before]\nbefore = "7d"\ntemplate = "not_written"\ndeliver = "each"\n'
+    here.config.write_text(text, "utf-8")
+    file = here.file(booking("B1", email="a@example.org"))
+    shown = here.json("import", file, "--dry-run")
+    assert "week_before" not in shown["by_rule"]
+    assert shown["messages"] == sum(shown["by_rule"].values())
+    assert shown["unwritten"] == 2
+    assert "Cannot be sent: 2 messages." in here.run("import", file).stdout
+
+
 def test_what_the_guard_holds_is_told_apart(here: Installation):
     """Before production an import tells what it would send, and what the guard holds back."""
     text = here.config.read_text("utf-8")
