@@ -56,12 +56,13 @@ class IncomingPerson:
 class IncomingPatient:
     """All that the file says of one patient. `doubtful`: some of the contacts could not be read.
 
+    `birth_dates` are those of all rows: where they contradict one another, none is believed.
     `unsure` are people whom no row brings as contacts: what they refuse counts. `heard_on` is the
     first line of theirs, or perhaps theirs, that could not be taken as it stands.
     """
 
     key: str
-    birth_date: date | None
+    birth_dates: frozenset[date]
     protected: bool | None
     own_login: OwnLogin
     visits: tuple[IncomingVisit, ...]

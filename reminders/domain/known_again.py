@@ -38,8 +38,8 @@ def is_same_patient(
     number = bare_key(key)
     if number is not None and number == bare_key(incoming.key):
         return True
-    born, was = incoming.birth_date, record.birth_date
-    if born and was and born != was:
+    born, was = incoming.birth_dates, record.birth_date
+    if born and was and was not in born:
         return False
     shared = {
         person.role is contact.role is Role.PATIENT

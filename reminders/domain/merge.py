@@ -1,7 +1,7 @@
 """What a file says of a patient against what is known, before anything is written."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 
 from reminders.domain.appointment import OwnLogin, VisitStatus
 from reminders.domain.brought import (
@@ -35,8 +35,7 @@ def merge(
     """
     people = merge_contacts(incoming, known, default_consent, former.same)
     records = (*([known] if known else []), *former.same)
-    dates = (incoming.birth_date, *(one.birth_date for one in records))
-    birth_date = next((date for date in dates if date), None)
+    birth_date = _birth_date(incoming, records)
     protected = incoming.protected
     if protected is None:
         protected = former.protected or any(one.protected for one in records)
@@ -69,6 +68,13 @@ def merge(
         removed=people.gone,
         stay=people.stay,
     )
+
+
+def _birth_date(incoming: IncomingPatient, records: Iterable[KnownPatient]) -> date | None:
+    """Return what the file says, or else what is known; None where the file says two things."""
+    if incoming.birth_dates:
+        return min(incoming.birth_dates) if len(incoming.birth_dates) == 1 else None
+    return next((one.birth_date for one in records if one.birth_date), None)
 
 
 def _categorise(

@@ -1,5 +1,6 @@
 """When a file was exported, by which an older one is told from a newer, and how it is called."""
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -29,6 +30,17 @@ def spelled(name: str) -> str:
 
 def _of_windows(found: re.Match[str]) -> str:
     return os.fsencode(found[0]).decode("cp1252", "replace")
+
+
+def digest_of(path: Path) -> str:
+    """Return a digest of what is in a file. Raise RefusedFileError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RefusedFileError(
+            "%(path)s: cannot be read (%(why)s).", path=spelled(str(path)), why=error.strerror
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ The shortest path: rows → staging → `merge` for each patient → difference,
 `apply`, nothing that the planner or a patient could see has changed.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,8 +14,9 @@ from reminders.domain.brought import NAMELESS
 from reminders.domain.contact import Channel, canonical
 from reminders.engine import forecast
 from reminders.engine.applying import AT_ONCE, apply_some, apply_whole, begin_parts, count_of
+from reminders.engine.contradictions import birth_dates
 from reminders.engine.difference import Difference, Move, Options, Staged, changes_of, find_missing
-from reminders.engine.exported import export_of, refuse_older, spelled
+from reminders.engine.exported import digest_of, export_of, refuse_older, spelled
 from reminders.engine.fingerprint import DifferenceChangedError, Fingerprint
 from reminders.engine.over import without_over
 from reminders.engine.runtime import Runtime
@@ -75,7 +75,7 @@ def stage(
     Raise RefusedFileError, with nothing changed, for a file that is not whole, is older than what
     was imported before, or (strict) has any problem.
     """
-    digest = _file_digest(path)
+    digest = digest_of(path)
     name = spelled(path.name)
     exported = export_of(path, options.exported_at, runtime.clinic(clinic_key).zone, now)
     run_id, clinic_id, first = runtime.in_transaction(
@@ -83,16 +83,16 @@ def stage(
     )
     problems: list[Problem] = []
     seen: list[Columns] = []
+    form = format_for(runtime, clinic_key)
     try:
-        reader = read(path, format_for(runtime, clinic_key), now, progress, seen.append)
-        for chunk in _chunks(reader):
-            with runtime.database.reading() as conn:
-                items = without_over(conn, clinic_id, chunk, now)
-                faults = [one for one in items if isinstance(one, Problem)]
-                again = store.put_right(conn, clinic_id, [mark_of(one) for one in faults])
-            problems += [one for one in faults if mark_of(one) not in again]
-            runtime.in_step(add_rows, run_id, clinic_id, items, now, again)
+        for chunk in _chunks(read(path, form, now, progress, seen.append)):
+            problems += _keep(runtime, run_id, clinic_id, chunk, now)
         known_again, of_anybody = runtime.in_transaction(_attributed, run_id, clinic_id)
+        with runtime.database.reading() as conn:
+            torn = birth_dates(conn, run_id, seen[0], form.seal)
+        if torn:
+            problems += _keep(runtime, run_id, clinic_id, torn, now)
+            problems.sort(key=lambda problem: problem.line)
         if options.strict:
             _refuse_problems(name, problems)
     except BaseException:
@@ -113,6 +113,18 @@ def stage(
         of_anybody=tuple(of_anybody),
         known_again=known_again,
     )
+
+
+def _keep(
+    runtime: Runtime, run_id: int, clinic_id: int, chunk: Sequence[Item], now: datetime
+) -> list[Problem]:
+    """Stage a chunk of a file; return its problems without those put right in the same rows."""
+    with runtime.database.reading() as conn:
+        items = without_over(conn, clinic_id, chunk, now)
+        faults = [one for one in items if isinstance(one, Problem)]
+        again = store.put_right(conn, clinic_id, [mark_of(one) for one in faults])
+    runtime.in_step(add_rows, run_id, clinic_id, items, now, again)
+    return [one for one in faults if mark_of(one) not in again]
 
 
 def _attributed(conn: Connection, run_id: int, clinic_id: int) -> tuple[Recognised, list[int]]:
@@ -148,16 +160,6 @@ def _begin(
         refuse_older(conn, clinic_id, name, exported_at, runtime.clinic(clinic_key).zone)
     run_id = staging.begin(conn, clinic_id, name, digest, exported_at, now, runtime.actor)
     return run_id, clinic_id, not imports.has_visits(conn, clinic_id)
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise RefusedFileError(
-            "%(path)s: cannot be read (%(why)s).", path=spelled(str(path)), why=error.strerror
-        ) from None
 
 
 def format_for(runtime: Runtime, clinic_key: str) -> Format:

@@ -52,6 +52,7 @@ class ProblemCode(StrEnum):
     BAD_WISH = "bad_wish"
     BAD_YES_NO = "bad_yes_no"
     BAD_BIRTH_DATE = "bad_birth_date"
+    OTHER_BIRTH_DATE = "other_birth_date"
     BAD_IDENTITY = "bad_identity"
     BAD_PATIENT = "bad_patient"
     NO_CONTACT = "no_contact"

@@ -64,7 +64,7 @@ class ProblemLine:
 def problems_of(
     conn: Connection, run_id: int, limit: int, first: int = 0, *, unsolved: bool = False
 ) -> list[ProblemLine]:
-    """Return problems of one import, in the order of its lines, from the one named `first`."""
+    """Return problems of one import, in the order they were found, from the one named `first`."""
     query = select(problem).where(problem.c.import_run_id == run_id, problem.c.id >= first)
     if unsolved:
         query = query.where(problem.c.solved_at.is_(None))

@@ -63,7 +63,7 @@ def _patient(
         visits.setdefault(row.ref, row)
     return IncomingPatient(
         key=key,
-        birth_date=next((row.birth_date for row in rows if row.birth_date), None),
+        birth_dates=frozenset(row.birth_date for row in rows if row.birth_date),
         protected=None if protected is False and may_be_protected else protected,
         own_login=next((x for x in logins if x is not OwnLogin.UNKNOWN), OwnLogin.UNKNOWN),
         visits=tuple(map(_visit, visits.values())),

@@ -30,6 +30,7 @@ REFUSED_SMS = {Channel.SMS: Consent.REFUSED, Channel.EMAIL: Consent.GIVEN}
 MOTHER, FATHER, OTHER = "+46701740605", "+46701740606", "+46701740607"
 MAIL = "name@example.org"
 OTHER_MAIL = "other@example.org"
+TWO_BIRTHS = (date(2016, 5, 1), date(2010, 5, 1))
 
 
 def person(
@@ -61,7 +62,7 @@ def visit(ref: str = "B-2041", **facts: object) -> IncomingVisit:
 def incoming(
     *people: IncomingPerson, visits: tuple[IncomingVisit, ...] = (), **facts: object
 ) -> IncomingPatient:
-    base = IncomingPatient("patient:1", None, None, OwnLogin.UNKNOWN, visits, people)
+    base = IncomingPatient("patient:1", frozenset(), None, OwnLogin.UNKNOWN, visits, people)
     return replace(base, **facts)  # type: ignore[arg-type]
 
 
@@ -186,6 +187,16 @@ def test_facts_that_the_file_does_not_tell_stay():
     change = apply(incoming(person()), known(contact(1), **facts))
     assert (change.birth_date, change.protected, change.own_login) == tuple(facts.values())
     assert not change.differs
+
+
+@pytest.mark.parametrize("before", [None, TWO_BIRTHS[0], date(2001, 1, 1)])
+def test_of_two_birth_dates_none_is_believed(before: date | None):
+    """A file with two birth dates for a patient leaves it open, whatever was known; one is told."""
+    file = incoming(person(), birth_dates=frozenset(TWO_BIRTHS))
+    change = apply(file, known(contact(1), birth_date=before))
+    assert (change.birth_date, change.differs) == (None, before is not None)
+    one = incoming(person(), birth_dates=frozenset(TWO_BIRTHS[:1]))
+    assert apply(one, known(contact(1), birth_date=before)).birth_date == TWO_BIRTHS[0]
 
 
 def test_protection_can_be_taken_back():
