@@ -18,8 +18,9 @@ from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.rules import Deliver, Event, Practice, Rule
 from reminders.domain.state import State
 from reminders.domain.timing import Timer, Timing
-from reminders.domain.told import still_holding, told, went_there
-from reminders.domain.twins import Twin, said_by_twin, takes_place, told_by
+from reminders.domain.told import still_holding, went_there
+from reminders.domain.tries import is_no_address, settles, without_repeats
+from reminders.domain.twins import TAKES_PLACE, Twin, said_by_twin, takes_place, told_by
 
 URGENT_WITHIN = timedelta(hours=1)
 """A message whose usefulness ends this soon after it is due goes before the others."""
@@ -135,21 +136,22 @@ class Planner:
     def veto(self, rule: Rule, contact: Contact) -> Reason | None:
         """Return why the visit lets this rule say nothing to this person; None if it may."""
         cancelled = self.appointment.truth.status is VisitStatus.CANCELLED
+        if cancelled and rule.when is Event.CANCELLED:
+            place = takes_place(
+                self.twins, self.history, contact, self.appointment.truth, self.practice
+            )
+            if place is not None:
+                return place
+        elif cancelled and rule.when is not Event.REPLY:
+            return Reason.VISIT_CANCELLED
         if self.appointment.protected:
             return Reason.PROTECTED_IDENTITY
         if self.appointment.kind not in self.practice.video_kinds and not (
             cancelled and rule.when is Event.CANCELLED  # who was told of it as one hears this too
         ):
             return Reason.NOT_VIDEO
-        if cancelled and rule.when not in {Event.CANCELLED, Event.REPLY}:
-            return Reason.VISIT_CANCELLED
-        if rule.when is not Event.CANCELLED:
-            return None
-        if not cancelled:
-            return Reason.NOTHING_TO_TELL
-        knows = told(self.history, contact) or self.appointment.truth
-        still_booked = takes_place(self.twins, knows.starts_at, self.practice)
-        return Reason.STILL_BOOKED if still_booked else None
+        off = rule.when is Event.CANCELLED
+        return Reason.NOTHING_TO_TELL if off and not cancelled else None
 
     def _not_chosen(self, contact: Contact) -> Reason | None:
         """Return why a guardian is not contacted: from the age of an own login only by choice."""
@@ -159,17 +161,31 @@ class Planner:
 
     def timings(self, rule: Rule, contact: Contact) -> Timings:
         """Return when the rule's message is due on each of its channels, or why it is not."""
-        veto = self.veto(rule, contact) or said_by_twin(
-            self.twins, self.holding, self.appointment.truth, rule, contact, self.practice
-        )
         timer = Timer(self.appointment, self.history, self.practice, self.now)
+        veto = self.veto(rule, contact)
+        beside = self._beside(rule, contact, veto) if self.twins else None
         timings: Timings = {}
         for channel in rule.channels:
-            timing = veto or timer.timing(rule, contact, channel)
+            # An entry in a calendar is of one booking: no other's text puts it right.
+            entry = beside and timer.calendar_is_wrong(rule.when, contact, channel)
+            timing = (None if entry else beside) or veto or timer.timing(rule, contact, channel)
             if veto is None and timing not in UNRECORDED:
                 timing = self._not_chosen(contact) or timing
             timings[channel] = timing
         return timings
+
+    def _beside(self, rule: Rule, contact: Contact, veto: Reason | None) -> Reason | None:
+        """Return why the visit, or another booking of the patient, lets a rule say nothing.
+
+        That a visit is over is told once, also where it may not be told by a text.
+        """
+        visit = self.appointment
+        over = rule.when is Event.CANCELLED and visit.truth.status is VisitStatus.CANCELLED
+        if veto is not None and (not over or veto in TAKES_PLACE):
+            return veto
+        past, heard = self.history, self.holding
+        said = said_by_twin(self.twins, past, heard, visit, rule, contact, self.practice)
+        return said or veto
 
     def _route(
         self, rule: Rule, contact: Contact, timings: Timings, request_id: int | None
@@ -200,46 +216,22 @@ class Planner:
             first = rule.deliver is Deliver.FIRST
             if first and isinstance(decision, Send) and is_stuck(decision, self.history):
                 stuck.append(decision)
-            elif self._settles(decision):
+            elif settles(decision, self.now):
                 chosen.append(decision)
             else:
                 passed_over.append(decision)
         if not chosen:
             chosen, stuck = [*stuck[:1]], stuck[1:]
         passed_over += [given_up(send, self.history) for send in stuck]
-        telling = [d for d in passed_over if not _is_no_address(d)]
+        telling = [d for d in passed_over if not is_no_address(d)]
         if chosen:
             return telling + chosen
-        return self._without_repeats(telling) if telling else passed_over[:1]
+        return without_repeats(telling, self.history) if telling else passed_over[:1]
 
     def also(self, rule: Rule, contact: Contact) -> tuple[Channel, ...]:
         """Return the channels of a rule on which a change goes besides the first that can."""
         timer = Timer(self.appointment, self.history, self.practice, self.now)
         return tuple(c for c in rule.channels if timer.calendar_is_wrong(rule.when, contact, c))
-
-    def _without_repeats(self, decisions: list[Decision]) -> list[Decision]:
-        """Keep one of the suppressions that say the same on every channel; keep all else.
-
-        One that has a row already is kept, so that the row says the true reason.
-        """
-        rows = {message.key for message in self.history}
-        seen: set[Reason] = set()
-        kept: list[Decision] = []
-        for decision in decisions:
-            if isinstance(decision, Suppress):
-                if decision.reason in seen and decision.key not in rows:
-                    continue
-                seen.add(decision.reason)
-            kept.append(decision)
-        return kept
-
-    def _settles(self, decision: Decision) -> bool:
-        """Tell whether no other channel has to be tried."""
-        if isinstance(decision, Kept):
-            message = decision.message
-            over = message.state is State.EXPIRED and self.now > message.not_after
-            return message.state in TOLD or over
-        return isinstance(decision, Send)
 
     def _slot(
         self,
@@ -402,7 +394,3 @@ class Planner:
         occasion = max(used, self.given.get(slot, -1)) + 1
         self.given[slot] = occasion
         return Key(self.appointment.version, *slot, occasion)
-
-
-def _is_no_address(decision: Decision) -> bool:
-    return isinstance(decision, Suppress) and decision.reason is Reason.NO_ADDRESS

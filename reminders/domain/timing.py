@@ -114,8 +114,8 @@ class Timer:
             if age > self.practice.confirm_within and heard_of is None:
                 return Reason.CONFIRMATION_TOO_OLD
             return None
-        heard_of = self._told_unasked(rule, contact, channel) or heard_of
-        heard_of = heard_of or told_elsewhere(self.history, contact)
+        unasked = self._told_unasked(rule, contact, channel)
+        heard_of = unasked or told_elsewhere(self.history, contact) or heard_of
         stale = heard_of is not None and self._is_news(event, heard_of)
         tells = stale or self.calendar_is_wrong(event, contact, channel)
         return None if tells else Reason.NOTHING_TO_TELL

@@ -26,6 +26,21 @@ def told(history: Iterable[Message], contact: Contact) -> Truth | None:
     return latest.truth if latest else None
 
 
+def counted_on(history: Iterable[Message], contact: Contact) -> Truth | None:
+    """Return what `contact` was told of the visit, here or before this program knew it."""
+    past = list(history)
+    return told(past, contact) or told_elsewhere(past, contact)
+
+
+def spoken_to(history: Iterable[Message], contact: Contact) -> list[Message]:
+    """Return what told `contact` something, or somebody at an address that is theirs, in order."""
+    present = _present(contact)
+    theirs = (m for m in history if m.key.contact == contact.id or m.address_key in present)
+    return sorted(
+        (m for m in theirs if m.state in TOLD and tells(m)), key=lambda m: (m.went_at, m.id)
+    )
+
+
 def last_told(
     history: Iterable[Message], contact: int, present: AbstractSet[str]
 ) -> Message | None:
@@ -142,8 +157,7 @@ def counts_on(
 
     After it, the text of the change comes too late.
     """
-    past = list(history)
-    knows = told(past, contact) or told_elsewhere(past, contact)
+    knows = counted_on(history, contact)
     if knows is None or knows == truth or knows.status is not VisitStatus.BOOKED:
         return None
     return knows.starts_at if known_at < knows.starts_at + WAITED_FOR else None

@@ -296,9 +296,8 @@ class _Person:
 
     @property
     def _expects_video(self) -> bool:
-        """Tell whether they were asked to a screen for a visit that still stands."""
-        booked = VisitStatus.BOOKED
-        return self._truth.status is booked and bool(self._knows and self._knows.status is booked)
+        """Tell whether they were asked to a screen, and nobody has told them that it is over."""
+        return self._knows is not None and self._knows.status is VisitStatus.BOOKED
 
     @property
     def _matters(self) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reminders.domain.appointment import Truth, VisitStatus
-from reminders.domain.lifecycle import TOLD
 from reminders.domain.plan import Case
 from reminders.domain.twins import Twin
 from reminders.store import cases
@@ -32,22 +31,27 @@ def together(conn: Connection, patient_id: int | None, drafts: Sequence[Case]) -
     for draft in drafts:
         known = (*draft.twins, *there.get(draft.appointment.id, ()))
         outside = (twin for twin in known if twin.id not in ids)
-        found.append(replace(draft, twins=(*outside, *_among(drafts, draft))))
+        found.append(replace(draft, twins=(*outside, *beside(drafts, draft))))
     return found
 
 
-def _among(drafts: Sequence[Case], draft: Case) -> Iterator[Twin]:
-    starts = {m.truth.starts_at for m in draft.history if m.state in TOLD}
+def beside(drafts: Iterable[Case], draft: Case) -> Iterator[Twin]:
+    """Yield those of a patient's visits, as they would be, that are twins of another."""
+    starts = {m.truth.starts_at for m in draft.history if cases.is_known(m)}
     starts.add(draft.appointment.truth.starts_at)
+    over = draft.appointment.truth.status is VisitStatus.CANCELLED
     for other in drafts:
-        if other is not draft and other.appointment.truth.starts_at in starts:
+        if other is draft:
+            continue
+        left = {m.truth.starts_at for m in other.history if over and cases.is_known(m)}
+        if starts & {other.appointment.truth.starts_at, *left}:
             yield twin_of(other, draft)
 
 
 def twin_of(other: Case, draft: Case) -> Twin:
     """Return a visit as the twin of another."""
     visit = other.appointment
-    told = tuple(m for m in other.history if m.state in TOLD)
+    told = tuple(filter(cases.is_known, other.history))
     first = visit.id < draft.appointment.id
     return Twin(visit.id, visit.ref, visit.truth, visit.kind, first=first, told=told)
 

@@ -20,7 +20,7 @@ from reminders.engine.runtime import Runtime
 from reminders.errors import NotFoundError, UsageError
 from reminders.intake.problems import OF_A_TIME
 from reminders.intake.visit import FARTHEST
-from reminders.store import called, cases, clinics, desk, ledger, people, problems, views
+from reminders.store import called, cases, clinics, desk, ledger, people, problems, twins, views
 from reminders.store.called import Called
 from reminders.store.database import Connection
 from reminders.store.ledger import Entry, Fact
@@ -110,8 +110,7 @@ def cancel(
     found = require_all(conn, clinic, refs)
     booked = [visit for visit in found if visit.status == VisitStatus.BOOKED.value]
     desk.cancel_visits(conn, [visit.id for visit in booked], now)
-    facts = [Fact("cancelled_by_hand", visit.id) for visit in booked]
-    ledger.write(conn, now, runtime.actor, facts)
+    ledger.write(conn, now, runtime.actor, [Fact("cancelled_by_hand", v.id) for v in booked])
     return _plan(conn, runtime, found, now)
 
 
@@ -123,11 +122,7 @@ def resend(
     Besides, what was to go shortly and does not, as this takes its place.
     """
     visit = require(conn, clinic, ref)
-    planned = {
-        line.message.id
-        for line in views.lines(conn, [visit])
-        if line.message.state is State.PLANNED
-    }
+    planned = {line.message.id for line in planned_of(conn, [visit])}
     requests = ask(conn, runtime, clinic, [visit], rule, now)
     return [
         line
@@ -188,7 +183,18 @@ def send_help(
 
 
 def _plan(conn: Connection, runtime: Runtime, found: Sequence[Visit], now: datetime) -> list[Line]:
-    planning.plan_visits(conn, runtime, [visit.id for visit in found], now)
+    """Plan visits; return the messages that are now planned for them, or by them for a twin."""
+    ids = [visit.id for visit in found]
+    planning.plan_visits(conn, runtime, ids, now)
+    others = views.visits(conn, ids=twins.waiting(conn, ids))
+    old = {line.message.id for line in planned_of(conn, others)}
+    planning.plan_visits(conn, runtime, [visit.id for visit in others], now)
+    new = [line for line in planned_of(conn, others) if line.message.id not in old]
+    return planned_of(conn, found) + new
+
+
+def planned_of(conn: Connection, found: Sequence[Visit]) -> list[Line]:
+    """Return the messages that are planned for visits."""
     return [line for line in views.lines(conn, found) if line.message.state is State.PLANNED]
 
 

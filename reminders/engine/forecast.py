@@ -1,6 +1,6 @@
 """What will be sent: the real planner and the real texts, over what is not yet written."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from reminders.domain.message import Message
 from reminders.domain.plan import Case, Plan, plan
 from reminders.domain.told import knew
 from reminders.engine.approval import Shelf
-from reminders.engine.beside import NEW, Coming, together, twin_of, without
+from reminders.engine.beside import NEW, Coming, beside, together, twin_of, without
 from reminders.engine.runtime import Runtime
 from reminders.engine.tally import Tally, kept_back, withdrawn
 from reminders.engine.texts import REF_TAIL, Composer
@@ -113,9 +113,26 @@ class Forecaster:
             stays = stays and case.appointment.patient_id == change.id
             twins = case.twins if stays else ()
             drafts.append(replace(case, appointment=appointment, contacts=people, twins=twins))
-        for draft in together(self._conn, change.id, drafts):
+        drafts = together(self._conn, change.id, drafts)
+        for draft in drafts:
             self._plan(draft)
             self._coming.add(change.id, draft)
+        self._add_beside(change.id, known.values(), drafts)
+
+    def _add_beside(
+        self, patient_id: int | None, before: Iterable[Case], drafts: Sequence[Case]
+    ) -> None:
+        """Add what other bookings of a patient have to tell, or no more, as these change."""
+        ids = {draft.appointment.id for draft in drafts}
+        twins = {twin.id for case in (*before, *drafts) for twin in case.twins}
+        for case in self._cases(sorted(twins - ids)).values():
+            theirs = case.appointment.patient_id == patient_id
+            news = beside(drafts, case) if theirs else ()
+            others = (twin for twin in case.twins if twin.id not in ids)
+            was, is_now = self._tally(case), self._tally(replace(case, twins=(*others, *news)))
+            if was != is_now:
+                self._add(was, times=-1)
+                self._add(is_now)
 
     def _add_others(
         self, change: PatientChange, contacts: tuple[Contact, ...], ids: list[int]

@@ -108,9 +108,15 @@ def _places(
 ) -> Iterator[Place]:
     """Yield where other bookings matter: where each visit is, and where it was told to be."""
     for visit_id, row in visits.items():
-        told = {m.truth.starts_at for m in histories.get(visit_id, ()) if m.state in TOLD}
+        told = {m.truth.starts_at for m in histories.get(visit_id, ()) if is_known(m)}
+        over = row.status == VisitStatus.CANCELLED.value
         for starts_at in sorted({row.starts_at, *told}):
-            yield Place(visit_id, row.patient_id, starts_at)
+            yield Place(visit_id, row.patient_id, starts_at, over=over)
+
+
+def is_known(message: Message) -> bool:
+    """Tell whether the people of a message know what it tells: it went, or they knew it before."""
+    return message.state in TOLD or message.reason is Reason.NO_CONFIRMATIONS
 
 
 def twins_of(conn: Connection, places: Iterable[Place]) -> dict[int, tuple[Twin, ...]]:
@@ -119,9 +125,7 @@ def twins_of(conn: Connection, places: Iterable[Place]) -> dict[int, tuple[Twin,
     if not found:
         return {}
     known = messages_of(conn, sorted({twin.id for those in found.values() for twin in those}))
-    told = {
-        twin_id: tuple(m for m in history if m.state in TOLD) for twin_id, history in known.items()
-    }
+    told = {twin_id: tuple(filter(is_known, history)) for twin_id, history in known.items()}
     return {
         visit_id: tuple(replace(twin, told=told.get(twin.id, ())) for twin in those)
         for visit_id, those in found.items()

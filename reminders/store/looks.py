@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Label, Select, Table, select, type_coerce
 from sqlalchemy.types import NullType, TypeEngine
 
+from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import canonical
 from reminders.domain.plan import Case
 from reminders.domain.twins import Twin
@@ -36,6 +37,7 @@ _VISIT = (
 _BORN, _START, _CLINIC, _ASKED = map(
     _VISIT.index, ("birth_date", "starts_at", "clinic_key", "asked")
 )
+_STATUS = _START + 1
 _PLAN = _START + 2
 _PERSON = (
     "id", "patient_id", "phone", "email",
@@ -132,8 +134,10 @@ def read(conn: Connection, ids: Sequence[int]) -> dict[int, Look]:
 def _places(conn: Connection, found: Iterable[Look]) -> Iterator[Place]:
     typed = _makers(conn.dialect)[0]
     for look in found:
+        over = look.visit[_STATUS] == VisitStatus.CANCELLED.value
         for start in {look.visit[_START], *look.other_starts()}:
-            yield Place(look.visit[0], look.visit[1], typed.value(_START, start))
+            at = typed.value(_START, start)
+            yield Place(look.visit[0], look.visit[1], at, over=over)
 
 
 def _raw(name: str, column: Any) -> Label[Any]:
