@@ -42,6 +42,7 @@ NAMES = {
     "eid": {"short": "BankID"},
     "clinic": {"phone": "010-000 00 00"},
     "ref_tail": None,
+    "which_unclear": False,
 }
 
 

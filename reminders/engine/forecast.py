@@ -16,7 +16,7 @@ from reminders.engine.approval import Shelf
 from reminders.engine.beside import NEW, Coming, beside, together, twin_of, without
 from reminders.engine.runtime import Runtime
 from reminders.engine.tally import Tally, kept_back, withdrawn
-from reminders.engine.texts import REF_TAIL, Composer
+from reminders.engine.texts import Composer, ref_tail
 from reminders.errors import TemplateError
 from reminders.message.context import likeness
 from reminders.message.render import Rendered
@@ -280,9 +280,8 @@ class Forecaster:
         age = age_at(visit.birth_date, visit.truth.starts_at, self._practice.zone)
         if age is not None and not self._tells_age:
             age = age >= self._clinic.eid.own_from_age
-        tail = visit.ref[-REF_TAIL:]
-        # Letters and digits are all of one length in a text, whichever they are.
-        return age, len(tail) if tail.isascii() and tail.isalnum() else tail
+        # Digits are all of one length in a text, whichever they are.
+        return age, len(ref_tail(visit.ref) or "")
 
     def _count(self, case: Case) -> Tally:
         return self._tallied(case, plan(case, self._practice, self._now))

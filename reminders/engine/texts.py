@@ -1,5 +1,6 @@
 """The text of one message, from what is true at the moment it is for."""
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,21 +16,29 @@ from reminders.message.render import Facts, Library, Rendered
 from reminders.message.syntax import uses
 
 REF_TAIL = 4
-"""How many digits of a booking reference tell two siblings' visits apart."""
+"""So many digits of a booking's reference a text shows, if no more tell siblings' visits apart."""
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_NO_DIGIT, _NO_SIGN = re.compile("[^0-9]"), re.compile("[^0-9A-Za-z]")
 
 
 def ref_tail(ref: str, siblings: Collection[str] = ()) -> str | None:
     """Return the last digits of a booking's reference; None where they tell nothing apart.
 
-    Digits alone: the letters of a reference may say what the visit is about. `siblings` are the
-    other references that a reader could take it for.
+    As many as it takes to differ from `siblings`, the other references that a reader could take it
+    for. Where their digits are the same, single letters count too: two and more in a row may say
+    what the visit is about.
     """
-    tail = _last_digits(ref)
-    return None if tail in {"", *map(_last_digits, siblings)} else tail
+    ends = [_NO_DIGIT.sub("", one) for one in (ref, *siblings)]
+    letters = [_NO_SIGN.sub("", _WORD.sub("", one)) for one in (ref, *siblings)]
+    return _own_end(*ends) or (_own_end(*letters) if siblings else None)
 
 
-def _last_digits(ref: str) -> str:
-    return "".join(sign for sign in ref if sign in "0123456789")[-REF_TAIL:]
+def _own_end(own: str, *others: str) -> str | None:
+    for length in range(REF_TAIL, max(REF_TAIL, *map(len, (own, *others))) + 1):
+        if own and own[-length:] not in {other[-length:] for other in others}:
+            return own[-length:]
+    return None
 
 
 def _other_time(knew: Truth, truth: Truth) -> datetime | None:
@@ -76,6 +85,7 @@ class Composer:
             raise TemplateError(f"no approved template {rule.template!r} for {channel.value}")
         zone = self.practice.zone
         shows_ref = rule.when is Event.BOOKED or siblings
+        tail = ref_tail(visit.ref, siblings) if shows_ref else None
         facts = Facts(
             starts_at=visit.truth.starts_at,
             now=now,
@@ -83,7 +93,8 @@ class Composer:
             age=age_at(visit.birth_date, visit.truth.starts_at, zone),
             role=contact.role,
             short=short,
-            ref_tail=ref_tail(visit.ref, siblings) if shows_ref else None,
+            ref_tail=tail,
+            which_unclear=bool(siblings) and tail is None,
             visit_key=self.digest(f"visit {visit.id}"),
             version=visit.version,
             was_at=_other_time(knew.truth, visit.truth) if knew else None,

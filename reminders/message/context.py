@@ -26,6 +26,7 @@ class Facts:
     `visit_key` names the visit in a calendar without telling anything, and `version` rises with
     each change of it. `was_at`: the time that the reader was told before, if it was another;
     `was_age`: the age at it. `again`: they were told that the visit is cancelled, and it is not.
+    `which_unclear`: nothing that may be said tells the visit from a sibling's.
     """
 
     starts_at: datetime
@@ -35,6 +36,7 @@ class Facts:
     role: Role
     short: bool = False
     ref_tail: str | None = None
+    which_unclear: bool = False
     visit_key: str = "sample"
     version: int = 0
     was_at: datetime | None = None
@@ -110,6 +112,7 @@ class Context:
     guardian: bool
     short: bool
     ref_tail: str | None
+    which_unclear: bool
     clinic: ClinicWords
     app: AppWords
     eid: EidWords
@@ -147,6 +150,7 @@ def make_context(code: str, channel: Channel, facts: Facts, clinic: ClinicConfig
         guardian=facts.role is Role.GUARDIAN,
         short=facts.short,
         ref_tail=language.foreign(facts.ref_tail) if facts.ref_tail else None,
+        which_unclear=facts.which_unclear,
         clinic=ClinicWords(
             phone=language.foreign(clinic.phone),
             phone_hours=clinic.phone_hours_in(code),

@@ -448,14 +448,38 @@ def test_letters_of_a_reference_are_not_told(clinic: Clinic) -> None:
     assert not any("BUP" in body for body in bodies)
 
 
-def test_references_that_look_alike_are_left_out(clinic: Clinic) -> None:
-    """Where the last digits of two siblings' bookings are the same, they are told to nobody."""
-    clinic.read(row("A-1001"), row("B-1001", "2026-12-02 11:00", born="2015-01-01"))
+ALIKE = [
+    ("12341001", "98761001", "41001", "61001"),
+    ("B-2026-1001", "A-2025-1001", "61001", "51001"),
+    ("A1001", "B1001", "A1001", "B1001"),
+    ("1001A", "1001B", "001A", "001B"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "one", "other"), ALIKE)
+def test_references_that_end_alike_are_told_apart(
+    clinic: Clinic, first: str, second: str, one: str, other: str
+) -> None:
+    """Each text of two siblings at one time shows as much of the reference as differs."""
+    clinic.read(row(first), row(second, born="2015-01-01"), confirmations=True)
     clinic.until("2026-12-01 12:00")
-    assert [("10:00" in text.body, "1001" in text.body) for text in clinic.texts()] == [
-        (True, False),
-        (False, False),
-    ]
+    clinic.read(row(first, status="avbokad"), row(second, born="2015-01-01"))
+    clinic.until("2026-12-01 12:10")
+    told = [re.findall(r"\.\.\.(\w+)\)", text.body) for text in clinic.texts()]
+    assert sorted(told[:-1]) == sorted([[one], [other]] * 2)
+    assert told[-1] == [one]
+
+
+def test_a_cancellation_that_may_be_of_either_sibling_lets_nobody_off(clinic: Clinic) -> None:
+    """Where only words of the references differ, nothing is told of them; one visit still stands."""
+    rows = (row("BUP-1001"), row("VUX-1001", born="2015-01-01"))
+    clinic.read(*rows, confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    clinic.read(row("BUP-1001", status="avbokad"), rows[1])
+    clinic.until("2026-11-30 13:10")
+    said = clinic.texts()[-1].body
+    assert "är avbokat. Frågor" in said
+    assert not any("1001" in text.body for text in clinic.texts())
 
 
 @pytest.mark.parametrize(
@@ -463,14 +487,23 @@ def test_references_that_look_alike_are_left_out(clinic: Clinic) -> None:
     [
         ("B-2041", [], "2041"),
         ("2041-BUP", ["2042-BUP"], "2041"),
-        ("VB-20411", ["VB-10411"], None),
+        ("VB-20411", ["VB-10411"], "20411"),
+        ("12341001", ["98761001", "12441001"], "341001"),
+        ("1001", ["51001"], "1001"),
+        ("51001", ["1001"], "51001"),
+        ("B-2041", ["C-2041"], "B2041"),
+        ("BUP-2041", ["VUX-2041"], None),
+        ("BUP-2041-A", ["VUX-2041-B"], "041A"),
         ("BUP", [], None),
+        ("A", [], None),
+        ("A", ["B"], "A"),
         ("B-7", ["BUP"], "7"),
         ("١٢", [], None),
+        ("B-2041", ["B-2041"], None),
     ],
 )
 def test_the_last_digits_of_a_reference(ref: str, siblings: list[str], tail: str | None) -> None:
-    """A booking is named by its last digits, if it has any and no sibling's has the same."""
+    """A booking is named by as many last digits as no sibling's has, or by single letters."""
     assert ref_tail(ref, siblings) == tail
 
 

@@ -177,7 +177,9 @@ def test_a_draft_has_all_that_the_complete_languages_have(language):
         assert len(texts) == len(Role)
 
 
-FACT = re.compile(r"\b(?:visit|clinic|app)\.\w+|\b(?:ref_tail|login_changed|own_login_needed)\b")
+FACT = re.compile(
+    r"\b(?:visit|clinic|app)\.\w+|\b(?:ref_tail|which_unclear|login_changed|own_login_needed)\b"
+)
 """What a text can tell or depend on, as templates write it."""
 
 
