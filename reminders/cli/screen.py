@@ -77,19 +77,22 @@ def indented(text: str, indent: int, hang: int | None = None, *, cut: bool = Tru
     )
 
 
-def _wrapped(line: str) -> str:
-    """Return a line wrapped under itself, where it is longer than the page is wide."""
+def folded(line: str, hang: str) -> str:
+    """Return a line that goes on below, after `hang`, where it is longer than the page is wide."""
     if cell_len(line) <= width():
         return line
-    indent = len(line) - len(line.lstrip())
     return textwrap.fill(
-        line.lstrip(),
+        line,
         width(),
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (2 * indent),
+        subsequent_indent=hang,
         break_on_hyphens=False,
         break_long_words=False,  # a path or an address is copied whole
     )
+
+
+def _wrapped(line: str) -> str:
+    """Return a line folded under itself, twice as far in."""
+    return folded(line, " " * 2 * (len(line) - len(line.lstrip())))
 
 
 def width() -> int:

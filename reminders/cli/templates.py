@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reminders.cli.screen import ask, plural, print_json, printable, say, tell
+from reminders.cli.screen import ask, folded, plural, print_json, printable, say, tell
 from reminders.cli.session import (
     AsJson,
     Clinic,
@@ -157,7 +157,8 @@ def _difference(item: Waiting) -> str:
         before, source.text.splitlines(), f"{title}: approved", f"{title}: {new}", lineterm=""
     )
     same = f"{title}: {new}. It says what goes out already."
-    return "\n".join(map(printable, lines)) or same
+    # What a long line goes on with has its mark too: it is no line of the other side.
+    return "\n".join(folded(printable(line), f"{line[:1]}    ") for line in lines) or same
 
 
 def _called(source: Source) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from reminders.cli.screen import plural, printable
+from reminders.cli.screen import folded, plural, printable
 from reminders.config import Config
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
@@ -37,16 +37,20 @@ def preview_of(config: Config, clinic: str, chosen: Sequence[Source], now: datet
 
 
 def preview_text(config: Config, clinic: str, one: Seen) -> str:
-    """Return one text for the terminal: an SMS as a phone breaks it, an email with its head."""
+    """Return one text for the terminal: an SMS as a phone breaks it, an email with its head.
+
+    A line of an email that is longer than the page goes on below, indented.
+    """
     source, reading = one
     rendered = reading.rendered
-    head = f"== {_title(source)}: {_note(config, reading)}"
+    head = folded(f"== {_title(source)}: {_note(config, reading)}", "   ")
     sender = _sender(config, clinic, source)
     if reading.size is None:
         files = ", ".join(file.name for file in rendered.attachments)
         said = [f"From: {sender}", f"Subject: {rendered.subject}"]
         said += [f"Files: {files}"] if files else []
-        return "\n".join([head, *said, "", printable_lines(rendered.body.strip())])
+        said += ["", *rendered.body.strip().split("\n")]
+        return "\n".join([head, *(folded(printable(line), "  ") for line in said)])
     lines = [
         line
         for row in rendered.body.split("\n")
@@ -54,11 +58,6 @@ def preview_text(config: Config, clinic: str, one: Seen) -> str:
     ]
     bubble = [f"  | {printable(line)}".rstrip() for line in lines]
     return "\n".join([head, f"  {sender}", *bubble])
-
-
-def printable_lines(text: str) -> str:
-    """Return a text of several lines without signs that would confuse a terminal."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def preview_json(one: Seen) -> dict[str, Any]:

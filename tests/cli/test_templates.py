@@ -128,6 +128,25 @@ def test_a_check_fits_the_page(edited: Installation):
     assert [line for line in shown.splitlines() if len(line) > 80] == []
 
 
+def test_every_text_that_is_shown_fits_the_page(here: Installation):
+    """A preview of all texts is folded at 80 columns, with every word; `--json` has them whole."""
+    shown = here.ok("templates", "preview", "--channel", "email")
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    texts = here.json("templates", "preview", "--channel", "email")
+    assert any(len(line) > 80 for text in texts for line in text["body"].split("\n"))
+    words = " ".join(shown.split())
+    assert [text["name"] for text in texts if " ".join(text["body"].split()) not in words] == []
+
+
+def test_a_difference_that_is_folded_stays_on_its_side(edited: Installation):
+    """What goes on below a long line of an edited text has the mark of that line."""
+    long = "A long text of one line. " * 6 + "{{ visit.time }} {{ clinic.phone }}"
+    (edited.folder / "texts" / "sv" / "moved.sms.txt").write_text(long + "\n", "utf-8")
+    shown = edited.run("templates", "approve").stdout
+    folded = [line for line in shown.splitlines() if line.startswith("+") and "A long" in line]
+    assert [line[:6] for line in folded] == ["+A lon", "+    l"]
+
+
 def test_a_finding_about_a_setting_names_the_file_and_the_line(here: Installation):
     """Whatever the configuration is called, and with several clinics in it."""
     text = here.config.read_text("utf-8")
