@@ -57,15 +57,30 @@ def find_identities(text: str, today: date) -> list[Identity]:
 
     In digits alone a date of these days is no birth date: booking systems number by the day.
     """
+    found = _found(text, today)
+    return list(dict.fromkeys(one for one, plainly, lately in found if plainly or not lately))
+
+
+def birth_dates_in(text: str, today: date) -> tuple[set[date | None], set[date | None]]:
+    """Return the birth dates of what could be identity numbers in a text; None for one without.
+
+    First those of identity numbers and nothing else; then those of these days: so booking systems
+    number by the day, with a sign between it and the serial number or without.
+    """
+    sure, lately = set[date | None](), set[date | None]()
+    for identity, _, of_these_days in _found(text, today):
+        (lately if of_these_days else sure).add(identity.birth_date)
+    return sure, lately
+
+
+def _found(text: str, today: date) -> Iterator[tuple[Identity, bool, bool]]:
+    """Yield identity numbers, whether each is written as only they are, and is of these days."""
     if len(text) < _DIGITS:
-        return []
-    found = (
-        identity
-        for written, plainly in _candidates(text)
-        if isinstance(identity := read_identity(written, today), Identity)
-        and (plainly or not _of_these_days(written, today))
-    )
-    return list(dict.fromkeys(found))
+        return
+    for written, plainly in _candidates(text):
+        identity = read_identity(written, today)
+        if isinstance(identity, Identity):
+            yield identity, plainly, _of_these_days(written, today)
 
 
 def tries_identity(text: str) -> bool:
@@ -89,11 +104,12 @@ def _candidates(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _of_these_days(written: str, today: date) -> bool:
-    """Tell whether the date of a number, in this century, is about now."""
-    digits = written.replace("+", "")[-_DIGITS:]
-    at = _date(
-        today.year // _CENTURY * _CENTURY + int(digits[:2]), int(digits[2:4]), int(digits[4:6])
-    )
+    """Tell whether the date of a number, in this century if it has none, is about now."""
+    if "+" in written:
+        return False
+    year, month, day = written[:-8], written[-8:-6], written[-6:-4]
+    century = today.year // _CENTURY * _CENTURY if len(year) == len("YY") else 0
+    at = _date(century + int(year), int(month), int(day))
     return at is not None and today - _LATELY <= at <= today + _SOON
 
 

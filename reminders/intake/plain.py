@@ -14,7 +14,7 @@ from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Role
 from reminders.intake.addresses import email_address, plain_mobile
 from reminders.intake.columns import Column, Columns, Field, PersonColumns
-from reminders.intake.identity import find_identities
+from reminders.intake.identity import birth_dates_in
 from reminders.intake.memory import Memory
 from reminders.intake.patient import Patient, PatientReader, is_plain_key
 from reminders.intake.people import (
@@ -73,7 +73,7 @@ class PlainVisits:
         ref = cells[self._ref]
         if len(ref) > LONGEST_KEY or _REF.fullmatch(ref) is None:
             return None
-        if find_identities(ref, self._today):
+        if any(birth_dates_in(ref, self._today)):
             return None
         kind = self._kinds.find(cells)
         starts_at = self._starts.find(cells)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from reminders.domain.appointment import VisitStatus
 from reminders.intake.addresses import damage, without_decimals
 from reminders.intake.columns import Column, Columns, Field
-from reminders.intake.identity import find_identities, may_hold_identity
+from reminders.intake.identity import birth_dates_in, may_hold_identity
 from reminders.intake.problems import Fault, ProblemCode
 from reminders.intake.record import LONGEST_KEY, Notes
 from reminders.intake.times import read_date, read_start
@@ -23,6 +23,7 @@ _SAID_BY_YES: Mapping[Field, tuple[VisitStatus, VisitStatus]] = {
     Field.BOOKED: (VisitStatus.BOOKED, VisitStatus.CANCELLED),
     Field.CANCELLED: (VisitStatus.CANCELLED, VisitStatus.BOOKED),
 }
+_TELL_BIRTH = (Field.BIRTH_DATE, Field.IDENTITY, Field.PATIENT)
 _BAD_REF = Fault(
     ProblemCode.BAD_REF,
     f"The booking's reference is missing, is longer than {LONGEST_KEY} characters, or has signs "
@@ -84,12 +85,25 @@ class VisitReader:
         fault = damage(text)
         if fault is None and not (0 < len(text) <= LONGEST_KEY and text.isprintable()):
             fault = _BAD_REF
-        if fault is None and find_identities(text, self.now.astimezone(self.zone).date()):
+        if fault is None and self._names_the_patient(notes, text):
             fault = _IDENTITY_AS_REF
         if fault is not None:
             notes.note(fault, column)
             return None
         return text
+
+    def _names_the_patient(self, notes: Notes, ref: str) -> bool:
+        """Tell whether a reference has an identity number in it.
+
+        Booking systems number by the day: a date of these days is no birth date, unless the patient
+        of the row was born on it.
+        """
+        today = self.now.astimezone(self.zone).date()
+        sure, lately = birth_dates_in(ref, today)
+        return bool(sure) or any(
+            not lately.isdisjoint({read_date(text)}.union(*birth_dates_in(text, today)))
+            for text in (notes.cell(self.columns.visit.get(field)) for field in _TELL_BIRTH)
+        )
 
     def kind(self, notes: Notes) -> tuple[str, bool]:
         """Return the kind of visit, and whether it is a video visit."""

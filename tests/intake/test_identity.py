@@ -175,11 +175,41 @@ def test_an_identity_number_within_a_reference_is_a_problem(ref: str):
     assert not any(map(str.isdigit, problem.message))
 
 
-@pytest.mark.parametrize("ref", ["B-2611300005", "202611300900", "20261130090000", "B1234567890"])
+@pytest.mark.parametrize(
+    "ref",
+    [
+        *("B-2611300005", "202611300900", "20261130090000", "B1234567890"),
+        *("20261130-0001", "20250601-0004", "20261201-0005", "261130-0001", "B 2026-11-30-0001"),
+    ],
+)
 def test_a_reference_numbered_by_the_day_is_none(ref: str):
     """Booking systems number by date and time; such a reference is read, whatever its digits."""
     found = [one(ref=f"{ref[:-1]}{last}").ref for last in range(10)]
     assert len(found) == 10
+
+
+@pytest.mark.parametrize("ref", ["20250601-0004", "202506010004", "B-250601-0004"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"födelsedatum": "2025-06-01"},
+        {"personnummer": "20250601-0004"},
+        {"patientnr": "20250601-0004"},
+        {"patientnr": "Nils 250601-0004"},
+    ],
+)
+def test_the_identity_number_of_a_child_born_lately_is_no_reference(ref: str, told: dict[str, str]):
+    """A date of these days on which the row's patient was born is a birth date."""
+    [problem] = results(table(ref=ref, **told))
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.ref) == (ProblemCode.BAD_REF, None)
+    assert one(ref=ref, födelsedatum="2025-06-02").ref == ref
+
+
+@pytest.mark.parametrize("ref", ["192611300001", "19261130-0001", "261130+0001"])
+def test_the_identity_number_of_one_of_a_hundred_years_is_no_reference(ref: str):
+    """A day of another century, or with the sign for it, is none of these days."""
+    assert [problem.code for problem in problems(table(ref=ref))] == [ProblemCode.BAD_REF]
 
 
 @pytest.mark.parametrize("name", ["A. Berg 20150307-9806", "Berg (1503079806)"])
