@@ -65,7 +65,7 @@ def samples(clinic: ClinicConfig, now: datetime) -> Iterator[Sample]:
         yield Sample(f"{reader}, sibling", sibling)
         yield Sample(f"{reader}, sibling, booked again", replace(sibling, again=True))
         unclear = replace(tomorrow, which_unclear=True)
-        yield Sample(f"{reader}, sibling with a reference alike", unclear)
+        yield Sample(f"{reader}, sibling, reference alike", unclear)
         late = replace(tomorrow, starts_at=morning + _WHEN["later today"], short=True)
         yield Sample(f"{reader}, booked late", late)
         yield Sample(f"{reader}, sibling, booked late", replace(late, ref_tail=REF_TAIL))

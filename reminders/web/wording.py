@@ -200,6 +200,7 @@ READERS = (
     N_("sibling"),
     N_("booked late"),
     N_("booked again"),
+    N_("reference alike"),
     N_("moved past the birthday"),
 )
 ACTS: Mapping[str, str] = {
