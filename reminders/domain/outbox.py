@@ -2,20 +2,25 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from reminders.domain.appointment import Truth, VisitStatus
+from reminders.domain.appointment import Appointment, Truth, VisitStatus
 from reminders.domain.decision import Decision, Kept, Send, Suppress
 from reminders.domain.lifecycle import check
 from reminders.domain.message import Key, Message, is_open, latest_per_rule
 from reminders.domain.plan import Case, Plan
 from reminders.domain.reasons import UNRECORDED, Reason
-from reminders.domain.rules import Practice
+from reminders.domain.rules import Event, Practice
 from reminders.domain.state import State
 from reminders.domain.timing import NEWS
 from reminders.domain.told import counts_on
+
+NOT_BY_TEXT = frozenset(
+    {Reason.PROTECTED_IDENTITY, Reason.GUARDIAN_NOT_CHOSEN, Reason.GUARDIAN_DECLINED}
+)
+"""Why somebody gets no text at all, who may know of the visit from the clinic itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,10 @@ def difference(case: Case, plan: Plan, practice: Practice) -> list[Change]:
     truth = plan.appointment.truth
     changes: list[Change] = []
     mentioned: set[Key] = set()
-    for decision in plan.decisions:
-        key = _key(decision)
+    for decided in plan.decisions:
+        key = _key(decided)
         mentioned.add(key)
+        decision = _recorded(decided, rows.get(key), plan.appointment, practice)
         change = _change(decision, rows.get(key), truth, _counts_on(key, case, plan, practice))
         if change is not None:
             changes.append(change)
@@ -83,6 +89,27 @@ def written(history: Iterable[Message], changes: Iterable[Change]) -> list[Messa
 
 def _key(decision: Decision) -> Key:
     return decision.message.key if isinstance(decision, Kept) else decision.key
+
+
+def _recorded(
+    decision: Decision, row: Message | None, visit: Appointment, practice: Practice
+) -> Decision:
+    """Return a decision with the reason that its row is to say.
+
+    Of a booking that came with no confirmations to be sent, people know already (see domain/told).
+    The row of its confirmation says so, and keeps it, whatever else speaks against texts to them:
+    a change is news to them all the same.
+    """
+    if visit.confirm or not isinstance(decision, Suppress) or decision.request_id is not None:
+        return decision
+    rule = practice.rule.get(decision.key.rule)
+    if rule is None or rule.when is not Event.BOOKED or decision.reason in UNRECORDED:
+        return decision
+    expected = visit.truth.status is VisitStatus.BOOKED and visit.kind in practice.video_kinds
+    known = row is not None and row.reason is Reason.NO_CONFIRMATIONS
+    if known or (expected and decision.reason in NOT_BY_TEXT):
+        return replace(decision, reason=Reason.NO_CONFIRMATIONS)
+    return decision
 
 
 def _counts_on(key: Key, case: Case, plan: Plan, practice: Practice) -> datetime | None:

@@ -122,7 +122,7 @@ def knew(history: Iterable[Message], key: Key, address_key: str) -> Message | No
         return same_person or message.address_key == address_key
 
     earlier = [message for message in history if message.key.version < key.version]
-    return _latest(filter(theirs, earlier)) or _first_elsewhere(earlier, key.contact)
+    return _latest(filter(theirs, earlier)) or first_elsewhere(earlier, key.contact)
 
 
 def in_calendar(history: Iterable[Message], contact: Contact) -> Truth | None:
@@ -138,11 +138,12 @@ def told_elsewhere(history: Iterable[Message], contact: Contact) -> Truth | None
 
     Such a booking was told of before this program knew it, so a change to it is still news.
     """
-    first = _first_elsewhere(history, contact.id)
+    first = first_elsewhere(history, contact.id)
     return first.truth if first else None
 
 
-def _first_elsewhere(history: Iterable[Message], contact: int) -> Message | None:
+def first_elsewhere(history: Iterable[Message], contact: int) -> Message | None:
+    """Return the row that says what somebody knew of a visit from elsewhere; None if nothing."""
     return min(
         (m for m in history if m.reason is Reason.NO_CONFIRMATIONS and m.key.contact == contact),
         key=lambda m: m.key,

@@ -14,7 +14,7 @@ from reminders.domain.reasons import Reason
 from reminders.domain.rules import Event, Practice
 from reminders.domain.state import State
 from reminders.domain.timing import NEWS
-from reminders.domain.told import last_told, tells
+from reminders.domain.told import WAITED_FOR, first_elsewhere, last_told, tells
 from reminders.domain.when import due_time
 
 CALL_FOR = frozenset(
@@ -47,6 +47,9 @@ Who never had a kind of address counts on nothing there; and who was told at one
 has been told nothing.
 """
 
+UNCHOSEN = frozenset({Reason.GUARDIAN_NOT_CHOSEN, Reason.GUARDIAN_DECLINED})
+"""Of these, the ones of who need not know as long as the patient does."""
+
 WANTS_NONE = CALL_FOR - {Reason.NO_ADDRESS}
 
 NOW = timedelta(minutes=1)
@@ -60,37 +63,59 @@ AT_ONCE = timedelta(hours=1)
 class Unheard:
     """One person to phone. `believes` is what they were told before, where it is not true now.
 
-    `unclear`: a text left, and nobody knows whether it arrived.
+    `unclear`: a text left, and nobody knows whether it arrived. `untexted`: what they believe they
+    have from the clinic itself, if at all: no text has told them.
     """
 
     contact: int
     reason: Reason
     believes: Truth | None = None
     unclear: bool = False
+    untexted: bool = False
 
     @property
     def stands_behind(self) -> bool:
-        """Tell whether it is enough that somebody else of the visit is told."""
+        """Tell whether it is enough that somebody else of the visit is told.
+
+        A guardian whom nobody has chosen, and no text has told anything, need not know at all.
+        """
         wanted_none = self.reason in CALL_FOR and self.reason is not Reason.RENDER_FAILED
-        return wanted_none and not self.believes and not self.unclear
+        no_matter = self.untexted and self.reason in UNCHOSEN
+        return wanted_none and (no_matter or not self.believes) and not self.unclear
 
 
-def believers(before: Sequence[Message], now_theirs: Sequence[Message]) -> list[Unheard]:
+def believers(
+    before: Sequence[Message],
+    now_theirs: Sequence[Message],
+    now: datetime,
+    addresses: Mapping[int, AbstractSet[str]] = MappingProxyType({}),
+) -> list[Unheard]:
     """Return whom to phone of those whose visit it was before it was given to another patient.
 
-    `before` are the messages to them, `now_theirs` those to the people whose it is now. Who has an
-    address that is also one of those is the same person under another name.
+    `before` are the messages to them, `now_theirs` those to the people whose it is now, `addresses`
+    those (by key) that each contact has. Who has an address that is also one of those is the same
+    person under another name. Who expected it at a time that has passed waits no more.
     """
-    same = {m.address_key for m in now_theirs if m.address_key}
+    same = _addresses(now_theirs, addresses)
     found: list[Unheard] = []
     for contact in dict.fromkeys(m.key.contact for m in before):
-        gone = [m for m in before if m.key.contact == contact and m.state in TOLD and tells(m)]
-        if not gone or same & {m.address_key for m in gone}:
+        own = [m for m in before if m.key.contact == contact]
+        gone = [m for m in own if m.state in TOLD and tells(m)]
+        last = max(gone, key=lambda m: (m.went_at, m.id), default=first_elsewhere(own, contact))
+        if last is None or same & _addresses(gone or own, addresses):
             continue
-        last = max(gone, key=lambda m: (m.went_at, m.id)).truth
-        if last.status is VisitStatus.BOOKED:
+        waits = last.truth.starts_at + WAITED_FOR > now
+        if waits and last.truth.status is VisitStatus.BOOKED:
             found.append(Unheard(contact, Reason.OTHER_PATIENT))
     return found
+
+
+def _addresses(
+    messages: Sequence[Message], present: Mapping[int, AbstractSet[str]]
+) -> AbstractSet[str]:
+    """Return the addresses (by key) to which messages went, and that their readers have."""
+    went = {m.address_key for m in messages if m.address_key}
+    return went.union(*(present.get(m.key.contact, ()) for m in messages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +223,8 @@ class _Person:
         latest = last_told(self._heard, self.contact, addresses)
         if latest is not None:
             return latest.truth
-        elsewhere = [m for m in self._own if m.reason is Reason.NO_CONFIRMATIONS]
-        return min(elsewhere, key=lambda m: m.key).truth if elsewhere else None
+        elsewhere = first_elsewhere(self._own, self.contact)
+        return elsewhere.truth if elsewhere else None
 
     @property
     def _believes(self) -> Truth | None:
@@ -292,7 +317,11 @@ class _Person:
             reasons = [Reason.NEWS_TOO_LATE]
         if unwritten:  # told at once, also where a later text may go: a template has to be mended
             reasons = [Reason.RENDER_FAILED]
-        return Unheard(self.contact, reasons[-1], self._believes) if reasons else None
+        if not reasons:
+            return None
+        texted = any(m.state in TOLD for m in self._heard)
+        untexted = self._believes is not None and not texted
+        return Unheard(self.contact, reasons[-1], self._believes, untexted=untexted)
 
     @property
     def _expects_video(self) -> bool:

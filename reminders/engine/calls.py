@@ -13,7 +13,7 @@ from reminders.store.clinics import ClosedChannel
 from reminders.store.database import Connection
 from reminders.store.ledger import Fact
 from reminders.store.pages import Person
-from reminders.store.views import CALL_AHEAD, Line, Visit
+from reminders.store.views import CALL_AHEAD, JUST_BEGUN, Line, Visit
 
 MOST = 100
 LOOKED_AT = 300
@@ -53,7 +53,7 @@ def call_list(
         visit.id: visit
         for visit in (
             *pages.troubled(conn, clinic_id, now, LOOKED_AT),
-            *pages.unreachable(conn, clinic_id, now, until, limit + 1),
+            *pages.unreachable(conn, clinic_id, now - JUST_BEGUN, until, limit + 1),
         )
     }
     visits = sorted(found.values(), key=lambda visit: (visit.starts_at, visit.id))

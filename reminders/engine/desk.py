@@ -241,17 +241,15 @@ def to_phone(
     conn: Connection, runtime: Runtime, found: Sequence[Visit], now: datetime
 ) -> list[Item]:
     """Return whom to phone of these visits, in their order: ticked off or not."""
-    by_visit: dict[int, list[Line]] = {visit.id: [] for visit in found}
+    own: dict[int, list[Line]] = {visit.id: [] for visit in found}
     for line in views.lines(conn, found):
-        by_visit[line.visit.id].append(line)
-    phoned = called.by_visit(conn, list(by_visit))
+        own[line.visit.id].append(line)
+    phoned = called.by_visit(conn, list(own))
     down = clinics.down_by_clinic(conn)
     return [
         item
         for visit in found
-        for item in calls_for(
-            runtime, visit, by_visit[visit.id], phoned.get(visit.id, ()), now, down
-        )
+        for item in calls_for(runtime, visit, own[visit.id], phoned.get(visit.id, ()), now, down)
     ]
 
 
@@ -281,9 +279,10 @@ def calls_for(
     """
     truth = Truth(visit.starts_at, VisitStatus(visit.status))
     theirs = [line for line in found if not (line.is_gone or line.was_anothers)]
-    alone = not theirs and truth.status is VisitStatus.BOOKED
     names = {line.message.key.contact: line.contact for line in found}
-    items = [_item("call", visit, None, nobody_to_tell(visit), 0)] if alone else []
+    off = Event.CANCELLED if truth.status is VisitStatus.CANCELLED else None
+    alone = not theirs and (off is None or visit.was_expected)
+    items = [_item("call", visit, None, nobody_to_tell(visit), 0, off)] if alone else []
     items += [
         _item(
             "unknown" if one.unclear else "call",
@@ -296,7 +295,7 @@ def calls_for(
         )
         for one in _not_told(runtime, visit, truth, found, now, down.get(visit.clinic, frozenset()))
     ]
-    if truth.status is VisitStatus.CANCELLED:
+    if off:
         items += _told_by_phone(visit, found, phoned, {item.contact_id for item in items})
     return items
 
@@ -337,7 +336,7 @@ def _not_told(
                 and misleads(line.message, own_login=own_login)
             },
         ),
-        *believers(before, messages),
+        *believers(before, messages, now, addresses),
     ]
 
 

@@ -165,11 +165,8 @@ def unreachable(
 ) -> list[Visit]:
     """Return visits of which no message need tell that somebody is to be phoned; the soonest first.
 
-    Booked ones with nobody to tell, or that were somebody else's; cancelled ones told by phone.
+    Those with nobody to tell, or that were somebody else's; cancelled ones told by phone.
     """
-    people = select(contact.c.id).where(
-        contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
-    )
     chosen = (
         select(appointment.c.id)
         .where(
@@ -178,13 +175,8 @@ def unreachable(
             appointment.c.starts_at < until,
             # One look by index for each visit: EXISTS beside OR may read all of them.
             or_(
-                and_(
-                    appointment.c.status == "booked",
-                    or_(
-                        people.limit(1).scalar_subquery().is_(None),
-                        appointment.c.former_patient_id.is_not(None),
-                    ),
-                ),
+                views.nobody(),
+                appointment.c.former_patient_id.is_not(None),
                 views.told_by_phone(),
             ),
         )

@@ -59,8 +59,14 @@ class Visit:
     protected: bool
     clinician: str | None = None
     former_patient_id: int | None = None
+    confirm: bool = True
     needs_plan: bool = field(default=False, compare=False)
     """Its messages are yet to be planned: it was just imported or changed."""
+
+    @property
+    def was_expected(self) -> bool:
+        """Tell whether who has no address knew a visit, that has changed, from the clinic."""
+        return self.protected and not self.confirm and self.version > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,7 @@ def visits(
             row.protected,
             row.clinician,
             row.former_patient_id,
+            row.confirm,
             row.needs_plan,
         )
         for row in conn.execute(query, given)
@@ -277,19 +284,15 @@ def timeline(
 
 
 def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> list[Visit]:
-    """Return visits, coming or just begun, with a message in trouble or, if booked, no people."""
+    """Return visits, coming or just begun, with a message in trouble or nobody to tell."""
     troubled = select(message.c.appointment_id).where(
         message.c.appointment_id == appointment.c.id, text(TROUBLE)
     )
-    people = select(contact.c.id).where(
-        contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
-    )
     # One look by index for each visit: EXISTS beside OR may be answered by reading all of it.
     first = troubled.limit(1).scalar_subquery()
-    nobody = and_(appointment.c.status == "booked", ~people.exists())
     among = or_(
         first.is_not(None),
-        nobody,
+        nobody(),
         appointment.c.former_patient_id.is_not(None),
         told_by_phone(),
     )
@@ -298,6 +301,27 @@ def troubled_visits(conn: Connection, clinic_key: str | None, now: datetime) -> 
     more = union_all(expected(since, until), put_off(now, until))
     further = visits(conn, clinic_key, among=appointment.c.id.in_(more))
     return list({visit.id: visit for visit in (*found, *further)}.values())
+
+
+def nobody() -> ColumnElement[bool]:
+    """Return the condition that a visit has no people, and is booked or was known, and is not."""
+    people = select(contact.c.id).where(
+        contact.c.patient_id == appointment.c.patient_id, contact.c.removed_at.is_(None)
+    )
+    other = appointment.alias("other")
+    stands = select(other.c.id).where(
+        other.c.patient_id == appointment.c.patient_id,
+        other.c.starts_at == appointment.c.starts_at,
+        other.c.status == "booked",
+    )
+    known = and_(
+        appointment.c.confirm.is_(False),
+        appointment.c.version > 1,
+        stands.limit(1).scalar_subquery().is_(None),  # at this time nothing is off
+    )
+    return and_(
+        or_(appointment.c.status == "booked", known), people.limit(1).scalar_subquery().is_(None)
+    )
 
 
 def told_by_phone() -> ColumnElement[bool]:
