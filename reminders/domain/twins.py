@@ -110,15 +110,17 @@ def _moved_by_twin(
 
 
 def _over_by_twin(
-    twins: Iterable[Twin], knows: Truth, visit: Appointment, contact: Contact, practice: Practice
+    twins: Sequence[Twin], knows: Truth, visit: Appointment, contact: Contact, practice: Practice
 ) -> Reason | None:
     """Return why others tell somebody that a cancelled visit is over; None if they do not.
 
     Of two that are cancelled and that told of the time, the first tells. One that told of it as
-    well and has moved away, when this was cancelled already, says in its new time that it is over.
+    well and has moved away, when this was cancelled already, says in its new time that it is over;
+    but who knew of a third at the time may not have read that, as it may have stood there then.
     """
     at = knows.starts_at
-    moves = any(rule.when is Event.MOVED for rule in practice.rules)
+    third = any(t.truth.starts_at == at and counted_on(t.told, contact) for t in twins)
+    moves = not third and any(rule.when is Event.MOVED for rule in practice.rules)
     for twin in twins:
         if twin.truth.starts_at != at:
             if moves and _moved_on(twin, at, visit, contact):

@@ -164,3 +164,17 @@ def test_what_is_shown_before_is_what_goes(clinic: Clinic, fate: str) -> None:
     clinic.until("2026-12-08 20:00")
     assert shown.sends.by_rule["cancelled"] == 1
     assert shown.sends.messages == len(bodies(clinic, 1))
+
+
+def test_the_last_of_three_that_were_known_before_is_cancelled(clinic: Clinic) -> None:
+    """The one that moved away could not say that the time is over, as the third stood there."""
+    clinic.read(line("B1001"), line("B1002"), line("B1003"), head=HEAD)
+    clinic.until("2026-11-30 13:00")
+    bring(clinic, off("B1001"), line("B1002", FRIDAY), line("B1003"))
+    clinic.until("2026-11-30 13:30")
+    shown = bring(clinic, off("B1001"), line("B1002", FRIDAY), off("B1003"))
+    clinic.until("2026-11-30 14:00")
+    moved, over = bodies(clinic)
+    assert "inte torsdag" not in moved
+    assert over.startswith("Videobesöket torsdag 3 december kl 14:00 är avbokat")
+    assert shown.sends.messages == 1
