@@ -1,6 +1,6 @@
 """What a file says of a patient against what is known, before anything is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 
 from reminders.domain.appointment import OwnLogin, VisitStatus
@@ -18,6 +18,14 @@ from reminders.domain.brought import (
 from reminders.domain.contact import Channel, Consent
 from reminders.domain.matching import merge_contacts
 
+OfAge = Callable[[date], bool | None]
+"""Tells whether who was born on a day is old enough to log in themselves."""
+
+
+def nobody(_born: date) -> bool:
+    """Tell of everybody that they are not."""
+    return False
+
 
 def merge(
     incoming: IncomingPatient,
@@ -26,16 +34,18 @@ def merge(
     default_consent: Mapping[Channel, Consent],
     now: datetime,
     former: Former = NOBODY,
+    of_age: OfAge = nobody,
 ) -> PatientChange:
     """Return what the file changes for one patient. Nothing known is dropped on a doubtful word.
 
+    `of_age` tells whether who was born on a day logs in themselves, so that guardians are chosen.
     `former`: whose these visits have been. A file that begins to name patients, or names them by
     another number, gives a visit to another record, and what is known of the same person goes
     along. A protected identity goes along whoever it is, until a file says no to it.
     """
     people = merge_contacts(incoming, known, default_consent, former.same)
     records = (*([known] if known else []), *former.same)
-    birth_date = _birth_date(incoming, records)
+    birth_date = _birth_date(incoming, records, of_age)
     protected = incoming.protected
     if protected is None:
         protected = former.protected or any(one.protected for one in records)
@@ -70,11 +80,21 @@ def merge(
     )
 
 
-def _birth_date(incoming: IncomingPatient, records: Iterable[KnownPatient]) -> date | None:
-    """Return what the file says, or else what is known; None where the file says two things."""
-    if incoming.birth_dates:
-        return min(incoming.birth_dates) if len(incoming.birth_dates) == 1 else None
-    return next((one.birth_date for one in records if one.birth_date), None)
+def _birth_date(
+    incoming: IncomingPatient, records: Iterable[KnownPatient], of_age: OfAge
+) -> date | None:
+    """Return what the file says, or else what is known; None where the file says two things.
+
+    Of whom it is known that guardians are told by choice alone, or by all that the file says, that
+    stays so: a slip must not tell a guardian what a patient keeps to themselves.
+    """
+    said = incoming.birth_dates
+    known = next((one.birth_date for one in records if one.birth_date), None)
+    if len(said) <= 1:
+        return min(said, default=known)
+    if known is not None and of_age(known):
+        return known
+    return max(said) if all(map(of_age, said)) else None
 
 
 def _categorise(

@@ -9,9 +9,8 @@ from reminders.store.births import OtherBirth
 from reminders.store.database import Connection
 
 MESSAGE = (
-    "The patient has another birth date here than on line {line}, so the age is taken as not "
-    "known. Leave the patient's own birth date alone, also on the rows of guardians, and export "
-    "again."
+    "The patient has another birth date here than on line {line}, so neither is believed. Leave "
+    "the patient's own birth date alone, also on the rows of guardians, and export again."
 )
 
 

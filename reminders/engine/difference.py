@@ -234,6 +234,7 @@ def changes_for(
 ) -> Iterator[PatientChange]:
     """Yield what the file changes for these patients."""
     default = runtime.clinic(staged.clinic).imports.default_consent
+    practice = runtime.practices[staged.clinic]
     brought = incoming.load(conn, staged.run_id, keys)
     exported_at = imports.exported_at(conn, staged.run_id)
     known = imports.known_patients(conn, clinic_id, keys, exported_at)
@@ -241,7 +242,15 @@ def changes_for(
     visits = _known_visits(conn, clinic_id, refs, exported_at)
     was = former.find(conn, staged.run_id, brought, known, visits, exported_at)
     changes = [
-        merge(patient, known.get(patient.key), visits, default, now, was.get(patient.key, NOBODY))
+        merge(
+            patient,
+            known.get(patient.key),
+            visits,
+            default,
+            now,
+            was.get(patient.key, NOBODY),
+            lambda born: practice.own_login(born, now),
+        )
         for patient in brought
         if patient.visits or patient.key in known
     ]

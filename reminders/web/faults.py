@@ -131,9 +131,10 @@ PROBLEMS: Mapping[str, str] = {
         "The birth date cannot be read, or cannot be right. Write it like 2012-06-30."
     ),
     "other_birth_date": N_(
-        "Two rows have different birth dates for one patient, so the age is taken as not known:"
-        " the texts say who logs in at either age. Leave the patient's own birth date alone, also"
-        " on the rows of guardians, and export again."
+        "Two rows have different birth dates for one patient, so neither is believed: unless it is"
+        " clear that the patient logs in themselves, the texts say who logs in at either age."
+        " Leave the patient's own birth date alone, also on the rows of guardians, and export"
+        " again."
     ),
     "bad_identity": N_(
         "The identity number cannot be right. Write it like 20120630-1234, or leave it out and"

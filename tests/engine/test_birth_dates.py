@@ -81,3 +81,20 @@ def test_what_somebody_has_seen_to_is_not_shown_again(clinic: Clinic) -> None:
     clinic.until("2026-12-01 20:00")
     assert all(map(says_both, clinic.texts()))
     assert problems(clinic.read(line(), line(born=OLDER, phone="070-174 06 99"), head=HEAD)) != []
+
+
+@pytest.mark.parametrize(
+    ("slip", "known"),
+    [(MOTHER, False), ("2010-01-05", False), (MOTHER, True), ("2010-01-05", True), (CHILD, True)],
+)
+def test_a_slip_tells_no_guardian_of_a_teenager(clinic: Clinic, slip: str, *, known: bool) -> None:
+    """Who logs in themselves, by what was known or by all that the file says, is told alone."""
+    head = HEAD.replace("\n", ";från 13\n")
+    teen = f"B1;2026-12-02 10:00;Videobesök;7001;070-174 06 06;patient;{OLDER};\n"
+    guardian = "B1;2026-12-02 10:00;Videobesök;7001;070-174 06 05;vårdnadshavare;{};nej\n"
+    if known:
+        clinic.read(teen, guardian.format(OLDER), head=head, confirmations=True)
+    done = clinic.read(teen, guardian.format(slip), head=head, confirmations=True)
+    assert [code for _, code, *_ in problems(done)] == ["other_birth_date"]
+    clinic.until("2026-12-02 11:00")
+    assert {text.to[-3:] for text in clinic.texts()} == {"606"}
