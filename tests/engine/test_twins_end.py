@@ -178,3 +178,20 @@ def test_the_last_of_three_that_were_known_before_is_cancelled(clinic: Clinic) -
     assert "inte torsdag" not in moved
     assert over.startswith("Videobesöket torsdag 3 december kl 14:00 är avbokat")
     assert shown.sends.messages == 1
+
+
+def test_each_entry_in_a_calendar_is_put_right(clinic: Clinic) -> None:
+    """An entry is of one booking: the text that tells of the other's end leaves it as it is."""
+    mail = "07-01@example.org"
+    told = [one.replace("0701740605", mail) for one in (line("B1001"), line("B1002"))]
+    head = HEAD.replace("mobil", "e-post")
+    clinic.read(*told, head=head, confirmations=True)
+    clinic.until("2026-11-30 13:00")
+    runtime, now = clinic.runtime, clinic.clock.now()
+    runtime.in_transaction(desk.resend, runtime, "internet", "B1002", "booked", now)
+    clinic.until("2026-11-30 14:00")
+    gone = [one.replace("Bokad", "Avbokad") for one in told]
+    clinic.read(*gone, head=head, confirmations=True)
+    clinic.until("2026-11-30 15:00")
+    assert [one.channel for one in clinic.texts()[2:]] == ["email", "email"]
+    assert all("avbokat" in body for body in bodies(clinic, 2))
