@@ -42,18 +42,37 @@ class Shown:
 
 def show(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetime) -> Shown:
     """Return a visit with its messages, its ledger, and why there is no other message."""
-    visit = require(conn, clinic, ref)
-    found = views.lines(conn, [visit])
-    history = sorted((line.message for line in found), key=lambda message: message.id)
-    [case] = cases.load_cases(conn, [visit.id], runtime.digest, {visit.id: history})
-    return Shown(
-        visit,
-        tuple(line.as_sent(runtime.digest) for line in found),
-        tuple(ledger.entries(conn, visit.id)),
-        tuple(planning.explain(runtime, case, now)),
-        people.patient_of(conn, visit.id),
-        case,
-    )
+    [shown] = show_all(conn, runtime, clinic, [ref], now)
+    return shown
+
+
+def show_all(
+    conn: Connection, runtime: Runtime, clinic: str, refs: Sequence[str], now: datetime
+) -> list[Shown]:
+    """Return these visits as `show` does, each once, in this order. Raise NotFoundError."""
+    visits = require_all(conn, clinic, refs)
+    ids = [visit.id for visit in visits]
+    lines: dict[int, list[Line]] = {number: [] for number in ids}
+    for line in views.lines(conn, visits):
+        lines[line.visit.id].append(line)
+    histories = {
+        number: sorted((line.message for line in found), key=lambda message: message.id)
+        for number, found in lines.items()
+    }
+    whole = cases.load_cases(conn, ids, runtime.digest, histories)
+    entries = ledger.entries_of(conn, ids)
+    patients = people.patients_of(conn, ids)
+    return [
+        Shown(
+            visit,
+            tuple(line.as_sent(runtime.digest) for line in lines[visit.id]),
+            tuple(entries.get(visit.id, ())),
+            tuple(planning.explain(runtime, case, now)),
+            patients[visit.id],
+            case,
+        )
+        for visit, case in zip(visits, whole, strict=True)
+    ]
 
 
 def require(conn: Connection, clinic: str, ref: str) -> Visit:

@@ -1,15 +1,17 @@
 """The ledger: what happened to a visit's messages, append-only, ids and codes alone."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from reminders.store.bulk import insert_rows
+from reminders.store.rows import choice, chosen
 from reminders.store.schema import appointment, ledger
 
 _COLUMNS = ("at", "actor", "appointment_id", "message_id", "event", "detail")
@@ -55,13 +57,23 @@ def _json(items: tuple[tuple[str, object], ...], _types: tuple[type, ...]) -> st
     return json.dumps(dict(items), ensure_ascii=False)
 
 
-_ENTRIES = select(ledger).where(ledger.c.appointment_id == bindparam("visit")).order_by(ledger.c.id)
-
-
 def entries(conn: Connection, appointment_id: int) -> list[Entry]:
     """Return all that happened to a visit, oldest first."""
-    rows = conn.execute(_ENTRIES, {"visit": appointment_id})
-    return [Entry(r.at, r.actor, r.message_id, r.event, r.detail) for r in rows]
+    return entries_of(conn, [appointment_id]).get(appointment_id, [])
+
+
+def entries_of(conn: Connection, appointment_ids: Iterable[int]) -> dict[int, list[Entry]]:
+    """Return all that happened to these visits, oldest first, by visit."""
+    found: dict[int, list[Entry]] = defaultdict(list)
+    for row in conn.execute(_entries(conn.dialect.name), choice(conn, appointment_ids)):
+        entry = Entry(row.at, row.actor, row.message_id, row.event, row.detail)
+        found[row.appointment_id].append(entry)
+    return found
+
+
+@cache
+def _entries(dialect: str) -> Select[tuple[object, ...]]:
+    return select(ledger).where(chosen(dialect, ledger.c.appointment_id)).order_by(ledger.c.id)
 
 
 BY_PEOPLE = (

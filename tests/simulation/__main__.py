@@ -1,20 +1,18 @@
 """Runs seeds: `python -m tests.simulation --seeds N --first K --jobs J`."""
 
 import argparse
+import itertools
 import json
-import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
+from pathlib import Path
 
+from tests.simulation.running import Kept, run_many
 from tests.simulation.seed import Result, run_seed
-from tests.simulation.setting import tidy
 
 VISITS_A_YEAR = 250 * 60
-AT_ONCE = 8
-"""So many dense seeds a process has before what they add up to is looked at."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,18 +20,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.seed_trace is not None:
         return _trace(chosen.seed_trace, dense=chosen.dense)
+    try:
+        kept = Kept(chosen.keep)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     began = time.perf_counter()
     totals = Totals()
     seeds = range(chosen.first, chosen.first + chosen.seeds)
-    for result in run_many(seeds, chosen.jobs, dense=chosen.dense):
+    for result in run_many(seeds, chosen.jobs, dense=chosen.dense, kept=kept):
         totals.add(result)
-    first = chosen.first
-    while totals.clinic_years < chosen.years:
-        more = range(first, first + AT_ONCE * chosen.jobs)
-        for result in run_many(more, chosen.jobs, dense=True):
+    if totals.clinic_years < chosen.years:
+        more = run_many(itertools.count(chosen.first), chosen.jobs, dense=True, kept=kept)
+        for result in more:
             totals.add(result)
-        first = more.stop
-        print(f"{totals.clinic_years:.2f} clinic-years so far", flush=True)
+            print(f"{totals.clinic_years:.2f} clinic-years so far", flush=True)
+            if totals.clinic_years >= chosen.years:
+                more.close()
     if chosen.doublecheck:
         totals.check_again(seeds[: chosen.doublecheck], chosen.jobs, dense=chosen.dense)
     totals.tell(time.perf_counter() - began, as_json=chosen.json)
@@ -55,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--years", type=float, default=0, metavar="Y", help="then dense seeds up to Y clinic-years"
     )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FILE",
+        help="write down what each seed showed, and leave out those that are there already",
+    )
     parser.add_argument("--seed-trace", type=int, metavar="S", help="print what happens in seed S")
     return parser
 
@@ -65,17 +74,6 @@ def _trace(seed: int, *, dense: bool) -> int:
     for violation in result.violations:
         print(f"VIOLATION {violation}")
     return 1 if result.violations else 0
-
-
-def run_many(seeds: Sequence[int], jobs: int, *, dense: bool = False) -> Iterator[Result]:
-    """Run seeds in so many processes; yield what each showed, in order."""
-    if jobs == 1:
-        yield from map(partial(run_seed, dense=dense), seeds)
-        tidy()
-        return
-    # Fresh processes: each has its own hash seed, so that no order rests on chance unseen.
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(partial(run_seed, dense=dense), seeds, chunksize=1)
 
 
 class Totals:

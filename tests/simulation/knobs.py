@@ -57,8 +57,12 @@ STARTS = (
     datetime(2027, 1, 11, 12, 0),
 )
 DEAF = 0.4
-DENSE = ((8, 60), (3, 240), (4, 240), (2, 480))
+DENSE = ((8, 60), (3, 240), (1, 1500), (1, 3000), (1, 3000))
 """Of a dense seed: for how many days there are how many visits a day."""
+
+DENSE_IN_FLIGHT = (20, 200, 200)
+LEAN = 0.5
+"""So many of the dense clinics write less: without a confirmation, or without a day before."""
 
 NIGHTS = ("21:00-08:00", "21:00-08:00", "22:30-06:15", "")
 _DAY_BEFORE: tuple[dict[str, Any], ...] = (
@@ -96,17 +100,27 @@ class Knobs:
         """Return how many seconds pass between two deeds of the admins, on the average."""
         return 1_500.0 if self.dense else 12_000.0
 
+    @property
+    def days_of_sixty(self) -> int:
+        """Return how many days of sixty visits it is: what may happen is more in a dense one."""
+        return self.days * self.visits // 60 if self.dense else 1
+
+    @property
+    def new_rules(self) -> float:
+        """Return how often rules are changed, beside ten bookings: each plans all visits anew."""
+        return 0.3 if self.dense else 1
+
     def has(self, fault: Fault) -> bool:
         """Tell whether this seed has a fault at all."""
         return fault in self.rates
 
 
-def rules(chance: random.Random) -> dict[str, Any]:
+def rules(chance: random.Random, *, dense: bool = False) -> dict[str, Any]:
     """Return a clinic's rules: each seed has another choice of them."""
     day_before = dict(chance.choice(_DAY_BEFORE))
     if chance.random() < 0.2:
         day_before["channels"] = ["email", "sms"]
-    return {
+    chosen = {
         "booked": {"on": "booked", "template": "confirmation", "not_after": "-30m"},
         "moved": {"on": "moved"},
         "cancelled": {"on": "cancelled"},
@@ -114,6 +128,9 @@ def rules(chance: random.Random) -> dict[str, Any]:
         "soon": {**chance.choice(_SOON_BEFORE), "template": "fifteen_minutes"},
         "help": {"on": "request", "not_after": "+45m", "quiet_hours": "ignore"},
     }
+    if dense and chance.random() < LEAN:
+        del chosen[chance.choice(("booked", "day_before"))]
+    return chosen
 
 
 def draw(seed: int, *, calm: bool = False, dense: bool = False) -> Knobs:
@@ -143,7 +160,7 @@ def draw(seed: int, *, calm: bool = False, dense: bool = False) -> Knobs:
     config = {
         "environment": "test" if guarded else "production",
         "quiet_hours": chance.choice(NIGHTS),
-        "rules": rules(chance),
+        "rules": rules(chance, dense=dense),
         "lease": chance.choice(("2m", "2m", "45s")),
         "horizon": chance.choice(("2m", "2m", "5m")),
         "in_flight": chance.choice((20, 20, 3)),
@@ -151,6 +168,7 @@ def draw(seed: int, *, calm: bool = False, dense: bool = False) -> Knobs:
     days, visits = chance.choice((1, 1, 1, 1, 1, 2)), chance.choice((2, 2, 4))
     if dense:
         days, visits = chance.choice(DENSE)
+        config["in_flight"] = chance.choice(DENSE_IN_FLIGHT)
     return Knobs(
         seed=seed,
         days=days,

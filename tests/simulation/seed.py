@@ -156,7 +156,7 @@ class Seed:
             self._deadly[label] = OFTEN if favoured else self.knobs.rates[Fault.CRASH] / 60
         passed, deaths = self.crash_points[label]
         rate = max(self._deadly[label], FIRST if passed == 1 else 0.0)
-        most = MOST_DEATHS * (self.knobs.days if self.knobs.dense else 1)
+        most = MOST_DEATHS * self.knobs.days_of_sixty
         if deaths >= most or self._faulty.random() >= rate:
             return False
         self.fired(Fault.CRASH)
@@ -194,7 +194,7 @@ class Seed:
 
     async def change_rules(self) -> None:
         """Give the clinic other rules, and start its workers anew."""
-        self.rules = drawn.rules(self._faulty)
+        self.rules = drawn.rules(self._faulty, dense=self.knobs.dense)
         self._config = configuration(self.knobs, self.rules)
         self.rules_since.append((self.elapsed(), self.rules))
         self.note("rules")

@@ -18,6 +18,7 @@ from tests.simulation.reading import Reading, Text
 
 HEARD = frozenset({State.ACCEPTED, State.DELIVERED, State.UNDELIVERED, State.FAILED, State.UNKNOWN})
 ENDS = frozenset({State.DELIVERED, State.UNDELIVERED})
+PAGE = 200
 AFTER = 1900.0
 """So many seconds after a disturbance its effects may still be felt: restarts, waits, probes."""
 
@@ -75,14 +76,16 @@ class Staff:
         runtime = self.world.desk()
         now = self.world.clock.now()
         with runtime.database.reading() as conn:
-            shown = {
-                ref: desk.show(conn, runtime, CLINIC, ref, now) for ref in self.world.book.bookings
-            }
             desk.worklist(conn, runtime, CLINIC, now)
-        for ref, booking in self.world.book.bookings.items():
-            yield from self._accounted(booking, shown[ref])
-            yield from self._log_agrees(booking, shown[ref])
-            yield from self._ends_once(booking, shown[ref])
+            bookings = list(self.world.book.bookings.values())
+            for first in range(0, len(bookings), PAGE):
+                some = bookings[first : first + PAGE]
+                refs = [booking.ref for booking in some]
+                shown = desk.show_all(conn, runtime, CLINIC, refs, now)
+                for booking, its in zip(some, shown, strict=True):
+                    yield from self._accounted(booking, its)
+                    yield from self._log_agrees(booking, its)
+                    yield from self._ends_once(booking, its)
 
     def _accounted(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
         for line in shown.lines:

@@ -3,12 +3,15 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.simulation.__main__ import Totals, main, run_many
+from tests.simulation import running
+from tests.simulation.__main__ import Totals, main
 from tests.simulation.knobs import Fault, draw
-from tests.simulation.seed import Seed, run_seed
+from tests.simulation.running import Kept, run_many
+from tests.simulation.seed import Result, Seed, run_seed
 
 SEEDS = 200
 LONG_SEEDS, LONG_YEARS = 2000, 10
@@ -83,6 +86,30 @@ def test_a_clinic_with_a_whole_days_visits() -> None:
     assert result.visits >= 40
     assert result.sent > 60
     assert max(starts.values()) > 1
+
+
+def test_a_run_that_was_ended_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written down is not run again; a line that was cut off is; other sources are told."""
+    file = tmp_path / "kept.jsonl"
+    first = list(run_many([5, 6], 1, kept=Kept(file)))
+    whole = file.read_text("utf-8")
+    file.write_text(whole[:-40], "utf-8")  # it was ended as it wrote
+    ran: list[int] = []
+
+    def run(seed: int, *, dense: bool) -> Result:
+        ran.append(seed)
+        return run_seed(seed, dense=dense)
+
+    monkeypatch.setattr(running, "run_seed", run)
+    again = list(run_many([5, 6], 1, kept=Kept(file)))
+    assert ran == [6]
+    assert [r.trace for r in again] == [r.trace for r in first]
+    assert [r.crash_points for r in again] == [r.crash_points for r in first]
+    assert again[0].faults == first[0].faults
+    assert len(list(run_many([5, 6], 1, kept=Kept(file)))) == 2
+    assert ran == [6]
+    monkeypatch.setattr(running, "program", lambda: "another")
+    assert main(["--seeds", "1", "--keep", str(file)]) == 2
 
 
 @pytest.mark.long
