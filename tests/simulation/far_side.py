@@ -28,6 +28,7 @@ SLOW = 20.0
 
 HIDDEN_FOR = 900.0
 LISTED_WITHIN = 115.0
+SHORTER = 0.97
 FATES: tuple[tuple[State, Reason | None], ...] = (
     (State.UNDELIVERED, Reason.UNREACHABLE),
     (State.UNDELIVERED, Reason.NOT_DELIVERED),
@@ -282,9 +283,15 @@ class Far:
             return Rejected("content", Refusal.CONTENT)
         if side.happens(Fault.THROTTLED):
             side.refuse(message, Fault.THROTTLED, Refusal.THROTTLED)
-            wait = timedelta(seconds=side.chance.choice((0, 0, 5, 600)))
+            wait = timedelta(seconds=self._rest())
             return Rejected("20429", Refusal.THROTTLED, wait or None)
         return None
+
+    def _rest(self) -> int:
+        """Return how many seconds a busy provider asks for: of thousands of texts, seldom many."""
+        knobs, chance = self._side.world.knobs, self._side.chance
+        wait = chance.choice((0, 0, 5, 600))
+        return 5 if knobs.dense and wait and chance.random() < SHORTER else wait
 
     def _reports(self, taken: Taken) -> None:
         self._side.call_back(taken)

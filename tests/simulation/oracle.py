@@ -79,7 +79,10 @@ class _One:
 
     def _when(self, text: Text, moment: float) -> Iterator[str]:
         taken, zone, hours = text.taken, self.reading.zone, self.reading.hours
-        rules = [rules[text.rule] for rules in self.reading.rules_at(moment) if text.rule in rules]
+        rules = self.reading.its_rule(text, moment)
+        if not rules:
+            yield f"{text}: by a rule that the clinic does not have"
+            return
         dark = almanac.night(taken.began, hours, zone) or (
             all(almanac.night(when, hours, zone) for when in (taken.wall, taken.wall - NETWORK))
         )
@@ -157,9 +160,9 @@ class _Together:
         for texts in told.values():
             for first, second in pairwise(texts):
                 each = any(
-                    rules[text.rule].get("deliver") == "each"
-                    for rules in self.reading.rules_at(second.taken.at)
+                    rule.get("deliver") == "each"
                     for text in texts
+                    for rule in self.reading.its_rule(text, second.taken.at)
                 )
                 other = first.taken.channel is not second.taken.channel
                 shared = self._is_shared(first) or self._is_shared(second)
@@ -228,6 +231,8 @@ class _Together:
         if began >= moment or first.taken.fate is not State.DELIVERED:
             return False
         if self.reading.asked(first) or self.reading.asked(second):
+            return False
+        if not self.reading.its_rule(second, moment):
             return False
         if len(second.booking.truth.during(began, moment)) > 1:
             return False

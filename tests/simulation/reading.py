@@ -102,6 +102,10 @@ class Reading:
         """Return the rules that the clinic has had until a moment, the last ones last."""
         return [rules for at, rules in self.world.rules_since if at <= moment + 1e-3]
 
+    def its_rule(self, text: Text, moment: float) -> list[dict[str, Any]]:
+        """Return a text's rule as the clinic has had it until a moment, each way that it had it."""
+        return [rules[text.rule] for rules in self.rules_at(moment) if text.rule in rules]
+
     def seconds(self, wall: datetime) -> float:
         """Return the elapsed second of a wall time, on a clock that was never set."""
         return float((wall - self.world.clock.set_at[0][1]).total_seconds())

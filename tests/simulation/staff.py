@@ -281,7 +281,7 @@ def due_of(text: Text, reading: Reading, moment: float) -> tuple[Any, Any]:
     """Return the earliest and the latest instant that a text's rule may have been due at."""
     known = reading.known(text, moment)
     times = [
-        almanac.due(rules[text.rule], text.truth.starts_at, known, reading.hours, reading.zone)
-        for rules in reading.rules_at(moment)
+        almanac.due(rule, text.truth.starts_at, known, reading.hours, reading.zone)
+        for rule in reading.its_rule(text, moment)
     ]
     return min(times), max(times)
