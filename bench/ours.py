@@ -42,7 +42,7 @@ class Nowhere(TwilioSms):
     taken = 0
 
     async def send(self, message: OutgoingMessage) -> Accepted:
-        await message.before_write()
+        message.before_write()
         Nowhere.taken += 1
         return Accepted(f"SM{Nowhere.taken:032x}", 1)
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from structlog.types import Processor
 
-TALKATIVE = ("twilio", "aiohttp", "urllib3", "asyncio", "apscheduler")
+TALKATIVE = ("twilio", "urllib3", "asyncio", "apscheduler")
 
 
 class _ToStderr(logging.Handler):

@@ -80,8 +80,9 @@ class OutgoingMessage:
     """One rendered message on its way out. It lives in memory only.
 
     `token` names this attempt and comes back in callbacks; `message_key` names the message in all
-    its attempts. `before_write` is awaited directly before the first byte that could make the
-    provider accept; it raises LeaseLostError if nothing may be sent any more.
+    its attempts. `before_write` is called directly before the first byte that could make the
+    provider accept; it raises LeaseLostError if nothing may be sent any more. Before that, a
+    provider that stamps awaits `stamp`, which writes the attempt down or raises LeaseLostError.
     `unsubscribe_url` is an address that takes a recipient off at one request, if one answers.
     """
 
@@ -93,7 +94,8 @@ class OutgoingMessage:
     started_at: datetime
     valid_for: timedelta
     language: str
-    before_write: Callable[[], Awaitable[None]]
+    before_write: Callable[[], None]
+    stamp: Callable[[], Awaitable[None]]
     subject: str | None = field(default=None, repr=False)
     html: str | None = field(default=None, repr=False)
     attachments: tuple[Attachment, ...] = field(default=(), repr=False)

@@ -57,6 +57,7 @@ class Claimed:
     number: int
     lease_token: int
     lease_ends: float
+    due_at: datetime
     not_after: datetime
     valid_until: datetime
     started_at: datetime
@@ -284,6 +285,7 @@ class _Claiming:
             number=message.attempts + 1,
             lease_token=one.due.lease_token + 1,
             lease_ends=lease_ends,
+            due_at=message.due_at,
             not_after=message.not_after,
             valid_until=one.kind.valid_until,
             started_at=self.now,

@@ -5,7 +5,7 @@ No transaction is open while a provider is called: the claim is committed before
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -65,17 +65,20 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
     if not runtime.may_write_to(claimed.clinic, provider, claimed.to):
         return Rejected("environment", Refusal.ENVIRONMENT)
 
-    async def before_write() -> None:
-        if provider.stamps and runtime.clock.elapsed() < claimed.lease_ends:
+    async def stamp() -> None:
+        if runtime.clock.elapsed() < claimed.lease_ends:
             now = runtime.clock.now()
             holds = await runtime.work(attempts.stamp, claimed.attempt_id, claimed.lease_token, now)
             if not holds:
                 raise LeaseLostError
+
+    def before_write() -> None:
         # Last of all: whatever went before may have taken its time.
         if runtime.clock.elapsed() >= claimed.lease_ends:
             raise LeaseLostError
-        if runtime.clock.now() > claimed.valid_until:
-            # It lay waiting for too long: it would come in the night, or when it helps no more.
+        if not claimed.started_at <= runtime.clock.now() <= claimed.valid_until:
+            # It lay waiting for too long: it would come in the night, or when it helps no more. Or
+            # the clock was set back since: it was judged by a time that has not come yet.
             raise LeaseLostError
 
     rendered = claimed.rendered
@@ -89,6 +92,7 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
         valid_for=claimed.valid_until - claimed.started_at,
         language=rendered.language,
         before_write=before_write,
+        stamp=stamp,
         subject=rendered.subject,
         html=rendered.html,
         attachments=rendered.attachments,
@@ -143,6 +147,8 @@ def _judged(runtime: Runtime, sent: Sent, now: datetime) -> Result:
         attempt=claimed.number,
         jitter=runtime.random(),
     )
+    if step.state is State.PLANNED and step.next_at is not None and step.next_at < claimed.due_at:
+        step = replace(step, next_at=claimed.due_at)  # the clock was set back since
     kind, code, ref, segments = _words(outcome)
     return Result(
         claimed.message_id,

@@ -15,7 +15,6 @@ from http import HTTPStatus
 from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-from aiohttp import ClientError, ClientSSLError
 from pydantic import AfterValidator, Field, SecretStr
 from twilio.http.response import Response
 
@@ -34,9 +33,10 @@ from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.errors import ConfigError
 from reminders.providers.base import CallbackRequest, Inbound, Setup
+from reminders.providers.http import CertificateError, Transport
 from reminders.providers.settings import Settings, read_settings, safe_url
 from reminders.providers.twilio_codes import parse_retry_after
-from reminders.providers.twilio_http import Exchange, Transport
+from reminders.providers.twilio_http import Exchange
 
 TOKEN, KEY = "token", "key"
 INBOUND = "inbound"
@@ -48,7 +48,7 @@ DRY_RUN = "dryrun-"
 
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|[A-Za-z][A-Za-z0-9]{0,10}")
 _REF = re.compile(r"[A-Za-z0-9]{1,64}")
-_NETWORK = (ClientError, OSError, TimeoutError)
+_NETWORK = (OSError, TimeoutError)
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
 _STATES: Mapping[str, State] = {"delivered": State.DELIVERED, "failed": State.UNDELIVERED}
 
@@ -91,7 +91,7 @@ class Elks46:
         except _NETWORK as error:
             return _broken_off(error, written=exchange.written)
         if answer.status_code != HTTPStatus.OK:
-            header = exchange.headers.get("Retry-After")
+            header = exchange.headers.get("retry-after")
             return refusal(answer.status_code, answer.text, header, self._setup.clock.now())
         return self._taken(answer.text, message.token)
 
@@ -277,7 +277,7 @@ def _broken_off(error: Exception, *, written: bool) -> Outcome:
     """Return what a broken connection means: before the first byte, that nothing was sent."""
     if written:
         return Ambiguous("timeout" if isinstance(error, TimeoutError) else "connection_lost")
-    if isinstance(error, ClientSSLError):
+    if isinstance(error, CertificateError):
         return Rejected("certificate", Refusal.CONFIGURATION)
     return Rejected("not_connected", Refusal.THROTTLED)
 

@@ -97,7 +97,7 @@ class Sandbox:
     async def send(self, message: OutgoingMessage) -> Outcome:
         """Show and keep one message, or refuse it if its address is one that fails."""
         trouble = self._trouble(message.to)
-        await message.before_write()
+        message.before_write()
         if trouble not in {None, "ambiguous", "undelivered"}:
             return Rejected(f"sandbox_{trouble}", Refusal(trouble))
         now = self._setup.clock.now()

@@ -107,7 +107,8 @@ class SmtpEmail:
             if isinstance(session, Rejected):
                 return session
             try:
-                await message.before_write()
+                await message.stamp()
+                message.before_write()
                 outcome = await run(self._threads, self._hand_over, session, content)
                 await run(self._threads, _hang_up, session)
             finally:

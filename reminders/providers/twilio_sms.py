@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
-from aiohttp import ClientError, ClientSSLError
 from pydantic import AfterValidator, Field, SecretStr
 from twilio.base.exceptions import TwilioException
 from twilio.request_validator import RequestValidator
@@ -27,9 +26,10 @@ from reminders.domain.outcome import (
 )
 from reminders.errors import ConfigError
 from reminders.providers.base import CallbackRequest, Inbound, Setup
+from reminders.providers.http import CertificateError, Transport
 from reminders.providers.settings import Settings, read_settings, safe_url
 from reminders.providers.twilio_codes import receipt, refusal
-from reminders.providers.twilio_http import CURRENT, Exchange, Shared, Transport
+from reminders.providers.twilio_http import CURRENT, Exchange, Shared
 
 TOKEN = "token"  # noqa: S105 - the name of a query field
 CLOCK_SKEW = timedelta(minutes=2)
@@ -47,7 +47,7 @@ _SIGNALS: Mapping[str, Signal] = {signal.name: signal for signal in Signal}
 _NOT_SENT = frozenset({"failed", "canceled"})
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9 ]{1,11}|\d{5,6}")
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, TwilioException)
-_NETWORK = (ClientError, OSError, TimeoutError)
+_NETWORK = (OSError, TimeoutError)
 
 
 def _sid(prefix: str) -> AfterValidator:
@@ -224,7 +224,7 @@ class TwilioSms:
         status = getattr(error, "status", None)
         if not isinstance(status, int):
             return _garbled()
-        header = exchange.headers.get("Retry-After")
+        header = exchange.headers.get("retry-after")
         return refusal(status, getattr(error, "code", None), header, self._setup.clock.now())
 
     def _signed_fields(self, request: CallbackRequest, public_url: str | None) -> Mapping[str, str]:
@@ -281,7 +281,7 @@ def _broken_off(error: Exception, *, written: bool) -> Outcome:
     """Return what a broken connection means: before the first byte, that nothing was sent."""
     if written:
         return Ambiguous("timeout" if isinstance(error, TimeoutError) else "connection_lost")
-    if isinstance(error, ClientSSLError):
+    if isinstance(error, CertificateError):
         return Rejected("certificate", Refusal.CONFIGURATION)
     return Rejected("not_connected", Refusal.THROTTLED)
 

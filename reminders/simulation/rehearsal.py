@@ -190,7 +190,7 @@ class _Willing:
 
     async def send(self, message: OutgoingMessage) -> Outcome:
         """Take a message."""
-        await message.before_write()
+        message.before_write()
         return Accepted(message.token)
 
     async def find(self, sought: Sought) -> Outcome | None:

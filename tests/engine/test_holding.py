@@ -1,14 +1,19 @@
 """The wall clock jumps: nobody is written to by a time that may be wrong."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from reminders.domain.outcome import Outcome, OutgoingMessage
 from reminders.engine import holding
 from reminders.engine.dispatch import Dispatcher
+from reminders.providers.sandbox import Sandbox
 from reminders.store import keeping
 from reminders.store.keeping import Cause
 from tests.engine.clinic import Clinic, row
+
+Make = Callable[..., Clinic]
 
 HOURS = timedelta(hours=8)
 DUE = "2026-12-01 10:00"
@@ -69,6 +74,30 @@ def test_a_small_step_stops_nothing(waiting: Clinic) -> None:
     waiting.until("2026-12-01 11:00")
     assert [text.at for text in waiting.texts()] == [DUE]
     assert held(waiting) is None
+
+
+def test_what_was_claimed_before_the_clock_was_set_back_waits(open_clinic: Make) -> None:
+    """A text on its way as the clock is put right was judged by a time that has not come: it waits."""
+
+    class Phone(Sandbox):
+        asked = 0
+
+        async def send(self, message: OutgoingMessage) -> Outcome:
+            Phone.asked += 1
+            if Phone.asked == 1:
+                clinic.clock.jump(-timedelta(minutes=20))
+            return await super().send(message)
+
+    clinic = open_clinic(make_provider=lambda _name, setup: Phone(setup))
+    clinic.read(row(start="2026-12-02 10:00"), confirmations=False)
+    clinic.until("2026-12-01 09:50")
+    assert Phone.asked == 0
+    clinic.clock.jump(timedelta(minutes=20))
+    clinic.until("2026-12-01 09:55")
+    assert Phone.asked == 1
+    assert clinic.texts() == []
+    clinic.until("2026-12-01 11:00")
+    assert [text.at for text in clinic.texts()] == [DUE]
 
 
 def test_a_start_before_the_last_work_is_noticed(waiting: Clinic) -> None:

@@ -47,7 +47,7 @@ class Searched(Sandbox):
     network: ClassVar[Network]
 
     async def send(self, message: OutgoingMessage) -> Outcome:
-        await message.before_write()
+        message.before_write()
         lost_before = self.network.lose.pop(0) if self.network.lose else None
         if lost_before:
             return Ambiguous("timeout")

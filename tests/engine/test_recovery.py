@@ -27,7 +27,7 @@ class Network(Sandbox):
 
     async def send(self, message: OutgoingMessage) -> Outcome:
         """Take a text."""
-        await message.before_write()
+        message.before_write()
         self.taken.append((self._setup.clock.now(), message.to, message.body))
         return Accepted(message.token)
 

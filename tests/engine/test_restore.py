@@ -42,7 +42,7 @@ class Network(Sandbox):
 
     async def send(self, message: OutgoingMessage) -> Outcome:
         """Take a text."""
-        await message.before_write()
+        message.before_write()
         ref = f"SM{len(self.kept)}"
         self.kept.append(Kept(ref, message.to, message.body, self._setup.clock.now()))
         return Accepted(ref)

@@ -128,7 +128,7 @@ class Busy(Sandbox):
         now = self._setup.clock.now()
         type(self).asked.append(now)
         if now < type(self).until:
-            await message.before_write()
+            message.before_write()
             return Rejected("20429", Refusal.THROTTLED, type(self).until - now)
         return await super().send(message)
 
@@ -159,7 +159,7 @@ class Hanging(Sandbox):
     reached: list[str]
 
     async def send(self, message: OutgoingMessage):
-        await message.before_write()
+        message.before_write()
         type(self).reached.append(message.to)
         if message.to.startswith("+46701740"):
             await type(self).let_go.wait()

@@ -94,6 +94,9 @@ async def _send_first(runtime: Runtime) -> None:
     async def nothing() -> None:
         pass
 
+    def at_once() -> None:
+        pass
+
     while True:
         runtime.in_transaction(plan_pending, runtime, CLOCK.now())
         query = (
@@ -115,7 +118,8 @@ async def _send_first(runtime: Runtime) -> None:
                     started_at=CLOCK.now(),
                     valid_for=CLOCK.now() - CLOCK.now(),
                     language="sv",
-                    before_write=nothing,
+                    before_write=at_once,
+                    stamp=nothing,
                 )
             )
             for row in due

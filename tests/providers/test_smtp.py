@@ -122,25 +122,28 @@ def test_the_connection_is_as_secure_as_asked(security: Any, encrypted: bool) ->
 
 
 def test_the_lease_is_asked_between_envelope_and_text() -> None:
-    """before_write is awaited when the envelope has been taken and DATA has not begun."""
+    """before_write is called when the envelope has been taken and DATA has not begun."""
     fake = FakeMail(login=LOGIN)
     steps: list[str] = []
 
-    async def before_write() -> None:
+    async def stamp() -> None:
         await asyncio.sleep(0.02)
+        steps.append("stamped")
+
+    def before_write() -> None:
         steps.extend(fake.steps)
 
     async def story() -> None:
         async with smtp(fake) as provider:
-            await provider.send(letter(before_write=before_write))
+            await provider.send(letter(before_write=before_write, stamp=stamp))
 
     run(story())
-    assert steps == ["MAIL", "RCPT"]
+    assert steps == ["stamped", "MAIL", "RCPT"]
     assert fake.steps == ["MAIL", "RCPT", "DATA"]
 
 
-async def never() -> None:
-    raise AssertionError("before_write was awaited for an email that cannot go")
+def never() -> None:
+    raise AssertionError("before_write was called for an email that cannot go")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,7 @@ def test_a_lost_lease_never_begins_the_text() -> None:
     """When the lease is lost the connection ends without DATA."""
     fake = FakeMail(security="none")
 
-    async def lost() -> None:
+    def lost() -> None:
         raise LeaseLostError
 
     async def story() -> None:
@@ -361,7 +364,7 @@ def test_connections_are_bounded() -> None:
     fake = FakeMail(security="none")
     open_now, most = 0, 0
 
-    async def before_write() -> None:
+    async def stamp() -> None:
         nonlocal open_now, most
         open_now += 1
         most = max(most, open_now)
@@ -370,7 +373,7 @@ def test_connections_are_bounded() -> None:
 
     async def story() -> None:
         async with smtp(fake, connections=2) as provider:
-            letters = [letter(before_write=before_write, message_key=f"m-{n}") for n in range(6)]
+            letters = [letter(stamp=stamp, message_key=f"m-{n}") for n in range(6)]
             await asyncio.gather(*map(provider.send, letters))
 
     run(story())

@@ -250,31 +250,35 @@ def test_answers_that_are_not_twilios_own_are_judged_by_status(
 
 
 def test_the_lease_is_asked_on_an_open_connection() -> None:
-    """before_write is awaited when the connection stands and no byte of the request is written."""
+    """before_write is called when the connection stands and no byte of the request is written."""
+    asked = 0
+
+    def lost() -> None:
+        nonlocal asked
+        asked += 1
+        raise LeaseLostError
 
     async def story() -> None:
         async with (
             raw_server(answer("201 Created", '{"sid": "SM1"}')) as (port, events),
             provider_at(settings_for(f"http://127.0.0.1:{port}")) as provider,
         ):
-            before: list[str] = []
-
-            async def before_write() -> None:
-                await asyncio.sleep(0.05)
-                before.extend(events)
-
-            assert await provider.send(text(before_write=before_write)) == Accepted("SM1")
-            assert before == ["connected"]
-            assert events == ["connected", "request"]
+            with pytest.raises(LeaseLostError):
+                await provider.send(text(before_write=lost))
+            await asyncio.sleep(0.05)  # the server lives in this loop, and sees it later
+            assert events == ["connected"]
+            assert await provider.send(text()) == Accepted("SM1")
+            assert events.count("request") == 1
 
     run(story())
+    assert asked == 1
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_without_a_connection_nothing_was_sent(scheme: str) -> None:
     """A refused connection, or one that is not encrypted in time, is safe to try again."""
 
-    async def lost() -> None:
+    def lost() -> None:
         raise LeaseLostError
 
     async def story() -> None:
@@ -324,7 +328,7 @@ def test_the_environment_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_fault_in_our_own_check_is_not_hidden() -> None:
     """An error of before_write itself passes through, and nothing is sent."""
 
-    async def broken() -> None:
+    def broken() -> None:
         raise ValueError("the database is gone")
 
     async def story() -> None:

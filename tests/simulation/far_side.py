@@ -240,7 +240,9 @@ class Far:
         await asyncio.sleep(side.chance.choice((0.02, 0.1, 0.4)))
         if refusal is not None:
             return refusal
-        await message.before_write()
+        if self.stamps:
+            await message.stamp()
+        message.before_write()
         await asyncio.sleep(side.chance.choice((0.01, 0.2, 2.0)))
         for fault in (Fault.TIMEOUT_BEFORE, Fault.ERROR_BEFORE):
             if side.happens(fault):
@@ -264,7 +266,9 @@ class Far:
             self._side.refuse(message, Fault.PROVIDER_AWAY, Refusal.THROTTLED)
             await asyncio.sleep(0.1)
             return Rejected("connection_refused", Refusal.THROTTLED)
-        await message.before_write()
+        if self.stamps:
+            await message.stamp()
+        message.before_write()
         self._side.refuse(message, Fault.PROVIDER_AWAY, None)
         await asyncio.sleep(TIMEOUT)
         return Ambiguous("timeout")

@@ -98,8 +98,8 @@ MUTANTS = (
             ),
             Patch(
                 "reminders.engine.delivery",
-                "if runtime.clock.now() > claimed.valid_until:",
-                "if False:",
+                "<= runtime.clock.now() <= claimed.valid_until:",
+                "<= runtime.clock.now():",
             ),
         ),
         (AWAY,),
@@ -232,8 +232,8 @@ MUTANTS = (
     _one(
         "mail is not stamped",
         "engine.delivery",
-        "        if provider.stamps and runtime",
-        "        if False and runtime",
+        "if runtime.clock.elapsed() < claimed.lease_ends:",
+        "if False:",
         CRASH,
     ),
     _one(

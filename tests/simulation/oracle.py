@@ -23,7 +23,10 @@ NETWORK = timedelta(seconds=65)
 PROMPT = timedelta(minutes=3)
 MOMENT = timedelta(seconds=1)
 MOST_PROBES = 80
-"""A stopped channel is tried now and then: so many refusals within an hour are too many."""
+"""A stopped channel is tried now and then: so many refusals within an hour are too many.
+
+What is with the provider when it stops is refused as well.
+"""
 
 
 def judge(world: World) -> list[str]:
@@ -116,8 +119,10 @@ class _One:
 
     def _probes(self) -> Iterator[str]:
         times = [r.at for r in self.world.side.refused if r.what is Fault.CONFIGURATION]
+        knobs = self.world.knobs
+        most = MOST_PROBES + knobs.workers * knobs.config["in_flight"]
         for number, at in enumerate(times):
-            if number >= MOST_PROBES and at - times[number - MOST_PROBES] < 3600:
+            if number >= most and at - times[number - most] < 3600:
                 yield "a stopped channel was tried again and again"
                 return
 

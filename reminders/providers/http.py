@@ -1,0 +1,299 @@
+"""HTTP to a provider: libcurl on the running loop, one try a request, nothing logged.
+
+libcurl's multi interface says which sockets it waits for and when it wants to be woken; asyncio
+does the waiting. Connections are reused, certificates checked, no redirect is followed and no proxy
+taken from the environment. libcurl itself sends a request again when a reused connection breaks
+before any answer: `Call`, which it asks each time, forbids that, as it could text twice. (Whether a
+connection still stands, libcurl looks if it has lain idle for a second; before that, a text written
+to one that the other side has just closed counts as one whose answer was lost.)
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pycurl
+
+MOST_BYTES = 8 << 20
+MOST_KEPT = 512
+"""So many connections stay open: of itself libcurl closes them as there is less to do."""
+
+IDLE = 15
+"""A connection that lay idle for so many seconds is not used again: the other side may close it."""
+
+_CERTIFICATE = frozenset(
+    {
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CIPHER,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_SSL_ISSUER_ERROR,
+    }
+)
+
+
+class BrokenOffError(OSError):
+    """There was no connection, or no whole answer. The text names no address: it may be logged."""
+
+
+class CertificateError(BrokenOffError):
+    """The other side's certificate is not to be trusted, or there is no safe connection to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side said. The names of `headers` are in small letters."""
+
+    status: int
+    text: str
+    headers: dict[str, str]
+
+
+class Call:
+    """One request on a handle of libcurl's, which is used again for others.
+
+    `guard` is asked once there is a live connection, directly before the first byte; what it raises
+    goes to who made the request. `written` tells whether the other side may have seen a byte.
+    """
+
+    __slots__ = ("answer", "curl", "failed", "guard", "head", "parts", "size", "written")
+
+    def __init__(self, options: Sequence[tuple[int, object]]) -> None:
+        self.curl = pycurl.Curl()
+        self.parts: list[bytes] = []
+        self.head: list[bytes] = []
+        self.answer: asyncio.Future[Answer] | None = None
+        self.failed: BaseException | None = None
+        self.begin(None)
+        for option, value in options:
+            self.curl.setopt(option, value)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._take)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self.head.append)
+        self.curl.setopt(pycurl.PREREQFUNCTION, self._may_write)
+
+    def begin(self, guard: Callable[[], None] | None) -> None:
+        """Forget the request before."""
+        self.parts.clear()
+        self.head.clear()
+        self.guard, self.failed, self.answer = guard, None, None
+        self.written, self.size = False, 0
+
+    def _take(self, part: bytes) -> int | None:
+        self.size += len(part)
+        if self.size > MOST_BYTES:
+            return 0
+        self.parts.append(part)
+        return None
+
+    def _may_write(self, *_addresses: object) -> int:
+        if self.written:
+            return pycurl.PREREQFUNC_ABORT  # what has gone out once does not go out again
+        if self.guard is not None:
+            try:
+                self.guard()
+            except BaseException as error:  # noqa: BLE001 - libcurl would print it
+                self.failed = error
+                return pycurl.PREREQFUNC_ABORT
+        self.written = True
+        return pycurl.PREREQFUNC_OK
+
+    def read(self) -> Answer:
+        """Return the answer, which has come whole."""
+        headers: dict[str, str] = {}
+        for line in self.head:
+            if line.startswith(b"HTTP/"):
+                headers.clear()  # of an answer that went before this one
+            name, colon, value = line.decode("latin-1").partition(":")
+            if colon:
+                headers[name.strip().lower()] = value.strip()
+        status = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
+        return Answer(status, b"".join(self.parts).decode("utf-8", "replace"), headers)
+
+    def problem(self, code: int) -> BaseException:
+        """Return what libcurl's error means."""
+        if self.failed is not None:
+            return self.failed
+        if code == pycurl.E_OPERATION_TIMEDOUT:
+            return TimeoutError("no answer in time")
+        if code in _CERTIFICATE:
+            return CertificateError("no safe connection")
+        return BrokenOffError("not connected" if not self.written else "broken off")
+
+
+class Transport:
+    """The connections of one provider, opened in the running loop when they are first needed."""
+
+    def __init__(self, connect_timeout: float, timeout: float) -> None:
+        """Take the seconds to get a connection in, and the seconds for the whole request."""
+        self._options = [*_OPTIONS, *_trusted()]
+        self._options += [
+            (pycurl.CONNECTTIMEOUT_MS, max(int(connect_timeout * 1000), 1)),
+            (pycurl.TIMEOUT_MS, max(int(timeout * 1000), 1)),
+        ]
+        self._driver: _Driver | None = None
+        self._free: list[Call] = []
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[str] = (),
+        body: bytes | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Make one request, once; `guard` is called before its first byte.
+
+        Raise BrokenOffError, CertificateError, TimeoutError, and what `guard` raises.
+        """
+        driver = self._running()
+        call = self._free.pop() if self._free else Call(self._options)
+        call.begin(guard)
+        curl = call.curl
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.HTTPHEADER, ["Expect:", *headers])
+        if body is None:
+            curl.setopt(pycurl.HTTPGET, 1)
+        else:
+            curl.setopt(pycurl.POSTFIELDS, body)
+        curl.setopt(pycurl.CUSTOMREQUEST, method)
+        answer = await driver.drive(call)
+        self._free.append(call)
+        return answer
+
+    def _running(self) -> "_Driver":
+        loop = asyncio.get_running_loop()
+        if self._driver is not None and self._driver.loop is not loop:
+            self._driver.close()
+            self._driver = None
+        if self._driver is None:
+            self._driver = _Driver(loop)
+        return self._driver
+
+    async def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()
+        while self._free:
+            self._free.pop().curl.close()
+
+
+class _Driver:
+    """libcurl's multi interface on one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_in)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, MOST_KEPT)
+        self._calls: dict[pycurl.Curl, Call] = {}
+        self._watched: dict[int, int] = {}
+        self._timer: asyncio.Handle | None = None
+
+    async def drive(self, call: Call) -> Answer:
+        """Make a call; whoever stops waiting for it ends it, and its connection with it."""
+        answer: asyncio.Future[Answer] = self.loop.create_future()
+        call.answer = answer
+        self._calls[call.curl] = call
+        self._multi.add_handle(call.curl)
+        try:
+            return await answer
+        finally:
+            if self._calls.pop(call.curl, None) is not None:
+                self._multi.remove_handle(call.curl)
+
+    def close(self) -> None:
+        """End what is under way, and let go of all sockets."""
+        for call in list(self._calls.values()):
+            self._end(call, BrokenOffError("closed"))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._multi.close()
+        for fd in list(self._watched):
+            self._watch(pycurl.POLL_REMOVE, fd)
+
+    def _watch(self, wanted: int, fd: int, *_of_pycurl: object) -> None:
+        """Wait for what libcurl waits for at a socket, and for nothing else."""
+        wanted = 0 if wanted == pycurl.POLL_REMOVE else wanted
+        before = self._watched.get(fd, 0)
+        if self.loop.is_closed() or before == wanted:
+            return
+        self._watched[fd] = wanted
+        if wanted & ~before & pycurl.POLL_IN:
+            self.loop.add_reader(fd, self._act, fd, pycurl.CSELECT_IN)
+        if before & ~wanted & pycurl.POLL_IN:
+            self.loop.remove_reader(fd)
+        if wanted & ~before & pycurl.POLL_OUT:
+            self.loop.add_writer(fd, self._act, fd, pycurl.CSELECT_OUT)
+        if before & ~wanted & pycurl.POLL_OUT:
+            self.loop.remove_writer(fd)
+        if not wanted:
+            del self._watched[fd]
+
+    def _wake_in(self, milliseconds: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if milliseconds > 0:
+            self._timer = self.loop.call_later(milliseconds / 1000, self._wake)
+        elif milliseconds == 0:
+            self._timer = self.loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._act(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _act(self, fd: int, events: int) -> None:
+        """Let libcurl work, and hand out what has ended."""
+        _, running = self._multi.socket_action(fd, events)
+        if running >= len(self._calls):
+            return
+        more = 1
+        while more:
+            more, good, bad = self._multi.info_read()
+            for curl in good:
+                call = self._calls[curl]
+                self._end(call, call.read())
+            for curl, code, _message in bad:
+                call = self._calls[curl]
+                self._end(call, call.problem(code))
+
+    def _end(self, call: Call, what: Answer | BaseException) -> None:
+        del self._calls[call.curl]
+        self._multi.remove_handle(call.curl)
+        answer = call.answer
+        if answer is None or answer.done():
+            return
+        if isinstance(what, Answer):
+            answer.set_result(what)
+        else:
+            answer.set_exception(what)
+
+
+_OPTIONS: tuple[tuple[int, object], ...] = (
+    (pycurl.NOSIGNAL, 1),
+    (pycurl.PROXY, ""),
+    (pycurl.FOLLOWLOCATION, 0),
+    (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+    (pycurl.ACCEPT_ENCODING, ""),
+    (pycurl.MAXAGE_CONN, IDLE),
+    (pycurl.SSL_VERIFYPEER, 1),
+    (pycurl.SSL_VERIFYHOST, 2),
+)
+
+
+def _trusted() -> list[tuple[int, object]]:
+    """Return where this system keeps the certificates that it trusts, as Python finds them."""
+    paths = ssl.get_default_verify_paths()
+    found: list[tuple[int, object]] = []
+    if paths.cafile and Path(paths.cafile).is_file():
+        found.append((pycurl.CAINFO, paths.cafile))
+    if paths.capath and Path(paths.capath).is_dir():
+        found.append((pycurl.CAPATH, paths.capath))
+    return found
