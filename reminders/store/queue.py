@@ -49,27 +49,41 @@ class Taken(NamedTuple):
     contact_id: int
 
 
-_DUE = f"""
+_CHOSEN = """
   SELECT message.id, message.appointment_id, message.lease_token, message.urgency,
     message.clinic_id, message.channel, message.contact_id
-  FROM message JOIN appointment ON appointment.id = message.appointment_id
-  WHERE message.state = 'planned' AND message.clinic_id = {{clinic}}
-    AND message.channel = {{channel}} AND message.urgency = {{urgency}}
-    AND message.next_at <= :now AND NOT ({PENDING})
-  ORDER BY message.next_at, message.id LIMIT {{most}}
 """
+_DUE = """
+  message.state = 'planned' AND message.clinic_id = {clinic}
+    AND message.channel = {channel} AND message.urgency = {urgency} AND message.next_at <= :now
+"""
+_FIRST = "ORDER BY message.next_at, message.id LIMIT {most}"
+_WANTS = Rows((("clinic_id", INTEGER), ("channel", TEXT), ("urgency", INTEGER), ("most", INTEGER)))
+
+# What is due comes first, in the order of its index, and then its visit. PostgreSQL thinks that
+# hardly any visit is free of changes: joined at once, it would begin at the visits, at all of them.
 # The visit is locked too: whoever changes it waits until this claim is committed, so that no text
 # leaves for a visit whose change was committed before the attempt began.
-_LOCK = "FOR UPDATE OF message, appointment SKIP LOCKED"
-_WANTS = Rows((("clinic_id", INTEGER), ("channel", TEXT), ("urgency", INTEGER), ("most", INTEGER)))
-_ON_POSTGRESQL = (
-    "SELECT due.* FROM {rows} CROSS JOIN LATERAL ("
-    + _DUE.format(clinic="r.clinic_id", channel="r.channel", urgency="r.urgency", most="r.most")
-    + f"{_LOCK}) AS due"
-)
+_ON_POSTGRESQL = f"""
+  SELECT due.* FROM {{rows}}
+  CROSS JOIN LATERAL (
+    {_CHOSEN} FROM message
+    WHERE {_DUE.format(clinic="r.clinic_id", channel="r.channel", urgency="r.urgency")}
+      AND (SELECT NOT ({PENDING}) FROM appointment WHERE appointment.id = message.appointment_id)
+    {_FIRST.format(most="r.most")} FOR UPDATE SKIP LOCKED
+  ) AS due
+  CROSS JOIN LATERAL (
+    SELECT 1 FROM appointment WHERE appointment.id = due.appointment_id AND NOT ({PENDING})
+    FOR UPDATE SKIP LOCKED
+  ) AS visit
+"""
 _NOW = bindparam("now", type_=UtcDateTime())
 _ON_SQLITE = text(
-    _DUE.format(clinic=":clinic", channel=":channel", urgency=":urgency", most=":most")
+    f"""
+  {_CHOSEN} FROM message JOIN appointment ON appointment.id = message.appointment_id
+  WHERE {_DUE.format(clinic=":clinic", channel=":channel", urgency=":urgency")} AND NOT ({PENDING})
+  {_FIRST.format(most=":most")}
+"""
 ).bindparams(_NOW)
 
 

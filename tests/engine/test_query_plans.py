@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from reminders.engine import desk
 from reminders.engine.housekeeping import purge_some
-from reminders.store import outbox, pages, views
+from reminders.store import outbox, pages, queue, views
 from reminders.store.waiting import waiting
 from tests.engine.clinic import Clinic, row
 
@@ -67,6 +67,26 @@ def test_no_question_of_the_day_reads_all_of_history(clinic: Clinic) -> None:
     assert len(heard) > 8
     scanned = [(sql, plan) for sql, plan in plans(clinic, heard) if SCANS.search(plan)]
     assert scanned == []
+
+
+def test_a_claim_begins_at_what_is_due(clinic: Clinic) -> None:
+    """However many visits there are, a claim reads those alone whose texts it takes."""
+    clinic.read(*[row(f"B{n}", phone=f"070-174 06 {n % 95 + 5:02}") for n in range(300)])
+    clinic.until("2026-12-01 09:59")
+    with clinic.runtime.database.transaction() as conn:
+        conn.exec_driver_sql("ANALYZE")
+    now = clinic.clock.now() + timedelta(hours=1)
+    with overheard(clinic) as heard, clinic.runtime.database.transaction() as conn:
+        due = [front for front in queue.fronts(conn) if front.next_at <= now]
+        taken = queue.take(conn, [(due[0], 20)], now)
+        assert len(taken) == 20
+    explain = "EXPLAIN QUERY PLAN " if clinic.runtime.database.is_sqlite else "EXPLAIN "
+    sql, parameters = heard[-1]
+    with clinic.runtime.database.reading() as conn:
+        plan = [str(line[-1]) for line in conn.exec_driver_sql(explain + sql, parameters)]
+    scans = [line for line in plan if re.search(r"Seq Scan|SCAN|Sort|TEMP B-TREE", line)]
+    assert scans == []
+    assert any("ix_message_due" in line for line in plan)
 
 
 def test_the_call_list_looks_at_what_is_in_trouble_alone(clinic: Clinic) -> None:
