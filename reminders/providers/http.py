@@ -3,15 +3,16 @@
 libcurl's multi interface says which sockets it waits for and when it wants to be woken; asyncio
 does the waiting. Connections are reused, certificates checked, no redirect is followed and no proxy
 taken from the environment. libcurl itself sends a request again when a reused connection breaks
-before any answer: `Call`, which it asks each time, forbids that, as it could text twice. (Whether a
-connection still stands, libcurl looks if it has lain idle for a second; before that, a text written
-to one that the other side has just closed counts as one whose answer was lost.)
+before any answer: `Call`, which it asks each time, forbids that, as it could text twice.
 """
 
 import asyncio
+import os
+import select
+import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pycurl
@@ -25,7 +26,6 @@ IDLE = 15
 
 _CERTIFICATE = frozenset(
     {
-        pycurl.E_SSL_CONNECT_ERROR,
         pycurl.E_SSL_CERTPROBLEM,
         pycurl.E_SSL_CIPHER,
         pycurl.E_PEER_FAILED_VERIFICATION,
@@ -40,7 +40,14 @@ class BrokenOffError(OSError):
 
 
 class CertificateError(BrokenOffError):
-    """The other side's certificate is not to be trusted, or there is no safe connection to it."""
+    """The other side's certificate is not to be trusted, or ours cannot be read.
+
+    A handshake that breaks off is none of these: whoever restarts a server breaks some.
+    """
+
+
+class _StaleError(BrokenOffError):
+    """There was something to read on a connection that lay idle: nothing was written to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,46 @@ class Answer:
     """What the other side said. The names of `headers` are in small letters."""
 
     status: int
-    text: str
+    text: str = field(repr=False)
     headers: dict[str, str]
+
+
+class Connections:
+    """Which socket each connection is, by its four addresses.
+
+    libcurl looks whether a connection still stands only after a second of rest. What came on one
+    that nothing was asked on, its end or an answer to nothing, would be taken for the next answer.
+    """
+
+    def __init__(self) -> None:
+        self._sockets: dict[tuple[object, ...], int] = {}
+        self._poll = select.poll()
+
+    def made(self, addresses: tuple[object, ...], opened: Sequence[int]) -> None:
+        """Note a new connection: one of the sockets just opened."""
+        if len(self._sockets) > 2 * MOST_KEPT:
+            self._sockets.clear()  # what is not known is not looked at
+        for fd in opened:
+            one = socket.socket(fileno=fd)
+            try:
+                mine = one.getsockname()[:2] == (addresses[1], addresses[3])
+            except OSError:
+                mine = False  # the other of two addresses, already given up
+            finally:
+                one.detach()
+            if mine:
+                self._sockets[addresses] = fd
+
+    def is_stale(self, addresses: tuple[object, ...]) -> bool:
+        """Tell whether there is anything to read on a connection that is used again."""
+        fd = self._sockets.get(addresses)
+        if fd is None:
+            return False
+        self._poll.register(fd, select.POLLIN)
+        try:
+            return bool(self._poll.poll(0))
+        finally:
+            self._poll.unregister(fd)
 
 
 class Call:
@@ -59,10 +104,15 @@ class Call:
     goes to who made the request. `written` tells whether the other side may have seen a byte.
     """
 
-    __slots__ = ("answer", "curl", "failed", "guard", "head", "parts", "size", "written")
+    __slots__ = (
+        "answer", "connections", "curl", "failed", "guard", "head", "opened", "parts", "size",
+        "written",
+    )  # fmt: skip
 
-    def __init__(self, options: Sequence[tuple[int, object]]) -> None:
+    def __init__(self, options: Sequence[tuple[int, object]], connections: Connections) -> None:
         self.curl = pycurl.Curl()
+        self.connections = connections
+        self.opened: list[int] = []
         self.parts: list[bytes] = []
         self.head: list[bytes] = []
         self.answer: asyncio.Future[Answer] | None = None
@@ -72,14 +122,20 @@ class Call:
             self.curl.setopt(option, value)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._take)
         self.curl.setopt(pycurl.HEADERFUNCTION, self.head.append)
+        self.curl.setopt(pycurl.SOCKOPTFUNCTION, self._open)
         self.curl.setopt(pycurl.PREREQFUNCTION, self._may_write)
 
     def begin(self, guard: Callable[[], None] | None) -> None:
         """Forget the request before."""
+        self.opened.clear()
         self.parts.clear()
         self.head.clear()
         self.guard, self.failed, self.answer = guard, None, None
         self.written, self.size = False, 0
+
+    def _open(self, fd: int, _purpose: int) -> int:
+        self.opened.append(fd)
+        return pycurl.SOCKOPT_OK
 
     def _take(self, part: bytes) -> int | None:
         self.size += len(part)
@@ -88,20 +144,30 @@ class Call:
         self.parts.append(part)
         return None
 
-    def _may_write(self, *_addresses: object) -> int:
+    def _may_write(self, *addresses: object) -> int:
         if self.written:
             return pycurl.PREREQFUNC_ABORT  # what has gone out once does not go out again
-        if self.guard is not None:
-            try:
+        try:
+            if self.opened:
+                self.connections.made(addresses, self.opened)
+            elif self.connections.is_stale(addresses):
+                raise _StaleError("not connected")  # noqa: TRY301 - told like the guard's
+            if self.guard is not None:
                 self.guard()
-            except BaseException as error:  # noqa: BLE001 - libcurl would print it
-                self.failed = error
-                return pycurl.PREREQFUNC_ABORT
+        except BaseException as error:  # noqa: BLE001 - libcurl would print it
+            self.failed = error
+            return pycurl.PREREQFUNC_ABORT
         self.written = True
         return pycurl.PREREQFUNC_OK
 
-    def read(self) -> Answer:
-        """Return the answer, which has come whole."""
+    def outcome(self) -> Answer | BaseException:
+        """Return the answer, which has come whole, or what went wrong in reading it."""
+        try:
+            return self._read()
+        except Exception as error:  # noqa: BLE001 - whoever waits has to be told something
+            return error
+
+    def _read(self) -> Answer:
         headers: dict[str, str] = {}
         for line in self.head:
             if line.startswith(b"HTTP/"):
@@ -135,6 +201,7 @@ class Transport:
         ]
         self._driver: _Driver | None = None
         self._free: list[Call] = []
+        self._connections = Connections()
 
     async def request(
         self,
@@ -149,9 +216,10 @@ class Transport:
 
         Raise BrokenOffError, CertificateError, TimeoutError, and what `guard` raises.
         """
+        if any("\n" in line or "\r" in line for line in (url, *headers)):
+            raise ValueError("a line break in a header")
         driver = self._running()
-        call = self._free.pop() if self._free else Call(self._options)
-        call.begin(guard)
+        call = self._free.pop() if self._free else Call(self._options, self._connections)
         curl = call.curl
         curl.setopt(pycurl.URL, url)
         curl.setopt(pycurl.HTTPHEADER, ["Expect:", *headers])
@@ -160,8 +228,22 @@ class Transport:
         else:
             curl.setopt(pycurl.POSTFIELDS, body)
         curl.setopt(pycurl.CUSTOMREQUEST, method)
-        answer = await driver.drive(call)
+        call.begin(guard)
+        try:
+            answer = await driver.drive(call)
+        except _StaleError:
+            answer = await self._on_a_new_connection(driver, call, guard)
         self._free.append(call)
+        return answer
+
+    async def _on_a_new_connection(
+        self, driver: "_Driver", call: Call, guard: Callable[[], None] | None
+    ) -> Answer:
+        """Make a request of which nothing has been written."""
+        call.begin(guard)
+        call.curl.setopt(pycurl.FRESH_CONNECT, 1)
+        answer = await driver.drive(call)
+        call.curl.setopt(pycurl.FRESH_CONNECT, 0)
         return answer
 
     def _running(self) -> "_Driver":
@@ -199,8 +281,8 @@ class _Driver:
         """Make a call; whoever stops waiting for it ends it, and its connection with it."""
         answer: asyncio.Future[Answer] = self.loop.create_future()
         call.answer = answer
-        self._calls[call.curl] = call
         self._multi.add_handle(call.curl)
+        self._calls[call.curl] = call
         try:
             return await answer
         finally:
@@ -257,11 +339,9 @@ class _Driver:
         while more:
             more, good, bad = self._multi.info_read()
             for curl in good:
-                call = self._calls[curl]
-                self._end(call, call.read())
+                self._end(self._calls[curl], self._calls[curl].outcome())
             for curl, code, _message in bad:
-                call = self._calls[curl]
-                self._end(call, call.problem(code))
+                self._end(self._calls[curl], self._calls[curl].problem(code))
 
     def _end(self, call: Call, what: Answer | BaseException) -> None:
         del self._calls[call.curl]
@@ -281,7 +361,7 @@ _OPTIONS: tuple[tuple[int, object], ...] = (
     (pycurl.FOLLOWLOCATION, 0),
     (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
     (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-    (pycurl.ACCEPT_ENCODING, ""),
+    (pycurl.USERAGENT, "reminders"),
     (pycurl.MAXAGE_CONN, IDLE),
     (pycurl.SSL_VERIFYPEER, 1),
     (pycurl.SSL_VERIFYHOST, 2),
@@ -289,11 +369,13 @@ _OPTIONS: tuple[tuple[int, object], ...] = (
 
 
 def _trusted() -> list[tuple[int, object]]:
-    """Return where this system keeps the certificates that it trusts, as Python finds them."""
+    """Return where this system keeps the certificates that it trusts, as OpenSSL finds them."""
     paths = ssl.get_default_verify_paths()
+    folders = os.environ.get(paths.openssl_capath_env, paths.openssl_capath).split(os.pathsep)
+    there = os.pathsep.join(folder for folder in folders if Path(folder).is_dir())
     found: list[tuple[int, object]] = []
     if paths.cafile and Path(paths.cafile).is_file():
         found.append((pycurl.CAINFO, paths.cafile))
-    if paths.capath and Path(paths.capath).is_dir():
-        found.append((pycurl.CAPATH, paths.capath))
+    if there:
+        found.append((pycurl.CAPATH, there))
     return found

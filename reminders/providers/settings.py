@@ -26,6 +26,8 @@ def safe_url(value: str) -> str:
     local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
     if not parts.hostname or not (local or parts.scheme == "https"):
         raise ValueError("should begin with https:// (http:// only for this computer itself)")
+    if not value.isascii() or parts.username is not None:
+        raise ValueError("should have plain letters alone, and neither a name nor a password")
     return value
 
 

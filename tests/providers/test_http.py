@@ -14,12 +14,16 @@ from reminders.providers.http import (
     MOST_BYTES,
     Answer,
     BrokenOffError,
+    Call,
     CertificateError,
     Transport,
 )
 from tests.providers.contract import run
 
 CERTIFICATE = Path(__file__).parent.parent / "fakes" / "localhost.pem"
+HASHED_NAME = "ce275665.0"
+"""What `openssl rehash` calls it."""
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nRetry-After: 7\r\n\r\nok"
 FORM: dict[str, Any] = {
     "headers": ["Content-Type: application/x-www-form-urlencoded"],
@@ -126,19 +130,102 @@ def test_a_reused_connection_that_breaks_is_not_asked_twice() -> None:
     run(story())
 
 
-def test_a_connection_closed_while_idle_is_left() -> None:
-    """One that the other side has closed is not written to: the text goes on a new one.
+@pytest.mark.parametrize("rest", [0.1, 1.2])
+def test_a_connection_closed_while_idle_is_left(rest: float) -> None:
+    """One that the other side has closed is not written to: the text goes on a new one."""
+    asked = 0
 
-    Within a second of its last use libcurl does not look: then the answer is lost, and told so.
-    """
+    def guard() -> None:
+        nonlocal asked
+        asked += 1
 
     async def story() -> None:
         async with Server(OK, idle=0.05).open() as server, transport() as http:
-            await http.request("POST", server.url, **FORM)
-            await asyncio.sleep(1.2)
-            assert server.ended == 1
-            assert (await http.request("POST", server.url, **FORM)).status == 200
-            assert (server.connections, server.requests) == (2, 2)
+            # Several: whoever finds one closed must not try the next, which is closed as well.
+            await asyncio.gather(*(http.request("POST", server.url, **FORM) for _ in range(4)))
+            opened = server.connections
+            assert opened > 1
+            for times in (1, 2):
+                await asyncio.sleep(rest)
+                answer = await http.request("POST", server.url, **FORM, guard=guard)
+                assert (answer.status, asked) == (200, times)
+                assert (server.connections, server.requests) == (opened + times, 4 + times)
+
+    run(story())
+
+
+def test_an_answer_to_nothing_is_nobodys() -> None:
+    """What comes on an idle connection is not taken for the answer to the next text."""
+    stray = b"HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nstray"
+
+    class Talkative(Server):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asyncio.get_running_loop().call_later(0.05, writer.write, stray)
+            await super().serve(reader, writer)
+
+    async def story() -> None:
+        async with Talkative(OK).open() as server, transport() as http:
+            for times in (1, 2):
+                assert (await http.request("POST", server.url, **FORM)).text == "ok"
+                assert (server.connections, server.requests) == (times, times)
+                await asyncio.sleep(0.15)
+
+    run(story())
+
+
+@pytest.mark.parametrize("resets", [False, True])
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_handshake_that_breaks_off_is_no_question_of_trust(*, resets: bool, reads: bool) -> None:
+    """A server that is restarted breaks handshakes: that must not stop a channel."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if reads:
+            await reader.read(100)
+        if resets:
+            writer.transport.abort()
+        writer.close()
+
+    async def story() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server, transport() as http:
+            with pytest.raises(BrokenOffError) as told:
+                await http.request("POST", url, **FORM)
+            assert not isinstance(told.value, CertificateError)
+
+    run(story())
+
+
+def test_a_line_break_in_a_header_is_refused() -> None:
+    """Nothing can be slipped into a request."""
+
+    async def story() -> None:
+        async with Server(OK).open() as server, transport() as http:
+            with pytest.raises(ValueError, match="line break"):
+                await http.request("GET", server.url, headers=["X: y\r\nZ: w"])
+            assert server.connections == 0
+
+    run(story())
+
+
+def test_a_fault_of_our_own_in_reading_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ever for an answer that cannot be read; the others get theirs."""
+    read, calls = Call._read, 0
+
+    def fails_once(self: Call) -> Answer:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise MemoryError
+        return read(self)
+
+    monkeypatch.setattr(Call, "_read", fails_once)
+
+    async def story() -> None:
+        async with Server(OK).open() as server, transport() as http:
+            calls = [http.request("GET", server.url) for _ in range(5)]
+            got = await asyncio.gather(*calls, return_exceptions=True)
+            assert sorted(type(one).__name__ for one in got) == ["Answer"] * 4 + ["MemoryError"]
 
     run(story())
 
@@ -276,6 +363,13 @@ def test_only_a_trusted_certificate_will_do(
 
     assert run(story(trusted=False)) == 0
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    assert run(story(trusted=True)) == 1
+    # Or a list of folders, in which certificates are named by their digests.
+    monkeypatch.delenv("SSL_CERT_FILE")
+    folder = tmp_path / "trusted"
+    folder.mkdir()
+    (folder / HASHED_NAME).write_bytes(CERTIFICATE.read_bytes())
+    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}:{folder}")
     assert run(story(trusted=True)) == 1
 
 

@@ -30,6 +30,9 @@ SMTP = {"host": "smtp.example.org"}
         (TWILIO | {"messaging_service_sid": "x"}, "providers.twilio.messaging_service_sid"),
         (TWILIO | {"base_url": "http://example.org"}, "providers.twilio.base_url"),
         (TWILIO | {"base_url": "ftp://127.0.0.1"}, "providers.twilio.base_url"),
+        (TWILIO | {"base_url": "https://exämple.org"}, "providers.twilio.base_url"),
+        (TWILIO | {"base_url": f"https://x:{SECRET}@example.org"}, "providers.twilio.base_url"),
+        (TWILIO | {"base_url": "https://x:y@example.org"}, "providers.twilio.base_url"),
     ],
 )
 def test_twilio_names_the_key_that_is_wrong(settings: dict[str, Any], key: str) -> None:

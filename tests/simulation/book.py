@@ -99,6 +99,7 @@ class Booking:
     truth: Past
     confirm: bool = True
     requests: list[tuple[float, datetime, str]] = field(default_factory=list)
+    by_hand: datetime | None = None
 
     @property
     def present(self) -> Truth:

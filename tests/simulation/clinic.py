@@ -245,7 +245,9 @@ class Admins:
         with _Kept(self._world):
             importing.apply(runtime, staged, options, now)
         for booking, truth in visits:
-            self._write_down(booking, truth, confirm=confirm)
+            # Where the clock was set back since, the file is older than what staff did.
+            if booking.by_hand is None or booking.by_hand <= now:
+                self._write_down(booking, truth, confirm=confirm)
 
     def _write_down(self, booking: Booking, truth: Truth, *, confirm: bool) -> None:
         at = self._world.elapsed()
@@ -290,6 +292,7 @@ class Admins:
             runtime, now = self._world.desk(), self._world.now()
             with _Kept(self._world):
                 runtime.in_transaction(desk.move, runtime, CLINIC, booking.ref, to, now)
+            booking.by_hand = now
             self._write_down(booking, Truth(to, BOOKED), confirm=booking.confirm)
 
     def _move_in_a_file(self) -> None:
@@ -315,6 +318,7 @@ class Admins:
             runtime, now = self._world.desk(), self._world.now()
             with _Kept(self._world):
                 runtime.in_transaction(desk.cancel, runtime, CLINIC, [booking.ref], now)
+            booking.by_hand = now
             truth = Truth(booking.present.starts_at, CANCELLED)
             self._write_down(booking, truth, confirm=booking.confirm)
 
