@@ -92,7 +92,10 @@ class Patient:
 
 @dataclass
 class Booking:
-    """One visit through time. `confirm` is whether its import sent confirmations."""
+    """One visit through time. `confirm` is whether its import sent confirmations.
+
+    `by_hand` is the wall time at which staff changed it last: an older file does not undo that.
+    """
 
     ref: str
     patient: Patient

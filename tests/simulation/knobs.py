@@ -57,7 +57,7 @@ STARTS = (
     datetime(2027, 1, 11, 12, 0),
 )
 DEAF = 0.4
-DENSE = ((8, 60), (3, 240), (1, 1500), (1, 3000), (1, 3000))
+DENSE = ((8, 60), (3, 240), (1, 1500), *[(1, 3000)] * 3, *[(1, 6000)] * 2)
 """Of a dense seed: for how many days there are how many visits a day."""
 
 DENSE_IN_FLIGHT = (20, 200, 200)
@@ -101,9 +101,12 @@ class Knobs:
         return 1_500.0 if self.dense else 12_000.0
 
     @property
-    def days_of_sixty(self) -> int:
-        """Return how many days of sixty visits it is: what may happen is more in a dense one."""
-        return self.days * self.visits // 60 if self.dense else 1
+    def most_deaths(self) -> int:
+        """Return how often a process dies at one crash point, at most.
+
+        After each it may lie dead for half an hour: of too many, nobody would be written to.
+        """
+        return 24 if self.dense else 3
 
     @property
     def new_rules(self) -> float:

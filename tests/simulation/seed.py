@@ -52,9 +52,8 @@ LASTS = {
 }
 """How long an outage lasts. Who is tried every two minutes shows in an hour what it shows in eight."""
 
-FAVOURED, OFTEN, MOST_DEATHS = 0.12, 0.4, 3
-"""So many of the crash points are favoured in a seed; a process dies at them so often, and no more
-than so many times."""
+FAVOURED, OFTEN = 0.12, 0.4
+"""So many of the crash points are favoured in a seed; a process dies at them so often."""
 
 FAVOURED_IF_RARE = 0.5
 """So many of what is seldom done: a few times in a seed, or not at all."""
@@ -156,8 +155,7 @@ class Seed:
             self._deadly[label] = OFTEN if favoured else self.knobs.rates[Fault.CRASH] / 60
         passed, deaths = self.crash_points[label]
         rate = max(self._deadly[label], FIRST if passed == 1 else 0.0)
-        most = MOST_DEATHS * self.knobs.days_of_sixty
-        if deaths >= most or self._faulty.random() >= rate:
+        if deaths >= self.knobs.most_deaths or self._faulty.random() >= rate:
             return False
         self.fired(Fault.CRASH)
         return True
