@@ -124,8 +124,8 @@ MUTANTS = (
         (
             Patch(
                 "reminders.store.queue",
-                "AND message.next_at <= :now AND NOT ({PENDING})",
-                "AND message.next_at <= :now",
+                'urgency=":urgency")} AND NOT ({PENDING})',
+                'urgency=":urgency")}',
             ),
             Patch(
                 "reminders.domain.gate",
