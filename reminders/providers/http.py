@@ -75,14 +75,7 @@ class Connections:
         if len(self._sockets) > 2 * MOST_KEPT:
             self._sockets.clear()  # what is not known is not looked at
         for fd in opened:
-            one = socket.socket(fileno=fd)
-            try:
-                mine = one.getsockname()[:2] == (addresses[1], addresses[3])
-            except OSError:
-                mine = False  # the other of two addresses, already given up
-            finally:
-                one.detach()
-            if mine:
+            if _name_of(fd) == (addresses[1], addresses[3]):
                 self._sockets[addresses] = fd
 
     def is_stale(self, addresses: tuple[object, ...]) -> bool:
@@ -95,6 +88,20 @@ class Connections:
             return bool(self._poll.poll(0))
         finally:
             self._poll.unregister(fd)
+
+
+def _name_of(fd: int) -> tuple[object, ...]:
+    """Return a socket's own address and port; nothing if it has been given up for another."""
+    try:
+        one = socket.socket(fileno=fd)
+    except OSError:
+        return ()
+    try:
+        return tuple(one.getsockname()[:2])
+    except OSError:
+        return ()
+    finally:
+        one.detach()
 
 
 class Call:

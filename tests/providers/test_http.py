@@ -1,6 +1,8 @@
 """The transport under the providers, against servers on loopback that behave badly."""
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +18,7 @@ from reminders.providers.http import (
     BrokenOffError,
     Call,
     CertificateError,
+    Connections,
     Transport,
 )
 from tests.providers.contract import run
@@ -194,6 +197,26 @@ def test_a_handshake_that_breaks_off_is_no_question_of_trust(*, resets: bool, re
             assert not isinstance(told.value, CertificateError)
 
     run(story())
+
+
+def test_a_host_with_two_addresses_is_reached_by_the_one_that_answers(tmp_path: Path) -> None:
+    """A socket that was tried first and given up, even one whose number is another file's now, harms nothing."""
+    known = Connections()
+    gone, other = os.open(tmp_path, os.O_RDONLY), os.open(tmp_path, os.O_RDONLY)
+    with (
+        socket.socket() as unused,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as ours,
+    ):
+        os.close(gone)
+        key = ("127.0.0.1", "127.0.0.1", server.getsockname()[1], ours.getsockname()[1])
+        known.made(key, [gone, other, unused.fileno(), ours.fileno()])
+        assert not known.is_stale(key)
+        theirs, _ = server.accept()
+        theirs.close()
+        assert known.is_stale(key)
+        assert not known.is_stale(("another",))
+    os.close(other)
 
 
 def test_a_line_break_in_a_header_is_refused() -> None:
