@@ -58,6 +58,10 @@ AHEAD = 2
 """So many days before it a day's visits are imported, where there is a file a day."""
 
 TRY_AGAIN = 1800.0
+OF_SEVERAL = frozenset({"begin_parts", "apply_some", "clear_some"})
+"""Transactions of a large import: none of them by itself is the whole of it."""
+
+MOST_TRIES = 30
 BACK = 0.75
 """So often who has said no is the one who now says yes again."""
 
@@ -223,12 +227,16 @@ class Admins:
                 return start
 
     def _import(self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool) -> None:
-        """Import a file with these visits as they are to be; if the process dies, once more."""
-        try:
-            self._read_in(visits, confirm=confirm)
-        except Died:
-            self._world.note("admin", "again")
-            self._read_in(visits, confirm=confirm)
+        """Import a file with these visits as they are to be; if the process dies, once more.
+
+        A large one is imported until it is done, as it says itself that it has to be.
+        """
+        for _ in range(MOST_TRIES if self._world.knobs.dense else 1):
+            try:
+                return self._read_in(visits, confirm=confirm)
+            except Died:
+                self._world.note("admin", "again")
+        return self._read_in(visits, confirm=confirm)
 
     def _read_in(self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool) -> None:
         world, runtime = self._world, self._world.desk()
@@ -390,4 +398,8 @@ class _Kept:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         """Go on if the work was committed before the process died."""
-        return isinstance(error, Died) and error.args == ("after",)
+        return (
+            isinstance(error, Died)
+            and error.args[:1] == ("after",)
+            and error.args[1] not in OF_SEVERAL
+        )

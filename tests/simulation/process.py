@@ -190,7 +190,8 @@ class Process:
             count[1] += 1
             self.world.note(self.name, "died", label)
             self.die()
-            raise Died(*(["after"] if label.endswith(":after_commit") else []))
+            name, _, when = label.partition(":")
+            raise Died(*(["after", name] if when == "after_commit" else []))
 
     def die(self) -> None:
         """End at once: nothing that is under way has any effect from here on."""
