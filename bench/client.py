@@ -1,10 +1,9 @@
-"""The two HTTP clients that could stand under the Twilio library, on the same work: POST after POST.
+"""The transport of the providers beside aiohttp, on the same work: POST after POST.
 
     python bench/client.py [--posts 8000] [--in-flight 50] [--rounds 3]
 
-aiohttp: one session, as `providers/twilio_http` has it. pycurl: libcurl's multi interface driven by
-asyncio through socket_action. Both post the same prebuilt form to the stub in its own process, without
-a database; interleaved. Needs `pip install pycurl`, which the program itself does not.
+pycurl is `reminders/providers/http.py` as it is; aiohttp has one session. Both post the same prebuilt
+form to the stub in its own process, without a database; interleaved.
 """
 
 import argparse
@@ -20,6 +19,7 @@ from urllib.parse import urlencode
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import measure
+from reminders.providers.http import Transport
 
 PATH = "/2010-04-01/Accounts/AC0/Messages.json"
 FORM = urlencode(
@@ -49,81 +49,16 @@ async def with_aiohttp(url: str, posts: int, in_flight: int) -> None:
         await asyncio.gather(*(one_place() for _ in range(in_flight)))
 
 
-class Multi:
-    """libcurl's multi interface on the running loop."""
-
-    def __init__(self) -> None:
-        import pycurl
-
-        self.pycurl, self.loop = pycurl, asyncio.get_running_loop()
-        self.multi = pycurl.CurlMulti()
-        self.multi.setopt(pycurl.M_SOCKETFUNCTION, self.watch)
-        self.multi.setopt(pycurl.M_TIMERFUNCTION, self.set_timer)
-        self.free, self.timer, self.waiting = [], None, {}
-        self.headers = [*(f"{name}: {value}" for name, value in HEADERS.items()), "Expect:"]
-
-    def set_timer(self, milliseconds: int) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-        self.timer = None
-        if milliseconds >= 0:
-            self.timer = self.loop.call_later(
-                milliseconds / 1000, self.act, self.pycurl.SOCKET_TIMEOUT, 0
-            )
-
-    def watch(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        curl = self.pycurl
-        for wanted, add, remove, event in (
-            (curl.POLL_IN, self.loop.add_reader, self.loop.remove_reader, curl.CSELECT_IN),
-            (curl.POLL_OUT, self.loop.add_writer, self.loop.remove_writer, curl.CSELECT_OUT),
-        ):
-            if what != curl.POLL_REMOVE and what & wanted:
-                add(fd, self.act, fd, event)
-            else:
-                remove(fd)
-
-    def act(self, fd: int, events: int) -> None:
-        self.multi.socket_action(fd, events)
-        while True:
-            left, good, bad = self.multi.info_read()
-            for handle in [*good, *(one[0] for one in bad)]:
-                self.multi.remove_handle(handle)
-                self.waiting.pop(handle).set_result(handle.getinfo(self.pycurl.RESPONSE_CODE))
-                self.free.append(handle)
-            if not left:
-                return
-
-    async def post(self, url: str) -> int:
-        curl = self.pycurl
-        handle = self.free.pop() if self.free else curl.Curl()
-        handle.reset()
-        body = iter((FORM, b""))
-        for option, value in (
-            (curl.URL, url),
-            (curl.POST, 1),
-            (curl.HTTPHEADER, self.headers),
-            # Read, not given: what was read and cannot be read again, libcurl cannot send again.
-            (curl.READFUNCTION, lambda _size: next(body, b"")),
-            (curl.POSTFIELDSIZE, len(FORM)),
-            (curl.WRITEFUNCTION, lambda _data: None),
-            (curl.CONNECTTIMEOUT_MS, 5000),
-            (curl.TIMEOUT_MS, 15000),
-            (curl.NOSIGNAL, 1),
-        ):
-            handle.setopt(option, value)
-        answer = self.waiting[handle] = self.loop.create_future()
-        self.multi.add_handle(handle)
-        return await answer
-
-
 async def with_pycurl(url: str, posts: int, in_flight: int) -> None:
-    multi, left = Multi(), iter(range(posts))
+    transport, left = Transport(5.0, 15.0), iter(range(posts))
+    headers = [f"{name}: {value}" for name, value in HEADERS.items()]
 
     async def one_place() -> None:
         for _ in left:
-            assert await multi.post(url) == 201
+            assert (await transport.request("POST", url, headers=headers, body=FORM)).status == 201
 
     await asyncio.gather(*(one_place() for _ in range(in_flight)))
+    await transport.close()
 
 
 def main() -> None:

@@ -26,9 +26,9 @@ from reminders.config import Config
 from reminders.domain.message import Message
 from reminders.domain.reasons import AS_EXPECTED, Reason, sentence
 from reminders.domain.rules import Event
-from reminders.engine import desk
-from reminders.engine.desk import Shown
+from reminders.engine import desk, showing
 from reminders.engine.items import Item
+from reminders.engine.showing import Shown
 from reminders.store import views
 from reminders.store.ledger import Entry
 from reminders.store.views import Line
@@ -72,7 +72,7 @@ def show(ctx: typer.Context, ref: Ref, clinic: Clinic = None, as_json: AsJson = 
         now = runtime.clock.now()
         catch_up(runtime, now)
         with runtime.database.reading() as conn:
-            shown = desk.show(conn, runtime, key, ref, now)
+            shown = showing.show(conn, runtime, key, ref, now)
     if as_json:
         print_json(_visit_json(shown, zone))
     else:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reminders.domain.brought import Category
-from reminders.engine import desk, importing, planning
+from reminders.engine import importing, planning, showing
 from reminders.engine.difference import Staged, changes_of
 from reminders.engine.runtime import Runtime
 from reminders.errors import RefusedFileError
@@ -35,7 +35,7 @@ class Taken:
     """What became of a booking, and how it stands now; `shown` is None if it is not kept."""
 
     category: Category
-    shown: desk.Shown | None
+    shown: showing.Shown | None
 
 
 def read_booking(
@@ -110,5 +110,5 @@ def take(
     stands_again = taken.category is Category.NEW and taken.known is not None
     category = Category.UPDATED if stands_again else taken.category
     known = imports.known_visits(conn, clinic_id, [ref], now)
-    shown = desk.show(conn, runtime, clinic, ref, now) if ref in known else None
+    shown = showing.show(conn, runtime, clinic, ref, now) if ref in known else None
     return Taken(category, shown)

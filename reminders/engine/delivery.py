@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -65,22 +66,6 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
     if not runtime.may_write_to(claimed.clinic, provider, claimed.to):
         return Rejected("environment", Refusal.ENVIRONMENT)
 
-    async def stamp() -> None:
-        if runtime.clock.elapsed() < claimed.lease_ends:
-            now = runtime.clock.now()
-            holds = await runtime.work(attempts.stamp, claimed.attempt_id, claimed.lease_token, now)
-            if not holds:
-                raise LeaseLostError
-
-    def before_write() -> None:
-        # Last of all: whatever went before may have taken its time.
-        if runtime.clock.elapsed() >= claimed.lease_ends:
-            raise LeaseLostError
-        if not claimed.started_at <= runtime.clock.now() <= claimed.valid_until:
-            # It lay waiting for too long: it would come in the night, or when it helps no more. Or
-            # the clock was set back since: it was judged by a time that has not come yet.
-            raise LeaseLostError
-
     rendered = claimed.rendered
     message = OutgoingMessage(
         channel=claimed.channel,
@@ -91,8 +76,8 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
         started_at=claimed.started_at,
         valid_for=claimed.valid_until - claimed.started_at,
         language=rendered.language,
-        before_write=before_write,
-        stamp=stamp,
+        before_write=partial(_before_write, runtime, claimed),
+        stamp=partial(_stamp, runtime, claimed),
         subject=rendered.subject,
         html=rendered.html,
         attachments=rendered.attachments,
@@ -105,6 +90,25 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
         # What it got done before it failed is not known; its text may hold an address.
         log.error("provider_failed", provider=provider.name, error=type(error).__name__)  # noqa: TRY400 - no traceback: it may hold the text
         return Ambiguous(type(error).__name__)
+
+
+async def _stamp(runtime: Runtime, claimed: Claimed) -> None:
+    """Write down that this attempt may be written now; raise LeaseLostError if it may not."""
+    if runtime.clock.elapsed() < claimed.lease_ends:
+        now = runtime.clock.now()
+        holds = await runtime.work(attempts.stamp, claimed.attempt_id, claimed.lease_token, now)
+        if not holds:
+            raise LeaseLostError
+
+
+def _before_write(runtime: Runtime, claimed: Claimed) -> None:
+    """Look at the lease last of all: whatever went before may have taken its time."""
+    if runtime.clock.elapsed() >= claimed.lease_ends:
+        raise LeaseLostError
+    if not claimed.started_at <= runtime.clock.now() <= claimed.valid_until:
+        # It lay waiting for too long: it would come in the night, or when it helps no more. Or the
+        # clock was set back since: it was judged by a time that has not come yet.
+        raise LeaseLostError
 
 
 def record(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminders.domain.state import State
-from reminders.engine import attention, desk, wording
+from reminders.engine import attention, showing, wording
 from reminders.engine.attention import Asked
-from reminders.engine.desk import Shown
 from reminders.engine.runtime import Runtime
+from reminders.engine.showing import Shown
 from reminders.engine.wording import Words
 from reminders.store import clinics, pages
 from reminders.store.database import Connection
@@ -61,7 +61,7 @@ class VisitPage:
 
 def look_at(conn: Connection, runtime: Runtime, clinic: str, ref: str, now: datetime) -> VisitPage:
     """Return a visit with its people, the texts of its messages, and why."""
-    shown = desk.show(conn, runtime, clinic, ref, now)
+    shown = showing.show(conn, runtime, clinic, ref, now)
     people = pages.people_of(conn, [shown.visit.id])[shown.visit.id]
     return VisitPage(
         shown,

@@ -11,8 +11,8 @@ from datetime import datetime
 from reminders.domain.contact import Contact
 from reminders.domain.plan import Case
 from reminders.domain.twins import knew_besides
-from reminders.engine.desk import Shown
 from reminders.engine.runtime import Runtime
+from reminders.engine.showing import Shown
 from reminders.engine.texts import Composer
 from reminders.errors import TemplateError
 from reminders.message.render import Library, Rendered

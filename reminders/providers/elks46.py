@@ -33,7 +33,7 @@ from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.errors import ConfigError
 from reminders.providers.base import CallbackRequest, Inbound, Setup
-from reminders.providers.http import CertificateError, Transport
+from reminders.providers.http import Transport
 from reminders.providers.settings import Settings, read_settings, safe_url
 from reminders.providers.twilio_codes import parse_retry_after
 from reminders.providers.twilio_http import Exchange
@@ -89,7 +89,7 @@ class Elks46:
         try:
             answer = await self._call(exchange, "POST", "sms", data=self._fields(message))
         except _NETWORK as error:
-            return _broken_off(error, written=exchange.written)
+            return exchange.broken_off(error)
         if answer.status_code != HTTPStatus.OK:
             header = exchange.headers.get("retry-after")
             return refusal(answer.status_code, answer.text, header, self._setup.clock.now())
@@ -271,15 +271,6 @@ def receipt(ref: str, status: object) -> Receipt:
     """Return the report that a status means; one that is not known to us means: under way."""
     state = _STATES.get(str(status))
     return Receipt(ref, state, Reason.NOT_DELIVERED if state is State.UNDELIVERED else None)
-
-
-def _broken_off(error: Exception, *, written: bool) -> Outcome:
-    """Return what a broken connection means: before the first byte, that nothing was sent."""
-    if written:
-        return Ambiguous("timeout" if isinstance(error, TimeoutError) else "connection_lost")
-    if isinstance(error, CertificateError):
-        return Rejected("certificate", Refusal.CONFIGURATION)
-    return Rejected("not_connected", Refusal.THROTTLED)
 
 
 def _parts(count: object) -> int | None:

@@ -13,7 +13,8 @@ from urllib.parse import quote_plus
 
 from twilio.http.response import Response
 
-from reminders.providers.http import Transport
+from reminders.domain.outcome import Ambiguous, Outcome, Refusal, Rejected
+from reminders.providers.http import CertificateError, Transport
 
 LONG = 64
 """A value of so many characters is a text, as a rule: not a number, which differs each time."""
@@ -55,6 +56,14 @@ class Exchange:
         )
         self.headers = answer.headers
         return Response(answer.status, answer.text, answer.headers)
+
+    def broken_off(self, error: Exception) -> Outcome:
+        """Return what a broken connection means: before the first byte, that nothing was sent."""
+        if self.written:
+            return Ambiguous("timeout" if isinstance(error, TimeoutError) else "connection_lost")
+        if isinstance(error, CertificateError):
+            return Rejected("certificate", Refusal.CONFIGURATION)
+        return Rejected("not_connected", Refusal.THROTTLED)
 
     def _guard(self) -> None:
         if self.before_write is not None:

@@ -26,7 +26,7 @@ from reminders.domain.outcome import (
 )
 from reminders.errors import ConfigError
 from reminders.providers.base import CallbackRequest, Inbound, Setup
-from reminders.providers.http import CertificateError, Transport
+from reminders.providers.http import Transport
 from reminders.providers.settings import Settings, read_settings, safe_url
 from reminders.providers.twilio_codes import receipt, refusal
 from reminders.providers.twilio_http import CURRENT, Exchange, Shared
@@ -103,7 +103,7 @@ class TwilioSms:
             )
             return _accepted(made)
         except _NETWORK as error:
-            return _broken_off(error, written=exchange.written)
+            return exchange.broken_off(error)
         except TwilioException as error:
             return self._refused(error, exchange)
         except _UNREADABLE:
@@ -275,15 +275,6 @@ def _accepted(made: Any) -> Outcome:
 
 def _garbled() -> Ambiguous:
     return Ambiguous("unreadable_answer")
-
-
-def _broken_off(error: Exception, *, written: bool) -> Outcome:
-    """Return what a broken connection means: before the first byte, that nothing was sent."""
-    if written:
-        return Ambiguous("timeout" if isinstance(error, TimeoutError) else "connection_lost")
-    if isinstance(error, CertificateError):
-        return Rejected("certificate", Refusal.CONFIGURATION)
-    return Rejected("not_connected", Refusal.THROTTLED)
 
 
 def _in_time(listed: Any, sought: Sought) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from reminders.config import Config, example
-from reminders.engine import approval, desk, importing
+from reminders.engine import approval, desk, importing, showing
 from reminders.engine.dispatch import Dispatcher, Report
 from reminders.engine.items import Item
 from reminders.engine.planning import check_rules, plan_pending
@@ -161,10 +161,10 @@ class Clinic:
             found.append(Text(path.parent.name, said["Time"], said["To"], body))
         return found
 
-    def show(self, ref: str) -> desk.Shown:
+    def show(self, ref: str) -> showing.Shown:
         """Return what staff see of a booking."""
         with self.runtime.database.reading() as conn:
-            return desk.show(conn, self.runtime, "internet", ref, self.clock.now())
+            return showing.show(conn, self.runtime, "internet", ref, self.clock.now())
 
     def states(self, ref: str) -> list[tuple[str, str, str, str | None]]:
         """Return (rule, channel, state, reason) of a booking's messages, in the order made."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reminders.engine import desk
+from reminders.engine import desk, showing
 from tests.engine.clinic import HEAD, Clinic, at, row
 from tests.engine.test_calls import to_phone
 
@@ -83,7 +83,7 @@ def test_a_corrected_number_gets_what_went_to_the_wrong_one(clinic: Clinic) -> N
         ("606", "2026-12-01 10:05"),
     ]
     with clinic.runtime.database.reading() as conn:
-        shown = desk.show(conn, clinic.runtime, "internet", "B1", clinic.clock.now())
+        shown = showing.show(conn, clinic.runtime, "internet", "B1", clinic.clock.now())
     lines = [line for line in shown.lines if line.message.key.rule == "day_before"]
     assert [line.contact for line in lines] == ["guardian (an earlier number)", "guardian …606"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reminders.domain.contact import Channel
-from reminders.engine import approval, desk, gallery
+from reminders.engine import approval, desk, gallery, showing
 from reminders.engine.proof import Proof, prove
 from reminders.engine.vetting import NotApprovableError
 from reminders.engine.wording import words_of
@@ -275,7 +275,7 @@ def test_what_was_sent_can_be_shown(clinic: Clinic) -> None:
     approve(clinic)
     for key, begins in (("north", "Norr: i morgon"), ("internet", "Videobesök i morgon")):
         with clinic.runtime.database.reading() as conn:
-            shown = desk.show(conn, clinic.runtime, key, "B1", clinic.clock.now())
+            shown = showing.show(conn, clinic.runtime, key, "B1", clinic.clock.now())
             words = words_of(conn, clinic.runtime, shown, clinic.clock.now())
         went = [words[line.message.id] for line in shown.lines if line.message.attempts]
         assert [(one.exact, one.rendered.body.startswith(begins)) for one in went] == [(True, True)]
@@ -292,7 +292,7 @@ def test_one_text_approved_by_two_is_shown_once(overlaid: Clinic) -> None:
     both(overlaid)
     overlaid.until("2026-12-01 10:30")
     with overlaid.runtime.database.reading() as conn:
-        shown = desk.show(conn, overlaid.runtime, "north", "B1", overlaid.clock.now())
+        shown = showing.show(conn, overlaid.runtime, "north", "B1", overlaid.clock.now())
         words = words_of(conn, overlaid.runtime, shown, overlaid.clock.now())
         went = handed(conn, [line.message.id for line in shown.lines])
     assert [one.exact for one in words.values() if one.exact is not None] == [True]

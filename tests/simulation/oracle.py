@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from reminders.domain.state import State
-from reminders.engine import desk
+from reminders.engine import showing
 from tests.simulation import almanac
 from tests.simulation.book import Reach
 from tests.simulation.knobs import CLINIC, Fault
@@ -185,7 +185,7 @@ class _Together:
         if change.rule not in {"moved", "cancelled"}:
             return False
         with self._desk.database.reading() as conn:
-            shown = desk.show(conn, self._desk, CLINIC, change.booking.ref, change.taken.wall)
+            shown = showing.show(conn, self._desk, CLINIC, change.booking.ref, change.taken.wall)
         tried = {
             (line.message.truth.starts_at, line.message.truth.status.value)
             for line in shown.lines

@@ -8,7 +8,7 @@ from reminders.domain.contact import Channel
 from reminders.domain.outcome import Refusal
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.engine import desk
+from reminders.engine import desk, showing
 from reminders.store.views import Line
 from tests.simulation import almanac
 from tests.simulation.book import CANCELLED, Booking, Past, Reach
@@ -81,13 +81,13 @@ class Staff:
             for first in range(0, len(bookings), PAGE):
                 some = bookings[first : first + PAGE]
                 refs = [booking.ref for booking in some]
-                shown = desk.show_all(conn, runtime, CLINIC, refs, now)
+                shown = showing.show_all(conn, runtime, CLINIC, refs, now)
                 for booking, its in zip(some, shown, strict=True):
                     yield from self._accounted(booking, its)
                     yield from self._log_agrees(booking, its)
                     yield from self._ends_once(booking, its)
 
-    def _accounted(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
+    def _accounted(self, booking: Booking, shown: showing.Shown) -> Iterator[str]:
         for line in shown.lines:
             yield from self._about_line(booking, line)
         explained = {e.rule for e in shown.explanations}
@@ -114,7 +114,7 @@ class Staff:
             if explanation.reason is Reason.NOT_IN_AUDIENCE:
                 yield f"{booking.ref} {explanation.rule}: said to be for somebody else"
 
-    def _ends_once(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
+    def _ends_once(self, booking: Booking, shown: showing.Shown) -> Iterator[str]:
         """Find messages that were said to be under way when it was known how they ended."""
         ended: set[int | None] = set()
         for entry in shown.entries:
@@ -125,7 +125,7 @@ class Staff:
             elif entry.event == State.ACCEPTED and entry.message_id in ended:
                 yield f"{booking.ref}: a message is under way again after it had ended"
 
-    def _news_is_told(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
+    def _news_is_told(self, booking: Booking, shown: showing.Shown) -> Iterator[str]:
         """Find those who read something else last, where there is said to be nothing to tell."""
         texts, present = self._sent(booking), booking.present
         if not texts or not self.reading.steady_clock:
@@ -227,7 +227,7 @@ class Staff:
         channel = line.message.key.channel
         return any(r.channel is channel and r.kind in kinds for r in self.world.side.refused)
 
-    def _log_agrees(self, booking: Booking, shown: desk.Shown) -> Iterator[str]:
+    def _log_agrees(self, booking: Booking, shown: showing.Shown) -> Iterator[str]:
         """Compare what is shown as accepted with what was accepted."""
         texts: dict[tuple[str, Channel, Any], list[Text]] = defaultdict(list)
         lines: dict[tuple[str, Channel, Any], list[Line]] = defaultdict(list)

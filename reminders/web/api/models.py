@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.brought import Category
 from reminders.domain.state import State
-from reminders.engine import desk
+from reminders.engine import showing
 from reminders.store.views import Line, Visit
 
 PLAIN = r"^[^\x00-\x1f\x7f]*$"
@@ -151,7 +151,7 @@ class AppointmentOut(BaseModel):
     messages: list[MessageOut]
 
     @classmethod
-    def of(cls, shown: desk.Shown, zone: ZoneInfo) -> "AppointmentOut":
+    def of(cls, shown: showing.Shown, zone: ZoneInfo) -> "AppointmentOut":
         """Return a visit as programs see it."""
         visit: Visit = shown.visit
         return cls(

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from reminders.domain.access import Client
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.brought import Category
-from reminders.engine import booking, desk
+from reminders.engine import booking, desk, showing
 from reminders.engine.following import Follower
 from reminders.engine.runtime import Runtime
 from reminders.errors import UsageError
@@ -89,7 +89,7 @@ class Call:
 
     def shown(self, ref: str) -> AppointmentOut:
         """Return a visit. Raise NotFoundError."""
-        found = self.read(desk.show, self.runtime, self.clinic, ref, self.now)
+        found = self.read(showing.show, self.runtime, self.clinic, ref, self.now)
         return AppointmentOut.of(found, self.zone)
 
 
