@@ -44,10 +44,9 @@ PART = 500
 """Patients of a larger file that are applied in one transaction."""
 
 
-def count_of(runtime: Runtime, staged: Staged) -> int:
-    """Return how many rows are staged."""
-    with runtime.database.reading() as conn:
-        return staging.size(conn, staged.run_id)
+def has_many(conn: Connection, run_id: int) -> bool:
+    """Tell whether a staged file is applied in many transactions, and not in one."""
+    return staging.size(conn, run_id) > AT_ONCE
 
 
 def apply_whole(

@@ -184,7 +184,8 @@ class Dispatcher:
         began = runtime.clock.elapsed()
         shows = began - self._seen_at >= SEEN_EVERY
         done = await runtime.work(look, runtime, now, self._chunk, self._name if shows else None)
-        self._seen_at = began if shows else self._seen_at
+        if shows:
+            self._seen_at = -math.inf if done.stuck else began
         self._fit(done.visits, runtime.clock.elapsed() - began)
         work.note_look(done, now, _loop_time())
         for name, at, ask in (

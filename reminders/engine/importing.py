@@ -13,7 +13,7 @@ from pathlib import Path
 from reminders.domain.brought import NAMELESS
 from reminders.domain.contact import Channel, canonical
 from reminders.engine import forecast
-from reminders.engine.applying import AT_ONCE, apply_some, apply_whole, begin_parts, count_of
+from reminders.engine.applying import apply_some, apply_whole, begin_parts, has_many
 from reminders.engine.contradictions import birth_dates
 from reminders.engine.difference import Difference, Move, Options, Staged, changes_of, find_missing
 from reminders.engine.exported import digest_of, export_of, refuse_older, spelled
@@ -129,7 +129,7 @@ def _keep(
 
 def _attributed(conn: Connection, run_id: int, clinic_id: int) -> tuple[Recognised, list[int]]:
     """Find out which booking and whose each row is; return the lines that may be anybody's."""
-    if staging.size(conn, run_id) > AT_ONCE:
+    if has_many(conn, run_id):
         statistics.renew(conn, statistics.STAGED)
     known = imports.has_visits(conn, clinic_id)
     known_again = recognise(conn, run_id, clinic_id) if known else NONE_AGAIN
@@ -355,7 +355,8 @@ def _as_shown(
 
 def is_large(runtime: Runtime, staged: Staged) -> bool:
     """Tell whether a file is applied in many transactions, and not in one."""
-    return count_of(runtime, staged) > AT_ONCE
+    with runtime.database.reading() as conn:
+        return has_many(conn, staged.run_id)
 
 
 def how_far(runtime: Runtime, staged: Staged) -> HowFar:

@@ -74,7 +74,8 @@ def look(
 ) -> Done:
     """Plan some visits, end what helps no more, fence off lost workers: a chunk of each.
 
-    `shown_by` is the worker of which it is written down that it is at work.
+    With `shown_by` it is written down that this worker is at work, and what waits for a channel
+    in vain is found: that reads all that waits, and is not needed at each look.
     """
     if shown_by is not None:
         workers.seen(conn, shown_by, now)
@@ -86,7 +87,7 @@ def look(
         expired = expire_overdue(conn, runtime, now)
     if agenda.lost is not None and agenda.lost <= now:
         lost = reconcile.take_back_lost(conn, runtime, now)
-    if agenda.obstacles.down:
+    if agenda.obstacles.down and shown_by is not None:
         stuck = pass_on(conn, now)
     return Done(_view(conn, runtime, now, agenda), visits, planned, expired, lost, stuck)
 

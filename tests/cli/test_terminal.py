@@ -156,7 +156,7 @@ def test_an_interrupt_within_a_large_file_tells_what_is_true(
         return apply_some(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr("reminders.engine.importing.AT_ONCE", 1)
+        patch.setattr("reminders.engine.applying.AT_ONCE", 1)
         patch.setattr("reminders.engine.applying.PART", 1)
         patch.setattr("reminders.engine.importing.apply_some", interrupted)
         rows = [booking(f"B{n}", phone=f"070-174 06 {n + 10}") for n in range(4)]

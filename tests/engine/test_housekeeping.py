@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from reminders.engine import importing
+from reminders.engine import applying, importing
 from reminders.engine.housekeeping import keep_house
 from reminders.store import clearing, retention, schema, schema_intake
 from reminders.store.schema_intake import staged_doubt, staged_visit
@@ -79,7 +79,7 @@ def test_what_an_applied_file_left_staged_is_cleared(
     staged, now = stage(clinic), clinic.clock.now()
     options = importing.Options(exported_at=now)
     with monkeypatch.context() as patch:
-        patch.setattr(importing, "AT_ONCE", 0)
+        patch.setattr(applying, "AT_ONCE", 0)
         patch.setattr(importing, "_clear", lambda *_given: None)
         importing.apply(clinic.runtime, staged, options, now)
     assert count(clinic, schema_intake.staged_visit) == 1

@@ -24,7 +24,7 @@ def count(clinic: Clinic, table) -> int:
 @pytest.fixture
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take a handful of rows for a large file."""
-    monkeypatch.setattr(importing, "AT_ONCE", 5)
+    monkeypatch.setattr(applying, "AT_ONCE", 5)
     monkeypatch.setattr(applying, "PART", 5)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reminders.engine import importing
+from reminders.engine import applying, importing
 from reminders.engine.fingerprint import DifferenceChangedError
 from reminders.errors import NotFoundError
 from tests.engine.clinic import HEAD, Clinic, at, row
@@ -38,7 +38,7 @@ def test_what_time_has_made_untrue_is_shown_again(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch, starts: str, later: str, at_once: int
 ) -> None:
     """Nothing is imported, and the next yes is to what is so now."""
-    monkeypatch.setattr(importing, "AT_ONCE", at_once)
+    monkeypatch.setattr(applying, "AT_ONCE", at_once)
     staged, seen = shown(clinic, row("B1", starts))
     clinic.clock.set(at(later))
     with pytest.raises(DifferenceChangedError):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from reminders.engine import importing
+from reminders.engine import applying
 from reminders.engine.applying import PART
 from tests.engine.clinic import Clinic, at, row
 
@@ -14,7 +14,7 @@ def test_the_server_knows_of_a_large_file(
     tmp_path: Path, ready_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It last looked when all was empty; by that it would search each row among all others."""
-    monkeypatch.setattr(importing, "AT_ONCE", PART)
+    monkeypatch.setattr(applying, "AT_ONCE", PART)
     clinic = Clinic(tmp_path, ready_postgres_url, at("2026-11-30 12:00"))
     engine = clinic.runtime.database.engine
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:

@@ -27,6 +27,7 @@ from tests.simulation.book import (
     Reach,
     Truth,
 )
+from tests.simulation.commands import AsCommitted, parts_of
 from tests.simulation.knobs import CLINIC, Knobs
 from tests.simulation.process import Died
 
@@ -58,10 +59,9 @@ AHEAD = 2
 """So many days before it a day's visits are imported, where there is a file a day."""
 
 TRY_AGAIN = 1800.0
-OF_SEVERAL = frozenset({"begin_parts", "apply_some", "clear_some"})
-"""Transactions of a large import: none of them by itself is the whole of it."""
+IN_PARTS = 0.15
+"""So many small files are applied as large ones are: part by part, a patient at a time."""
 
-MOST_TRIES = 30
 BACK = 0.75
 """So often who has said no is the one who now says yes again."""
 
@@ -229,16 +229,23 @@ class Admins:
     def _import(self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool) -> None:
         """Import a file with these visits as they are to be; if the process dies, once more.
 
-        A large one is imported until it is done, as it says itself that it has to be.
+        One that is applied in parts is imported until it is done, as it says itself that it has to be.
         """
-        for _ in range(MOST_TRIES if self._world.knobs.dense else 1):
+        knobs = self._world.knobs
+        small = not knobs.dense and self._chance.random() < IN_PARTS
+        for tried in itertools.count():
             try:
-                return self._read_in(visits, confirm=confirm)
+                self._read_in(visits, confirm=confirm, patients=1 if small else None)
             except Died:
+                if tried and not (small or knobs.dense):
+                    raise
                 self._world.note("admin", "again")
-        return self._read_in(visits, confirm=confirm)
+            else:
+                return
 
-    def _read_in(self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool) -> None:
+    def _read_in(
+        self, visits: Sequence[tuple[Booking, Truth]], *, confirm: bool, patients: int | None
+    ) -> None:
         world, runtime = self._world, self._world.desk()
         now = world.now()
         if not visits:
@@ -250,7 +257,7 @@ class Admins:
         staged = importing.stage(runtime, CLINIC, path, options, now)
         if self._chance.random() < 0.15:
             importing.look(runtime, staged, options, now)
-        with _Kept(self._world):
+        with AsCommitted(), parts_of(patients):
             importing.apply(runtime, staged, options, now)
         for booking, truth in visits:
             # Where the clock was set back since, the file is older than what staff did.
@@ -298,7 +305,7 @@ class Admins:
             booking = self._chance.choice(coming)
             to = self._new_time(booking.patient)
             runtime, now = self._world.desk(), self._world.now()
-            with _Kept(self._world):
+            with AsCommitted():
                 runtime.in_transaction(desk.move, runtime, CLINIC, booking.ref, to, now)
             booking.by_hand = now
             self._write_down(booking, Truth(to, BOOKED), confirm=booking.confirm)
@@ -324,7 +331,7 @@ class Admins:
         if coming:
             booking = self._chance.choice(coming)
             runtime, now = self._world.desk(), self._world.now()
-            with _Kept(self._world):
+            with AsCommitted():
                 runtime.in_transaction(desk.cancel, runtime, CLINIC, [booking.ref], now)
             booking.by_hand = now
             truth = Truth(booking.present.starts_at, CANCELLED)
@@ -343,7 +350,7 @@ class Admins:
         runtime, now = self._world.desk(), self._world.now()
         clinic_id = runtime.in_transaction(clinics.clinic_id, CLINIC)
         change = clinics.add_opt_out if out else clinics.remove_opt_out
-        with _Kept(self._world):
+        with AsCommitted():
             if out:
                 runtime.in_transaction(clinics.add_opt_out, clinic_id, address, "staff", now)
             else:
@@ -381,25 +388,7 @@ class Admins:
             booking = self._chance.choice(coming)
             rule = self._chance.choice(("help", "help", "day_before", "booked"))
             runtime, now = self._world.desk(), self._world.now()
-            with _Kept(self._world):
+            with AsCommitted():
                 runtime.in_transaction(desk.resend, runtime, CLINIC, booking.ref, rule, now)
             booking.requests.append((self._world.elapsed(), now, rule))
             self._world.note("asked", booking.ref, rule)
-
-
-class _Kept:
-    """A command whose process died after the commit has taken effect all the same."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        """Go on if the work was committed before the process died."""
-        return (
-            isinstance(error, Died)
-            and error.args[:1] == ("after",)
-            and error.args[1] not in OF_SEVERAL
-        )

@@ -16,7 +16,7 @@ from reminders.simulation.clock import VirtualClock
 from reminders.simulation.loop import VirtualLoop
 from reminders.simulation.worker import Worker
 from reminders.store.database import Connection, Database, DatabaseFault
-from tests.simulation.knobs import Fault
+from tests.simulation.knobs import OF_SEVERAL, Fault
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -30,8 +30,12 @@ SELDOM_PAUSED, OFTEN_PAUSED = 20.0, 1.0
 COMMANDS = {"move", "cancel", "resend", "add_opt_out", "remove_opt_out"}
 SEARCHES = {"_wanted", "_settle_searches", "far.find"}
 CALLS = {"far.send", "far_mail.send"}
-SELDOM = frozenset({"hold", "release", "release_clock", *SEARCHES, *COMMANDS, *CALLS})
+SCARCE = frozenset({"hand_back", "hold", "held_by", "release", "release_clock", *OF_SEVERAL})
+"""What few seeds have any of."""
+
+SELDOM = frozenset({*SCARCE, *SEARCHES, *COMMANDS, *CALLS})
 """What a seed has a few of, or none."""
+
 MOST_PASSES_AN_HOUR = 1500
 
 

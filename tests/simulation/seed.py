@@ -32,6 +32,7 @@ from tests.simulation.far_side import Far, FarSide, providers
 from tests.simulation.knobs import Fault, Knobs
 from tests.simulation.oracle import judge
 from tests.simulation.process import (
+    SCARCE,
     SELDOM_PAUSED,
     Died,
     Errands,
@@ -58,8 +59,8 @@ FAVOURED, OFTEN = 0.12, 0.4
 FAVOURED_IF_RARE = 0.5
 """So many of what is seldom done: a few times in a seed, or not at all."""
 
-FIRST = 0.08
-"""So often a process dies when a seed first comes by a crash point."""
+FIRST, FIRST_IF_SCARCE = 0.08, 0.4
+"""So often a process dies when a seed first comes by a crash point; by one that few come by."""
 
 
 @dataclass
@@ -154,8 +155,10 @@ class Seed:
             favoured = self._chance(f"deadly {label}").random() < share
             self._deadly[label] = OFTEN if favoured else self.knobs.rates[Fault.CRASH] / 60
         passed, deaths = self.crash_points[label]
-        rate = max(self._deadly[label], FIRST if passed == 1 else 0.0)
-        if deaths >= self.knobs.most_deaths or self._faulty.random() >= rate:
+        what = label.partition(":")[0]
+        first = FIRST_IF_SCARCE if what in SCARCE else FIRST
+        rate = max(self._deadly[label], first if passed == 1 else 0.0)
+        if deaths >= self.knobs.most_deaths(what) or self._faulty.random() >= rate:
             return False
         self.fired(Fault.CRASH)
         return True

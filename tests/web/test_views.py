@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from reminders.domain.access import Role
-from reminders.engine import accounts, desk, importing
+from reminders.engine import accounts, applying, desk
 from reminders.errors import NotFoundError
 from reminders.web.app import create_app
 from tests.engine.clinic import HEAD, Clinic, at, row
@@ -327,7 +327,7 @@ def test_a_large_file_is_applied_aside(
     clinic: Clinic, web: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large file is imported beside the pages; its page tells so, then shows what it changed."""
-    monkeypatch.setattr(importing, "AT_ONCE", 0)
+    monkeypatch.setattr(applying, "AT_ONCE", 0)
     add_user(clinic)
     log_in(web)
     place = _upload(web, row("B7", phone="070-174 06 07"))
