@@ -133,7 +133,8 @@ class Staff:
         last = max(texts, key=lambda text: text.taken.at)
         reach = {a for p in booking.patient.people for a in (p.present.phone, p.present.email)}
         surely = last.taken.fate is State.DELIVERED and not last.taken.hidden
-        if not surely or last.taken.to not in reach or last.truth == present:
+        off = last.truth.status == present.status == CANCELLED  # whichever time it was that is off
+        if not surely or last.taken.to not in reach or last.truth == present or off:
             return
         rule = "cancelled" if present.status == CANCELLED else "moved"
         said = {e.reason for e in shown.explanations if e.rule == rule}
