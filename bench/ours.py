@@ -75,10 +75,10 @@ async def drain(runtime: Runtime, name: str, ready=None, started=None) -> tuple[
 def work(
     made, no_http: bool, name: str, ready=None, started=None, out=None
 ) -> tuple[float, float, int]:
-    """Run one worker as the daemon does: the database in a thread of its own."""
-    runtime = replace(
-        build(made, make_provider=_make(no_http)), executor=ThreadPoolExecutor(1, "database")
-    )
+    """Run one worker as the daemon does: the database in threads of its own."""
+    runtime = build(made, make_provider=_make(no_http))
+    threads = 1 if runtime.database.is_sqlite else 2
+    runtime = replace(runtime, executor=ThreadPoolExecutor(threads, "database"))
 
     async def whole():
         try:

@@ -118,7 +118,9 @@ def run(runtime: Runtime, companion: Companion | None = None) -> int:
     `companion` runs in the same loop, and ends before the database is closed.
     """
     with sole_sender(runtime):
-        threaded = replace(runtime, executor=ThreadPoolExecutor(1, "database"))
+        # With SQLite one thread writes at a time anyway.
+        threads = 1 if runtime.database.is_sqlite else 2
+        threaded = replace(runtime, executor=ThreadPoolExecutor(threads, "database"))
         asyncio.run(Daemon(threaded, companion).serve())
     return 0
 

@@ -90,6 +90,7 @@ class Dispatcher:
         self._watch = ClockWatch(runtime.clock)
         self._line = Pipeline(runtime, self._has_changed)
         self._asking: dict[str, asyncio.Task[int]] = {}
+        self._claiming: asyncio.Task[tuple[Batch, datetime] | None] | None = None
         self._seen_at = -math.inf
         self._chunk = FEWEST
         self._stopping = False
@@ -103,7 +104,7 @@ class Dispatcher:
 
     @stopping.setter
     def stopping(self, value: bool) -> None:
-        self._stopping = value
+        self._stopping = self._line.closed = value
         self._has_changed()
 
     def _has_changed(self, _what: object = None) -> None:
@@ -113,6 +114,8 @@ class Dispatcher:
         """Do all that is due now, and return what was done. Stops early when told to."""
         runtime = self._runtime
         self._changed = asyncio.Event()  # it belongs to the loop that it is first awaited in
+        if self._claiming is not None and self._claiming.get_loop() is not _loop():
+            self._claiming = None
         work = _Pass(Report(), ends_at=runtime.clock.elapsed() + LONGEST)
         await self._watch.is_right(runtime)
         while await self._step(work):
@@ -125,37 +128,57 @@ class Dispatcher:
     async def _step(self, work: "_Pass") -> bool:
         """Do the most urgent step; tell whether the pass goes on."""
         self._changed.clear()
-        line, now = self._line, _loop_time()
+        line, now = self._line, _loop().time()
+        self._take_claimed(work, now)
         if self._stopping and line.queued:
             await self._hand_back(line.drop())
         line.launch()
         flush_at = line.flush_at()
         if flush_at is not None and flush_at <= now:
             await self._record(work)
-            await self._hand_back(line.pop_halted())
+            await self._let_go()
+            return True
+        if line.halted and flush_at is None and self._claiming is None:
+            await self._let_go()
             return True
         going_on = not self._stopping and self._runtime.clock.elapsed() <= work.ends_at
-        if going_on and work.claim_at <= now and line.room() > 0:
-            await self._claim(work)
-            return True
-        if going_on and work.look_at <= now:
-            await self._look(work)
-            return True
-        if line.idle and not self._asking:
+        if self._claiming is None and going_on:
+            if work.claim_at <= now and line.room() > 0:
+                self._claiming = _loop().create_task(self._claim())
+                self._claiming.add_done_callback(self._has_changed)
+            elif work.look_at <= now:
+                await self._look(work)
+                return True
+        if line.idle and not self._asking and self._claiming is None:
             return going_on and work.last_look()
         await self._wait(work, going_on=going_on)
         return True
 
-    async def _claim(self, work: "_Pass") -> None:
+    async def _claim(self) -> tuple[Batch, datetime] | None:
+        """Claim what is due; None where the clock cannot be trusted.
+
+        Beside all the rest: where the database lets it, results are written down meanwhile.
+        """
         runtime = self._runtime
         if not await self._watch.is_right(runtime):
-            work.claim_at, work.found = math.inf, False
-            return
+            return None
         now = runtime.clock.now()
         most = min(self._line.room(), MOST_CLAIMED)
         batch = await runtime.work(claim, runtime, self._shelf, now, most, self._line.room_of)
+        return batch, now
+
+    def _take_claimed(self, work: "_Pass", at: float) -> None:
+        """Take in hand what has been claimed, if a claim has come back."""
+        if self._claiming is None or not self._claiming.done():
+            return
+        claiming, self._claiming = self._claiming, None
+        found = claiming.result()
+        if found is None:
+            work.claim_at, work.found = math.inf, False
+            return
+        batch, now = found
         self._line.take(batch)
-        work.note(batch, now, _loop_time())
+        work.note(batch, now, at)
 
     async def _record(self, work: "_Pass") -> None:
         runtime = self._runtime
@@ -172,6 +195,11 @@ class Dispatcher:
         if counts.keys() - {State.ACCEPTED}:
             work.look_at = -math.inf  # the planner may have been asked for another way
 
+    async def _let_go(self) -> None:
+        """Hand back what a refused sender has left, unless a claim may bring more of it."""
+        if self._claiming is None:
+            await self._hand_back(self._line.pop_halted())
+
     async def _hand_back(self, claims: list[Claimed]) -> None:
         """Let go of what this worker will not begin."""
         runtime = self._runtime
@@ -184,16 +212,15 @@ class Dispatcher:
         began = runtime.clock.elapsed()
         shows = began - self._seen_at >= SEEN_EVERY
         done = await runtime.work(look, runtime, now, self._chunk, self._name if shows else None)
-        if shows:
-            self._seen_at = -math.inf if done.stuck else began
+        self._seen_at = began if shows else self._seen_at
         self._fit(done.visits, runtime.clock.elapsed() - began)
-        work.note_look(done, now, _loop_time())
+        work.note_look(done, now, _loop().time())
         for name, at, ask in (
             ("search", done.view.agenda.sought, reconcile.search),
             ("poll", done.view.agenda.asked, receipts.poll),
         ):
             if at is not None and at <= now and name not in self._asking:
-                task = asyncio.get_running_loop().create_task(ask(runtime, now))
+                task = _loop().create_task(ask(runtime, now))
                 self._asking[name] = task
                 task.add_done_callback(self._has_changed)
 
@@ -212,8 +239,8 @@ class Dispatcher:
             if self._asking.pop(name).result():
                 work.claim_at = work.look_at = -math.inf
             return
-        times = [work.look_at] if going_on else []
-        if going_on and self._line.room() > 0:
+        times = [work.look_at] if going_on and self._claiming is None else []
+        if going_on and self._claiming is None and self._line.room() > 0:
             times.append(work.claim_at)
         flush_at = self._line.flush_at()
         if flush_at is not None:
@@ -288,5 +315,5 @@ def _seconds_until(when: datetime | None, now: datetime) -> float:
     return math.inf if when is None else (when - now) / timedelta(seconds=1)
 
 
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()

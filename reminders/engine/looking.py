@@ -74,8 +74,8 @@ def look(
 ) -> Done:
     """Plan some visits, end what helps no more, fence off lost workers: a chunk of each.
 
-    With `shown_by` it is written down that this worker is at work, and what waits for a channel
-    in vain is found: that reads all that waits, and is not needed at each look.
+    `shown_by` is the worker of which it is written down that it is at work: now and then. What
+    waits for a channel in vain is found then, or where nothing is planned: it reads all that waits.
     """
     if shown_by is not None:
         workers.seen(conn, shown_by, now)
@@ -87,7 +87,7 @@ def look(
         expired = expire_overdue(conn, runtime, now)
     if agenda.lost is not None and agenda.lost <= now:
         lost = reconcile.take_back_lost(conn, runtime, now)
-    if agenda.obstacles.down and shown_by is not None:
+    if agenda.obstacles.down and (shown_by is not None or not agenda.pending):
         stuck = pass_on(conn, now)
     return Done(_view(conn, runtime, now, agenda), visits, planned, expired, lost, stuck)
 

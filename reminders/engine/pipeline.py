@@ -47,6 +47,10 @@ class Pipeline:
     pressing: bool = False
     halted: list[Claimed] = field(default_factory=list)
     """In hand of senders whose settings were just refused: to be handed back, not sent."""
+
+    closed: bool = False
+    """Whether nothing more is to be handed over."""
+
     _stopped: set[Sender] = field(default_factory=set)
     _turns: deque[Sender] = field(default_factory=deque)
     _order: "count[int]" = field(default_factory=count)
@@ -103,7 +107,7 @@ class Pipeline:
     def launch(self) -> None:
         """Hand over what there is a place for, each sender in its turn."""
         passed = 0
-        while self._turns and passed < len(self._turns):
+        while self._turns and passed < len(self._turns) and not self.closed:
             sender = self._turns[0]
             if self.aloft >= self.places and self.flying[sender] >= ALWAYS:
                 self._turns.rotate(-1)
@@ -140,6 +144,7 @@ class Pipeline:
         self.pressing = self.pressing or (
             isinstance(outcome, Rejected) and outcome.kind in _STOPS_OTHERS
         )
+        self.launch()  # at once: the dispatcher may be waiting for the database
         self.changed()
 
     def _halt(self, sender: Sender) -> None:

@@ -91,7 +91,7 @@ class Elks46:
         except _NETWORK as error:
             return exchange.broken_off(error)
         if answer.status_code != HTTPStatus.OK:
-            header = exchange.headers.get("retry-after")
+            header = exchange.retry_after
             return refusal(answer.status_code, answer.text, header, self._setup.clock.now())
         return self._taken(answer.text, message.token)
 

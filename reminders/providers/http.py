@@ -7,8 +7,10 @@ before any answer: `Call`, which it asks each time, forbids that, as it could te
 """
 
 import asyncio
+import math
 import os
 import select
+import selectors
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -52,11 +54,23 @@ class _StaleError(BrokenOffError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the other side said. The names of `headers` are in small letters."""
+    """What the other side said."""
 
     status: int
     text: str = field(repr=False)
-    headers: dict[str, str]
+    head: tuple[bytes, ...] = ()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers, their names in small letters; hardly anybody asks."""
+        headers: dict[str, str] = {}
+        for line in self.head:
+            if line.startswith(b"HTTP/"):
+                headers.clear()  # of an answer that went before this one
+            name, colon, value = line.decode("latin-1").partition(":")
+            if colon:
+                headers[name.strip().lower()] = value.strip()
+        return headers
 
 
 class Connections:
@@ -112,8 +126,8 @@ class Call:
     """
 
     __slots__ = (
-        "answer", "connections", "curl", "failed", "guard", "head", "opened", "parts", "size",
-        "written",
+        "answer", "asked", "connections", "curl", "failed", "guard", "head", "opened", "parts",
+        "size", "written",
     )  # fmt: skip
 
     def __init__(self, options: Sequence[tuple[int, object]], connections: Connections) -> None:
@@ -124,6 +138,7 @@ class Call:
         self.head: list[bytes] = []
         self.answer: asyncio.Future[Answer] | None = None
         self.failed: BaseException | None = None
+        self.asked: tuple[object, ...] = ()
         self.begin(None)
         for option, value in options:
             self.curl.setopt(option, value)
@@ -131,6 +146,22 @@ class Call:
         self.curl.setopt(pycurl.HEADERFUNCTION, self.head.append)
         self.curl.setopt(pycurl.SOCKOPTFUNCTION, self._open)
         self.curl.setopt(pycurl.PREREQFUNCTION, self._may_write)
+
+    def ask(self, method: str, url: str, headers: tuple[str, ...], body: bytes | None) -> None:
+        """Say what is asked: mostly what was asked before, with another body."""
+        if body is not None:
+            self.curl.setopt(pycurl.POSTFIELDS, body)
+        if self.asked == (method, url, headers, body is None):
+            return
+        if any("\n" in line or "\r" in line for line in (url, *headers)):
+            raise ValueError("a line break in a header")
+        self.asked = ()
+        self.curl.setopt(pycurl.URL, url)
+        self.curl.setopt(pycurl.HTTPHEADER, ["Expect:", *headers])
+        if body is None:
+            self.curl.setopt(pycurl.HTTPGET, 1)
+        self.curl.setopt(pycurl.CUSTOMREQUEST, method)
+        self.asked = (method, url, headers, body is None)
 
     def begin(self, guard: Callable[[], None] | None) -> None:
         """Forget the request before."""
@@ -175,15 +206,9 @@ class Call:
             return error
 
     def _read(self) -> Answer:
-        headers: dict[str, str] = {}
-        for line in self.head:
-            if line.startswith(b"HTTP/"):
-                headers.clear()  # of an answer that went before this one
-            name, colon, value = line.decode("latin-1").partition(":")
-            if colon:
-                headers[name.strip().lower()] = value.strip()
         status = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
-        return Answer(status, b"".join(self.parts).decode("utf-8", "replace"), headers)
+        text = b"".join(self.parts).decode("utf-8", "replace")
+        return Answer(status, text, tuple(self.head))
 
     def problem(self, code: int) -> BaseException:
         """Return what libcurl's error means."""
@@ -223,18 +248,9 @@ class Transport:
 
         Raise BrokenOffError, CertificateError, TimeoutError, and what `guard` raises.
         """
-        if any("\n" in line or "\r" in line for line in (url, *headers)):
-            raise ValueError("a line break in a header")
         driver = self._running()
         call = self._free.pop() if self._free else Call(self._options, self._connections)
-        curl = call.curl
-        curl.setopt(pycurl.URL, url)
-        curl.setopt(pycurl.HTTPHEADER, ["Expect:", *headers])
-        if body is None:
-            curl.setopt(pycurl.HTTPGET, 1)
-        else:
-            curl.setopt(pycurl.POSTFIELDS, body)
-        curl.setopt(pycurl.CUSTOMREQUEST, method)
+        call.ask(method, url, tuple(headers), body)
         call.begin(guard)
         try:
             answer = await driver.drive(call)
@@ -272,7 +288,11 @@ class Transport:
 
 
 class _Driver:
-    """libcurl's multi interface on one loop."""
+    """libcurl's multi interface on one loop.
+
+    Its sockets are watched by a selector of our own, which the loop watches as one file: the loop
+    itself takes several times as long for each.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -281,8 +301,12 @@ class _Driver:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_in)
         self._multi.setopt(pycurl.M_MAXCONNECTS, MOST_KEPT)
         self._calls: dict[pycurl.Curl, Call] = {}
+        self._selector = selectors.DefaultSelector()
         self._watched: dict[int, int] = {}
-        self._timer: asyncio.Handle | None = None
+        self._wake_at = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.Handle | None = None
+        loop.add_reader(self._selector.fileno(), self._ready)
 
     async def drive(self, call: Call) -> Answer:
         """Make a call; whoever stops waiting for it ends it, and its connection with it."""
@@ -300,48 +324,63 @@ class _Driver:
         """End what is under way, and let go of all sockets."""
         for call in list(self._calls.values()):
             self._end(call, BrokenOffError("closed"))
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in (self._timer, self._soon):
+            if handle is not None:
+                handle.cancel()
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self._selector.fileno())
         self._multi.close()
-        for fd in list(self._watched):
-            self._watch(pycurl.POLL_REMOVE, fd)
+        self._selector.close()
 
     def _watch(self, wanted: int, fd: int, *_of_pycurl: object) -> None:
         """Wait for what libcurl waits for at a socket, and for nothing else."""
-        wanted = 0 if wanted == pycurl.POLL_REMOVE else wanted
-        before = self._watched.get(fd, 0)
-        if self.loop.is_closed() or before == wanted:
+        events, before = _EVENTS[wanted], self._watched.pop(fd, 0)
+        if not events:
+            if before:
+                self._selector.unregister(fd)
             return
-        self._watched[fd] = wanted
-        if wanted & ~before & pycurl.POLL_IN:
-            self.loop.add_reader(fd, self._act, fd, pycurl.CSELECT_IN)
-        if before & ~wanted & pycurl.POLL_IN:
-            self.loop.remove_reader(fd)
-        if wanted & ~before & pycurl.POLL_OUT:
-            self.loop.add_writer(fd, self._act, fd, pycurl.CSELECT_OUT)
-        if before & ~wanted & pycurl.POLL_OUT:
-            self.loop.remove_writer(fd)
-        if not wanted:
-            del self._watched[fd]
+        if events != before:
+            (self._selector.modify if before else self._selector.register)(fd, events)
+        self._watched[fd] = events
+
+    def _ready(self) -> None:
+        """Let libcurl read and write what it can, and hand out what has ended."""
+        for key, events in self._selector.select(0):
+            self._multi.socket_action(key.fd, _ACTIONS[events])
+        self._hand_out()
 
     def _wake_in(self, milliseconds: int) -> None:
+        """Wake libcurl after so long, and not when it wanted before; -1: not at all.
+
+        A timer that stands is left to ring, as each request would set its own: it is then set anew.
+        """
+        self._wake_at = math.inf
+        if milliseconds == 0:
+            if self._soon is None:
+                self._soon = self.loop.call_soon(self._wake_now)
+        elif milliseconds > 0:
+            self._wake_at = self.loop.time() + milliseconds / 1000
+            if self._timer is None or self._timer.when() > self._wake_at:
+                self._set_timer()
+
+    def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if milliseconds > 0:
-            self._timer = self.loop.call_later(milliseconds / 1000, self._wake)
-        elif milliseconds == 0:
-            self._timer = self.loop.call_soon(self._wake)
+        self._timer = self.loop.call_at(self._wake_at, self._ring)
 
-    def _wake(self) -> None:
+    def _ring(self) -> None:
         self._timer = None
-        self._act(pycurl.SOCKET_TIMEOUT, 0)
+        if self.loop.time() >= self._wake_at:
+            self._wake_now()
+        elif self._wake_at < math.inf:
+            self._set_timer()
 
-    def _act(self, fd: int, events: int) -> None:
-        """Let libcurl work, and hand out what has ended."""
-        _, running = self._multi.socket_action(fd, events)
-        if running >= len(self._calls):
-            return
+    def _wake_now(self) -> None:
+        self._soon, self._wake_at = None, math.inf
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
         more = 1
         while more:
             more, good, bad = self._multi.info_read()
@@ -361,6 +400,20 @@ class _Driver:
         else:
             answer.set_exception(what)
 
+
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_EVENTS = {
+    pycurl.POLL_NONE: 0,
+    pycurl.POLL_REMOVE: 0,
+    pycurl.POLL_IN: _READ,
+    pycurl.POLL_OUT: _WRITE,
+    pycurl.POLL_INOUT: _READ | _WRITE,
+}
+_ACTIONS = {
+    _READ: pycurl.CSELECT_IN,
+    _WRITE: pycurl.CSELECT_OUT,
+    _READ | _WRITE: pycurl.CSELECT_IN | pycurl.CSELECT_OUT,
+}
 
 _OPTIONS: tuple[tuple[int, object], ...] = (
     (pycurl.NOSIGNAL, 1),

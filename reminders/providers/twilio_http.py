@@ -3,10 +3,11 @@
 The library's own clients retry a POST, which texts twice, and log phone numbers.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
@@ -14,7 +15,7 @@ from urllib.parse import quote_plus
 from twilio.http.response import Response
 
 from reminders.domain.outcome import Ambiguous, Outcome, Refusal, Rejected
-from reminders.providers.http import CertificateError, Transport
+from reminders.providers.http import Answer, CertificateError, Transport
 
 LONG = 64
 """A value of so many characters is a text, as a rule: not a number, which differs each time."""
@@ -25,13 +26,13 @@ class Exchange:
     """The HTTP client that the library is given for one call, and how far that call came.
 
     `before_write` is called directly before the first byte, and `written` tells whether the other
-    side may have seen one. `headers` are those of the last answer, their names in small letters.
+    side may have seen one. `answer` is the last one.
     """
 
     transport: Transport
     before_write: Callable[[], None] | None = None
     written: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
+    answer: Answer | None = None
     is_async: bool = True
 
     async def request(
@@ -50,12 +51,17 @@ class Exchange:
         answer = await self.transport.request(
             method,
             uri + query,
-            headers=[*_lines(headers or {}), *_authorization(auth)],
+            headers=_lines(tuple((headers or {}).items()), auth),
             body=_form(data) if data else None,
             guard=self._guard,
         )
-        self.headers = answer.headers
-        return Response(answer.status, answer.text, answer.headers)
+        self.answer = answer
+        return Response(answer.status, answer.text)
+
+    @property
+    def retry_after(self) -> str | None:
+        """Return that header of the last answer."""
+        return self.answer.headers.get("retry-after") if self.answer else None
 
     def broken_off(self, error: Exception) -> Outcome:
         """Return what a broken connection means: before the first byte, that nothing was sent."""
@@ -88,8 +94,13 @@ class Shared:
         return await CURRENT.get().request(method, uri, **given)
 
 
-def _lines(headers: Mapping[str, str]) -> list[str]:
-    return [f"{name}: {value}" for name, value in headers.items()]
+@lru_cache(maxsize=32)
+def _lines(headers: tuple[tuple[str, str], ...], auth: tuple[str, str] | None) -> tuple[str, ...]:
+    """Return headers as they are sent: the same for every text of a provider."""
+    lines = tuple(f"{name}: {value}" for name, value in headers)
+    if auth is None:
+        return lines
+    return (*lines, f"Authorization: Basic {b64encode(':'.join(auth).encode()).decode()}")
 
 
 def _form(data: Mapping[str, object]) -> bytes:
@@ -100,15 +111,11 @@ def _form(data: Mapping[str, object]) -> bytes:
 def _value(value: str) -> str:
     if value.isalnum() and value.isascii():
         return value
+    if _PHONE.fullmatch(value):
+        return "%2B" + value[1:]
     return quote_plus(value) if len(value) < LONG else _text(value)
 
 
+_PHONE = re.compile(r"\+[0-9]+")
 _name = lru_cache(maxsize=64)(quote_plus)
 _text = lru_cache(maxsize=512)(quote_plus)
-
-
-@lru_cache(maxsize=8)
-def _authorization(auth: tuple[str, str] | None) -> tuple[str, ...]:
-    if auth is None:
-        return ()
-    return (f"Authorization: Basic {b64encode(':'.join(auth).encode()).decode()}",)

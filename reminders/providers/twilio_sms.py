@@ -224,8 +224,8 @@ class TwilioSms:
         status = getattr(error, "status", None)
         if not isinstance(status, int):
             return _garbled()
-        header = exchange.headers.get("retry-after")
-        return refusal(status, getattr(error, "code", None), header, self._setup.clock.now())
+        code, wait = getattr(error, "code", None), exchange.retry_after
+        return refusal(status, code, wait, self._setup.clock.now())
 
     def _signed_fields(self, request: CallbackRequest, public_url: str | None) -> Mapping[str, str]:
         """Return a request's form. Raise ValueError unless it is Twilio's, for this account."""
