@@ -38,6 +38,9 @@ ValueFault = DataError
 """What it raises of a value that it cannot take."""
 
 BUSY_SECONDS = 10
+CACHE_KIB = 16 * 1024
+"""Of an encrypted file each page is deciphered as it is read: SQLite's own 2 MiB hold few."""
+
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """From these versions on, a WAL database cannot be damaged by a reset during a checkpoint."""
 
@@ -138,6 +141,7 @@ def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:
             cursor.execute("PRAGMA cipher_log_level = NONE")
             cursor.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if wal_is_safe(version):
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute("PRAGMA synchronous = FULL")

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from reminders.engine import desk
 from reminders.engine.housekeeping import purge_some
-from reminders.store import outbox, pages, queue, views
+from reminders.store import cases, outbox, pages, queue, views
 from reminders.store.waiting import waiting
 from tests.engine.clinic import Clinic, row
 
@@ -19,14 +19,14 @@ Statement = tuple[str, Any]
 
 
 @contextmanager
-def overheard(clinic: Clinic) -> Iterator[list[Statement]]:
-    """Give the statements on messages that are run meanwhile."""
+def overheard(clinic: Clinic, table: str = "message") -> Iterator[list[Statement]]:
+    """Give the statements on messages, or another table, that are run meanwhile."""
     heard: list[Statement] = []
     engine = clinic.runtime.database.engine
 
     def hear(conn, cursor, statement, parameters, context, executemany) -> None:
         asks = statement.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE"))
-        if asks and re.search(r"\bmessage\b", statement) and not executemany:
+        if asks and re.search(rf"\b{table}\b", statement) and not executemany:
             heard.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", hear)
@@ -87,6 +87,20 @@ def test_a_claim_begins_at_what_is_due(clinic: Clinic) -> None:
     scans = [line for line in plan if re.search(r"Seq Scan|SCAN|Sort|TEMP B-TREE", line)]
     assert scans == []
     assert any("ix_message_due" in line for line in plan)
+
+
+def test_planning_begins_at_what_waits_for_it(clinic: Clinic) -> None:
+    """However many visits have been planned, the next chunk is read from those that wait alone."""
+    clinic.read(*[row(f"B{n}", phone=f"070-174 06 {n % 95 + 5:02}") for n in range(300)])
+    clinic.plan()
+    clinic.read(row("B301"))
+    if not clinic.runtime.database.is_sqlite:  # which keeps no statistics
+        with clinic.runtime.database.transaction() as conn:
+            conn.exec_driver_sql("ANALYZE")
+    with overheard(clinic, "appointment") as heard, clinic.runtime.database.reading() as conn:
+        assert len(cases.pending(conn, 400, ["internet"])) == 1
+    [(_, plan)] = plans(clinic, heard)
+    assert re.findall(r"ix_appointment_\w+", plan) == ["ix_appointment_pending"]
 
 
 def test_the_call_list_looks_at_what_is_in_trouble_alone(clinic: Clinic) -> None:
