@@ -149,7 +149,7 @@ def _judged(runtime: Runtime, sent: Sent, now: datetime) -> Result:
         now=now,
         not_after=claimed.not_after,
         attempt=claimed.number,
-        jitter=runtime.random(),
+        jitter=0.0 if isinstance(outcome, Accepted) else runtime.random(),
     )
     if step.state is State.PLANNED and step.next_at is not None and step.next_at < claimed.due_at:
         step = replace(step, next_at=claimed.due_at)  # the clock was set back since

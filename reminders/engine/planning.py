@@ -7,16 +7,22 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+
+import structlog
 
 from reminders.domain.alike import Planner
 from reminders.domain.decision import Suppress
 from reminders.domain.plan import Case, plan
 from reminders.domain.reasons import UNRECORDED, Reason
 from reminders.domain.replies import REPLY_KEYS
+from reminders.domain.rules import Practice
 from reminders.domain.state import State
 from reminders.engine.runtime import Runtime
 from reminders.store import cases, clinics, plans, turns
 from reminders.store.database import Connection
+
+log = structlog.get_logger()
 
 PLANNER = "planner"
 CHUNK = 400
@@ -42,7 +48,23 @@ def plan_visits(conn: Connection, runtime: Runtime, ids: Sequence[int], now: dat
         for case in cases.load_cases(conn, ids, runtime.digest)
     ]
     plans.write_plans(conn, outcomes, now, PLANNER)
+    _own_up(conn, runtime, {outcome.visit.clinic for outcome in outcomes})
     return sum(change.state is State.PLANNED for outcome in outcomes for change in outcome.changes)
+
+
+def _own_up(conn: Connection, runtime: Runtime, keys: set[str]) -> None:
+    """Say where others plan by other rules by now: who comes with theirs plans all visits anew.
+
+    The configuration was changed since this process has read it. What it has planned is not what
+    the clinic wants now, and must not be taken for it once the process is started again.
+    """
+    for key in sorted(keys):
+        if clinics.doubt_practice(conn, key, _digest(runtime.practices[key])):
+            log.warning(
+                "rules_have_changed",
+                clinic=key,
+                advice="start this process again: the configuration has changed since it began",
+            )
 
 
 def check_rules(conn: Connection, runtime: Runtime, now: datetime) -> int:
@@ -51,10 +73,15 @@ def check_rules(conn: Connection, runtime: Runtime, now: datetime) -> int:
     marked = 0
     for key, practice in runtime.practices.items():
         clinic_id = clinics.clinic_id(conn, key)
-        digest = hashlib.sha256(repr(_stable(practice)).encode()).hexdigest()
+        digest = _digest(practice)
         if clinics.practice_digest(conn, clinic_id) != digest:
             marked += clinics.replan_clinic(conn, clinic_id, digest, now - KEPT_FOR_AFTER)
     return marked
+
+
+@lru_cache(maxsize=64)
+def _digest(practice: Practice) -> str:
+    return hashlib.sha256(repr(_stable(practice)).encode()).hexdigest()
 
 
 def _stable(value: object) -> object:

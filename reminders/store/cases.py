@@ -50,6 +50,9 @@ _CHANNELS = {member.value: member for member in Channel}
 _STATES = {member.value: member for member in State}
 _REASONS = {member.value: member for member in Reason}
 _STATUSES = {member.value: member for member in VisitStatus}
+_ROLES = {member.value: member for member in Role}
+_LOGINS = {member.value: member for member in OwnLogin}
+_CONSENTS = {member.value: member for member in Consent}
 
 Digest = Callable[[str], str]
 """Turns an address, in its canonical form, into its keyed digest."""
@@ -158,7 +161,7 @@ def to_appointment(row: Row[tuple[object, ...]]) -> Appointment:
     """Return a visit's row, with its clinic's and its patient's, as the planner sees it."""
     planned = None
     if row.planned_starts_at is not None:
-        planned = Truth(row.planned_starts_at, VisitStatus(row.planned_status))
+        planned = Truth(row.planned_starts_at, _STATUSES[row.planned_status])
     return Appointment(
         id=row.id,
         clinic=row.clinic_key,
@@ -166,7 +169,7 @@ def to_appointment(row: Row[tuple[object, ...]]) -> Appointment:
         patient_id=row.patient_id,
         ref=row.ref,
         kind=row.kind.casefold(),
-        truth=Truth(row.starts_at, VisitStatus(row.status)),
+        truth=Truth(row.starts_at, _STATUSES[row.status]),
         changed_at=row.changed_at,
         version=row.version,
         planned=planned,
@@ -175,7 +178,7 @@ def to_appointment(row: Row[tuple[object, ...]]) -> Appointment:
         confirm=row.confirm,
         birth_date=row.birth_date,
         protected=row.protected,
-        own_login=OwnLogin(row.own_login),
+        own_login=_LOGINS[row.own_login],
     )
 
 
@@ -198,9 +201,9 @@ def to_contact(row: Row[tuple[object, ...]], digest: Digest) -> Contact:
         (Channel.EMAIL, row.email, row.consent_email, row.email_out),
     ):
         if address:
-            wish = Consent(said) if said else Consent.REFUSED
+            wish = _CONSENTS[said] if said else Consent.REFUSED
             reach[channel] = Reach(digest(canonical(address)), wish, opted_out=bool(out))
-    return Contact(row.id, Role(row.role), reach, row.language, wishes_of(row))
+    return Contact(row.id, _ROLES[row.role], reach, row.language, wishes_of(row))
 
 
 @cache

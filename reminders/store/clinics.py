@@ -52,6 +52,21 @@ def practice_digest(conn: Connection, clinic_id: int) -> str | None:
     return conn.execute(_DIGEST, {"clinic_id": clinic_id}).scalar()
 
 
+def doubt_practice(conn: Connection, key: str, digest: str) -> bool:
+    """Forget with which rules a clinic's outbox was planned, unless it was with these.
+
+    Return whether they were others.
+    """
+    return conn.execute(_DOUBT, {"key_": key, "digest_": digest}).rowcount > 0
+
+
+_DOUBT = (
+    update(clinic)
+    .where(clinic.c.key == bindparam("key_"), clinic.c.practice_digest != bindparam("digest_"))
+    .values(practice_digest=None)
+)
+
+
 def replan_clinic(conn: Connection, clinic_id: int, digest: str, since: datetime) -> int:
     """Mark the clinic's visits from `since` on for planning, under a new digest."""
     conn.execute(update(clinic).where(clinic.c.id == clinic_id).values(practice_digest=digest))

@@ -248,7 +248,7 @@ message = Table(
         "counts_on",
     ),
     Index("ix_message_contact_id", "contact_id"),
-    Index("ix_message_provider_ref", "provider_ref"),
+    _while("provider_ref IS NOT NULL", "ix_message_provider_ref", "provider_ref"),
 )
 
 attempt = Table(
