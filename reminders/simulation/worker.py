@@ -28,8 +28,18 @@ class Worker:
         self._after = after
         self.wake = asyncio.Event()
 
+    @property
+    def stopped(self) -> bool:
+        """Tell whether it was told to end."""
+        return self._dispatcher.stopping
+
+    def stop(self) -> None:
+        """Have it hand back what it has not begun, and end: what SIGTERM does to the daemon."""
+        self._dispatcher.stopping = True
+        self.wake.set()
+
     async def serve(self, until: datetime | None = None) -> None:
-        """Send what falls due; return when nothing more does before `until`."""
+        """Send what falls due; return when nothing more does before `until`, or it was stopped."""
         clock = self._runtime.clock
         while True:
             self.wake.clear()
@@ -37,6 +47,8 @@ class Worker:
             self._before(began)
             report = await self._dispatcher.run_once()
             self._after(report)
+            if self.stopped:
+                return
             due = report.next_at
             if self._dispatcher.unfinished:
                 continue  # at once, as the daemon does

@@ -44,6 +44,7 @@ class Fault(StrEnum):
     CALLBACK_FIRST = "callback_before_the_answer"
     # the machine
     CRASH = "crash"
+    STOP = "stop"
     PAUSE = "pause"
     PAUSE_LONG = "pause_beyond_the_lease"
     DATABASE_AWAY = "database_away"
@@ -171,7 +172,7 @@ def draw(seed: int, *, calm: bool = False, dense: bool = False) -> Knobs:
         "rules": rules(chance, dense=dense),
         "lease": chance.choice(("2m", "2m", "45s")),
         "horizon": chance.choice(("2m", "2m", "5m")),
-        "in_flight": chance.choice((20, 20, 3)),
+        "in_flight": chance.choice((20, 20, 3, 1)),
     }
     days, visits = chance.choice((1, 1, 1, 1, 1, 2)), chance.choice((2, 2, 4))
     if dense:

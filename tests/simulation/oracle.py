@@ -6,13 +6,15 @@ own, and says what a patient, or an admin, would complain of.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
+from reminders.domain.contact import Channel
 from reminders.domain.state import State
 from reminders.engine import showing
 from tests.simulation import almanac
 from tests.simulation.book import Reach
+from tests.simulation.far_side import Taken
 from tests.simulation.knobs import CLINIC, Fault
 from tests.simulation.reading import Reading, Text, World
 from tests.simulation.staff import Staff, due_of, reaches_steadily
@@ -87,7 +89,7 @@ class _One:
             yield f"{text}: by a rule that the clinic does not have"
             return
         dark = almanac.night(taken.began, hours, zone) or (
-            all(almanac.night(when, hours, zone) for when in (taken.wall, taken.wall - NETWORK))
+            all(almanac.night(when, hours, zone) for when in self._on_its_way(taken))
         )
         if dark and all(almanac.minds_the_night(rule) for rule in rules):
             yield f"{text}: went in the night, {taken.wall.astimezone(zone)}"
@@ -101,6 +103,11 @@ class _One:
             yield f"{text}: went early, {taken.wall} before {first}"
         if taken.wall > last + PROMPT and self._nothing_in_the_way(text, last):
             yield f"{text}: went late, {taken.wall} after {last}"
+
+    def _on_its_way(self, taken: Taken) -> tuple[datetime, datetime]:
+        """Return when it was taken, and as early as it may have been written, by the clock then."""
+        written = taken.at - NETWORK.total_seconds()
+        return taken.wall, self.world.clock.showed(written)
 
     def _nothing_in_the_way(self, text: Text, due: object) -> bool:
         since = self.reading.seconds(due) - 1800  # type: ignore[arg-type]
@@ -120,7 +127,8 @@ class _One:
     def _probes(self) -> Iterator[str]:
         times = [r.at for r in self.world.side.refused if r.what is Fault.CONFIGURATION]
         knobs = self.world.knobs
-        most = MOST_PROBES + knobs.workers * knobs.config["in_flight"]
+        # What is in flight when it stops is refused as well: each worker's, on each channel.
+        most = MOST_PROBES + knobs.workers * len(Channel) * knobs.config["in_flight"]
         for number, at in enumerate(times):
             if number >= most and at - times[number - most] < 3600:
                 yield "a stopped channel was tried again and again"

@@ -24,13 +24,16 @@ Ts = TypeVarTuple("Ts")
 RETRY_DATABASE = 5.0
 LOOKS_FOR_DATABASE = 60.0
 
+SELDOM_STOPPED = 5.0
 SELDOM_PAUSED, OFTEN_PAUSED = 20.0, 1.0
 """A process may be paused before and after each transaction, and, what matters more, each call."""
 
 COMMANDS = {"move", "cancel", "resend", "add_opt_out", "remove_opt_out"}
 SEARCHES = {"_wanted", "_settle_searches", "far.find"}
 CALLS = {"far.send", "far_mail.send"}
-SCARCE = frozenset({"hand_back", "hold", "held_by", "release", "release_clock", *OF_SEVERAL})
+SCARCE = frozenset(
+    {"hand_back", "hold", "held_by", "release", "release_clock", "remove_opt_out", *OF_SEVERAL}
+)
 """What few seeds have any of."""
 
 SELDOM = frozenset({*SCARCE, *SEARCHES, *COMMANDS, *CALLS})
@@ -215,6 +218,8 @@ class Process:
         """Be paused, perhaps, and wait until all of the process goes on."""
         self.must_live()
         if self.mortal and self._going.is_set():
+            if self.worker is not None and self.world.happens(Fault.STOP, one_in=SELDOM_STOPPED):
+                self.worker.stop()
             seconds = 0.0
             if self.world.happens(Fault.PAUSE_LONG):
                 seconds = self.chance.uniform(100, 2000)
@@ -229,11 +234,11 @@ class Process:
         self.must_live()
 
     async def live(self, runtime: Runtime) -> None:
-        """Send until death."""
+        """Send until death, or until it is stopped."""
         self.worker = Worker(runtime, self.name, before=lambda _now: self._count())
         while True:
             try:
-                await self.worker.serve()
+                return await self.worker.serve()
             except DatabaseFault:
                 await asyncio.sleep(RETRY_DATABASE)
                 # Each look in between would find the same, for hours: they are left out.

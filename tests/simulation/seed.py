@@ -56,6 +56,9 @@ LASTS = {
 FAVOURED, OFTEN = 0.12, 0.4
 """So many of the crash points are favoured in a seed; a process dies at them so often."""
 
+GENTLY = 0.5
+"""So often workers that are started anew may finish what is in flight, and hand back the rest."""
+
 FAVOURED_IF_RARE = 0.5
 """So many of what is seldom done: a few times in a seed, or not at all."""
 
@@ -194,13 +197,17 @@ class Seed:
                 asyncio.get_running_loop().call_later(BACKSTOP, process.worker.wake.set)
 
     async def change_rules(self) -> None:
-        """Give the clinic other rules, and start its workers anew."""
+        """Give the clinic other rules, and start its workers anew: stopped, or without a word."""
         self.rules = drawn.rules(self._faulty, dense=self.knobs.dense)
         self._config = configuration(self.knobs, self.rules)
         self.rules_since.append((self.elapsed(), self.rules))
         self.note("rules")
+        gently = self._faulty.random() < GENTLY
         for process in self._workers:
-            process.die()
+            if gently and process.worker is not None:
+                process.worker.stop()
+            else:
+                process.die()
         for event in self._restart:
             event.set()
 
@@ -299,7 +306,9 @@ class Seed:
             await asyncio.sleep(0)
             restart = self._restart[number]
             if not restart.is_set():
-                wait = self._faulty.choice((1.0, 5.0, 60.0, 1800.0)) if not self.calm else 1.0
+                was_stopped = process.worker is not None and process.worker.stopped
+                quick = self.calm or was_stopped
+                wait = 1.0 if quick else self._faulty.choice((1.0, 5.0, 60.0, 1800.0))
                 self.disturb(wait)
                 await asyncio.sleep(wait)
             restart.clear()

@@ -116,6 +116,11 @@ class WallClock(VirtualClock):
         super().jump(by)
         self.set_at.append((self.elapsed(), self.now()))
 
+    def showed(self, at: float) -> datetime:
+        """Return what the wall clock showed at an elapsed second."""
+        since, showed = max(one for one in self.set_at if one[0] <= max(at, 0.0))
+        return showed + timedelta(seconds=at - since)
+
     def seconds_at(self, wall: datetime) -> list[float]:
         """Return the elapsed seconds at which the wall clock showed `wall`."""
         found = []
