@@ -203,6 +203,7 @@ class _Heard:
         match outcome:
             case Accepted() | Rejected(kind=Refusal.DEFERRED):
                 self.up.setdefault(sender, claimed)
+                self.refused.pop(sender, None)  # what came last is so
                 self.answered.add(sender)
             case Ambiguous(cause=cause):
                 self.silent.setdefault(sender, (claimed, cause))
@@ -214,6 +215,7 @@ class _Heard:
                 self.rests[sender] = max(self.rests.get(sender, rest), rest)
             case Rejected(kind=Refusal.CONFIGURATION, code=code):
                 self.refused.setdefault(sender, (claimed, code))
+                self.up.pop(sender, None)
                 self.answered.add(sender)
             case Rejected(kind=kind):
                 if kind is not Refusal.ENVIRONMENT:
@@ -233,7 +235,7 @@ def _heed(conn: Connection, results: Sequence[Sent], now: datetime) -> None:
         heard.hear(sent.claimed, sent.outcome)
     for claimed, code in heard.refused.values():
         channels.closed(conn, claimed, code, now)
-    for sender, rest in heard.rests.items():
+    for sender, rest in sorted(heard.rests.items()):
         senders.pause(conn, sender, now, now + rest)
     for claimed in heard.up.values():
         channels.opened(conn, claimed)

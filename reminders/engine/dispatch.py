@@ -11,7 +11,7 @@ import structlog
 from reminders.domain.state import State
 from reminders.engine import receipts, reconcile
 from reminders.engine.approval import Shelf
-from reminders.engine.claiming import Batch, Claimed, claim, hand_back
+from reminders.engine.claiming import Batch, claim, hand_back
 from reminders.engine.delivery import record
 from reminders.engine.holding import ClockWatch
 from reminders.engine.looking import Done, View, look, view
@@ -117,9 +117,15 @@ class Dispatcher:
         if self._claiming is not None and self._claiming.get_loop() is not _loop():
             self._claiming = None
         work = _Pass(Report(), ends_at=runtime.clock.elapsed() + LONGEST)
-        await self._watch.is_right(runtime)
-        while await self._step(work):
-            self.progress_at = runtime.clock.elapsed()
+        self._line.closed = self._stopping
+        try:
+            await self._watch.is_right(runtime)
+            while await self._step(work):
+                self.progress_at = runtime.clock.elapsed()
+        except BaseException:
+            # What comes back now is not written down until the next pass: no more is begun.
+            self._line.closed = True
+            raise
         self.unfinished = runtime.clock.elapsed() > work.ends_at
         if not work.looked:
             work.note_view(await runtime.work(view, runtime, runtime.clock.now()))
@@ -131,7 +137,7 @@ class Dispatcher:
         line, now = self._line, _loop().time()
         self._take_claimed(work, now)
         if self._stopping and line.queued:
-            await self._hand_back(line.drop())
+            line.drop()
         line.launch()
         flush_at = line.flush_at()
         if flush_at is not None and flush_at <= now:
@@ -191,20 +197,23 @@ class Dispatcher:
         work.report.add(counts)
         work.looked = False
         if work.probing and State.ACCEPTED in counts:
-            work.probing, work.claim_at = False, -math.inf  # the channel is open: others wait
+            work.probing = False
+            work.claim_at_once()  # the channel is open: others wait
         if counts.keys() - {State.ACCEPTED}:
             work.look_at = -math.inf  # the planner may have been asked for another way
 
     async def _let_go(self) -> None:
-        """Hand back what a refused sender has left, unless a claim may bring more of it."""
-        if self._claiming is None:
-            await self._hand_back(self._line.pop_halted())
-
-    async def _hand_back(self, claims: list[Claimed]) -> None:
-        """Let go of what this worker will not begin."""
-        runtime = self._runtime
-        if claims:
+        """Hand back what this worker will not begin, unless a claim may bring more of it."""
+        if self._claiming is not None:
+            return
+        runtime, claims = self._runtime, self._line.pop_halted()
+        if not claims:
+            return
+        try:
             await runtime.work(hand_back, runtime, claims, runtime.clock.now())
+        except BaseException:
+            self._line.halted += claims
+            raise
 
     async def _look(self, work: "_Pass") -> None:
         """Do one chunk of each kind of other work, and begin to ask what has to be asked."""
@@ -237,7 +246,8 @@ class Dispatcher:
         """Wait until something comes back, or there is something to do again."""
         for name in [name for name, task in self._asking.items() if task.done()]:
             if self._asking.pop(name).result():
-                work.claim_at = work.look_at = -math.inf
+                work.claim_at_once()
+                work.look_at = -math.inf
             return
         times = [work.look_at] if going_on and self._claiming is None else []
         if going_on and self._claiming is None and self._line.room() > 0:
@@ -266,6 +276,11 @@ class _Pass:
     found: bool = False
     probing: bool = False
     fruitless: int = 0
+    hurried: bool = False
+
+    def claim_at_once(self) -> None:
+        """Claim next, also if a claim is under way: it may not have seen what there is now."""
+        self.claim_at, self.hurried = -math.inf, True
 
     def note(self, batch: Batch, now: datetime, at: float) -> None:
         """Take note of what a claim found, and when the next may find something."""
@@ -286,6 +301,8 @@ class _Pass:
             self.claim_at = at + max(wait, GATHER)
         else:
             self.claim_at = at + GATHER if self.found else math.inf
+        if self.hurried:
+            self.claim_at, self.hurried = -math.inf, False
 
     def note_look(self, done: Done, now: datetime, at: float) -> None:
         """Take note of a look: where there was other work, there may be more."""

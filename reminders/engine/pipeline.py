@@ -15,7 +15,7 @@ from itertools import count
 from reminders.domain.fair import Sender
 from reminders.domain.outcome import Refusal, Rejected
 from reminders.engine.claiming import Batch, Claimed
-from reminders.engine.delivery import Sent, hand_over
+from reminders.engine.delivery import LEASE_LOST, Sent, hand_over
 from reminders.engine.runtime import Runtime
 
 ALWAYS = 2
@@ -26,6 +26,8 @@ FLUSH_AFTER = 0.05
 """Results are written down when there are so many, or the oldest has waited so many seconds."""
 
 _STOPS_OTHERS = frozenset({Refusal.THROTTLED, Refusal.CONFIGURATION})
+"""What is said of a sender, and not of one message: nothing more of it is handed over."""
+
 
 AHEAD = 0.5
 MOST_AHEAD = 500
@@ -46,7 +48,7 @@ class Pipeline:
     since: float = 0.0
     pressing: bool = False
     halted: list[Claimed] = field(default_factory=list)
-    """In hand of senders whose settings were just refused: to be handed back, not sent."""
+    """In hand of senders that have to rest, or whose settings are refused: to be handed back."""
 
     closed: bool = False
     """Whether nothing more is to be handed over."""
@@ -114,6 +116,8 @@ class Pipeline:
                 passed += 1
                 continue
             passed = 0
+            self.flying[sender] += 1  # first: a claim counts from its own thread what is held
+            self.aloft += 1
             claimed = heappop(self.waiting[sender])[2]
             self.queued -= 1
             if self.waiting[sender]:
@@ -124,8 +128,6 @@ class Pipeline:
             self._send(sender, claimed)
 
     def _send(self, sender: Sender, claimed: Claimed) -> None:
-        self.flying[sender] += 1
-        self.aloft += 1
         task = asyncio.get_running_loop().create_task(self._fly(sender, claimed))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -138,12 +140,10 @@ class Pipeline:
         if not self.results:
             self.since = asyncio.get_running_loop().time()
         self.results.append(Sent(claimed, outcome))
-        if isinstance(outcome, Rejected) and outcome.kind is Refusal.CONFIGURATION:
-            self._halt(sender)
-        # A sender that has to rest, or is stopped, must not be claimed for meanwhile.
-        self.pressing = self.pressing or (
-            isinstance(outcome, Rejected) and outcome.kind in _STOPS_OTHERS
-        )
+        if isinstance(outcome, Rejected) and outcome.kind in _STOPS_OTHERS:
+            self.pressing = True  # it must not be claimed for meanwhile
+            if outcome is not LEASE_LOST:
+                self._halt(sender)
         self.launch()  # at once: the dispatcher may be waiting for the database
         self.changed()
 
@@ -182,11 +182,9 @@ class Pipeline:
         results, self.results, self.pressing = self.results, [], False
         return results
 
-    def drop(self) -> list[Claimed]:
-        """Let go of all that has not been begun, and return it."""
-        dropped = self.pop_halted()
-        dropped += [claimed for queue in self.waiting.values() for _, _, claimed in queue]
+    def drop(self) -> None:
+        """Let go of all that has not been begun: it is to be handed back."""
+        self.halted += [claimed for queue in self.waiting.values() for _, _, claimed in queue]
         self.waiting.clear()
         self._turns.clear()
         self.queued = 0
-        return dropped

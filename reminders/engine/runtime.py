@@ -15,7 +15,7 @@ from reminders.domain.contact import Channel, canonical
 from reminders.domain.rules import Practice
 from reminders.errors import UsageError
 from reminders.providers.base import Provider
-from reminders.store.database import Database
+from reminders.store.database import Database, DatabaseFault, is_deadlock
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -24,6 +24,7 @@ REST = 0.25
 """After a step of long work, others may write for this part of its time."""
 
 LONGEST_REST = 0.5
+TRIES = 3
 
 
 def digest(secret: bytes, address: str) -> str:
@@ -61,9 +62,18 @@ class Runtime:
         )
 
     def in_transaction(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run `work(connection, *arguments)` in a transaction of its own, here and now."""
-        with self.database.transaction() as connection:
-            return work(connection, *arguments)
+        """Run `work(connection, *arguments)` in a transaction of its own, here and now.
+
+        Begun again where another's and this one waited for each other: nothing of it was done.
+        """
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with self.database.transaction() as connection:
+                    return work(connection, *arguments)
+            except DatabaseFault as fault:
+                if not (tries_left and is_deadlock(fault)):
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def in_step(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run one of many steps in a transaction of its own; then leave others time to write.

@@ -149,12 +149,13 @@ class Call:
 
     def ask(self, method: str, url: str, headers: tuple[str, ...], body: bytes | None) -> None:
         """Say what is asked: mostly what was asked before, with another body."""
+        same = self.asked == (method, url, headers, body is None)
+        if not same and any("\n" in line or "\r" in line for line in (url, *headers)):
+            raise ValueError("a line break in a header")
         if body is not None:
             self.curl.setopt(pycurl.POSTFIELDS, body)
-        if self.asked == (method, url, headers, body is None):
+        if same:
             return
-        if any("\n" in line or "\r" in line for line in (url, *headers)):
-            raise ValueError("a line break in a header")
         self.asked = ()
         self.curl.setopt(pycurl.URL, url)
         self.curl.setopt(pycurl.HTTPHEADER, ["Expect:", *headers])
@@ -272,8 +273,8 @@ class Transport:
     def _running(self) -> "_Driver":
         loop = asyncio.get_running_loop()
         if self._driver is not None and self._driver.loop is not loop:
-            self._driver.close()
-            self._driver = None
+            other, self._driver = self._driver, None
+            other.close()
         if self._driver is None:
             self._driver = _Driver(loop)
         return self._driver
@@ -393,7 +394,7 @@ class _Driver:
         del self._calls[call.curl]
         self._multi.remove_handle(call.curl)
         answer = call.answer
-        if answer is None or answer.done():
+        if answer is None or answer.done() or self.loop.is_closed():
             return
         if isinstance(what, Answer):
             answer.set_result(what)

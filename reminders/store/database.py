@@ -25,6 +25,7 @@ __all__ = [
     "MemoryDatabase",
     "ValueFault",
     "image_of",
+    "is_deadlock",
     "journal",
     "open_database",
     "open_in_memory",
@@ -51,6 +52,15 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
     if version >= newest:
         return True
     return any(version[:2] == fixed[:2] and version >= fixed for fixed in WAL_SAFE)
+
+
+DEADLOCK = "40P01"
+"""PostgreSQL's word for a transaction that it has rolled back so that another can go on."""
+
+
+def is_deadlock(fault: DBAPIError) -> bool:
+    """Tell whether the same transaction, begun again, may well succeed."""
+    return getattr(fault.orig, "sqlstate", None) == DEADLOCK
 
 
 class Database:
