@@ -62,7 +62,7 @@ GENTLY = 0.5
 FAVOURED_IF_RARE = 0.5
 """So many of what is seldom done: a few times in a seed, or not at all."""
 
-FIRST, FIRST_IF_SCARCE = 0.08, 0.4
+FIRST, FIRST_IF_SCARCE = 0.08, 0.6
 """So often a process dies when a seed first comes by a crash point; by one that few come by."""
 
 

@@ -14,7 +14,7 @@ from tests.simulation.running import Kept, run_many
 from tests.simulation.seed import Result, Seed, run_seed
 
 SEEDS = 200
-LONG_SEEDS, LONG_YEARS = 2000, 10
+LONG_SEEDS, LONG_YEARS = 6000, 10
 FOUND = (37, 76)
 """Seeds that found a defect once."""
 
@@ -114,7 +114,7 @@ def test_a_run_that_was_ended_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.long
 def test_many_seeds(capsys: pytest.CaptureFixture[str]) -> None:
-    """Two thousand seeds and ten clinic-years find nothing; each fault has come a hundred times."""
+    """Six thousand seeds and ten clinic-years find nothing; each fault has come a hundred times."""
     assert main(["--seeds", str(LONG_SEEDS), "--years", str(LONG_YEARS), "--json"]) == 0
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert said["seeds"] >= LONG_SEEDS
