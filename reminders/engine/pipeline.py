@@ -28,7 +28,6 @@ FLUSH_AFTER = 0.05
 _STOPS_OTHERS = frozenset({Refusal.THROTTLED, Refusal.CONFIGURATION})
 """What is said of a sender, and not of one message: nothing more of it is handed over."""
 
-
 AHEAD = 0.5
 MOST_AHEAD = 500
 """So many seconds' worth is claimed ahead, so many messages at most: far less than a lease."""

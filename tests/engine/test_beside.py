@@ -114,6 +114,13 @@ def run(
         asyncio.run(whole())
 
 
+async def two_answers(gate: Gate, executor: Desk) -> None:
+    """Let all places be taken and two calls have their answers, until the work that is held."""
+    await until(lambda: gate.asked == IN_FLIGHT)
+    gate.answer(2)
+    await until(executor.held.is_set)
+
+
 def accepted(clinic: Clinic) -> int:
     """Return how many messages are known to have been taken."""
     query = select(func.count()).where(schema.message.c.state.in_(["accepted", "delivered"]))
@@ -127,9 +134,7 @@ def test_texts_go_out_and_are_written_down_while_a_claim_is_under_way(open_clini
     clinic = morning(open_clinic, gate)
 
     async def story(executor: Desk, _dispatcher: Dispatcher) -> None:
-        await until(lambda: gate.asked == IN_FLIGHT)
-        gate.answer(2)
-        await until(executor.held.is_set)
+        await two_answers(gate, executor)
         assert gate.asked == IN_FLIGHT + 2
         gate.answer(2)
         await until(lambda: gate.asked == IN_FLIGHT + 4)
@@ -146,9 +151,7 @@ def test_texts_go_out_while_results_are_written_down(open_clinic: Make) -> None:
     clinic = morning(open_clinic, gate)
 
     async def story(executor: Desk, _dispatcher: Dispatcher) -> None:
-        await until(lambda: gate.asked == IN_FLIGHT)
-        gate.answer(2)
-        await until(executor.held.is_set)
+        await two_answers(gate, executor)
         gate.answer(2)
         await until(lambda: gate.asked == IN_FLIGHT + 4)
         gate.answer(VISITS)
@@ -163,9 +166,7 @@ def test_what_was_claimed_before_a_refusal_of_the_settings_is_not_sent(open_clin
     clinic = morning(open_clinic, gate)
 
     async def story(executor: Desk, _dispatcher: Dispatcher) -> None:
-        await until(lambda: gate.asked == IN_FLIGHT)
-        gate.answer(2)
-        await until(executor.held.is_set)
+        await two_answers(gate, executor)
         await until(lambda: accepted(clinic) == 2)
         gate.says = Rejected("20003", Refusal.CONFIGURATION)
         gate.answer(VISITS)
@@ -330,9 +331,7 @@ def test_who_is_told_to_stop_hands_over_nothing_more(
     clinic = morning(open_clinic, gate)
 
     async def story(executor: Desk, dispatcher: Dispatcher) -> None:
-        await until(lambda: gate.asked == IN_FLIGHT)
-        gate.answer(2)
-        await until(executor.held.is_set)
+        await two_answers(gate, executor)
         dispatcher.stopping = True
         gate.answer(VISITS)
         await asyncio.sleep(0.1)  # long enough for who would go on

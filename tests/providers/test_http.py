@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from reminders.domain.outcome import LeaseLostError
-from reminders.providers.http import (
+from reminders.providers.http import Transport
+from reminders.providers.http_call import (
     MOST_BYTES,
     Answer,
     BrokenOffError,
     Call,
     CertificateError,
     Connections,
-    Transport,
 )
 from tests.providers.contract import run
 
