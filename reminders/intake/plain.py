@@ -1,7 +1,7 @@
 """The short way for the ordinary row, as nearly all rows are: the same answer, many times faster.
 
 What few words say (kinds, statuses, times, roles) is remembered. References, patients' numbers and
-addresses are taken only in their plainest form. Whatever is not plain goes the long way.
+email addresses are taken only in their plainest form. Whatever is not plain goes the long way.
 """
 
 import re
@@ -12,7 +12,7 @@ from functools import partial
 
 from reminders.domain.appointment import VisitStatus
 from reminders.domain.contact import Role
-from reminders.intake.addresses import email_address, plain_mobile
+from reminders.intake.addresses import email_address, mobile_number, plain_mobile
 from reminders.intake.columns import Column, Columns, Field, PersonColumns
 from reminders.intake.identity import birth_dates_in
 from reminders.intake.memory import Memory
@@ -140,7 +140,11 @@ class _PlainPerson:
         fields = columns.fields
         self._place = columns.place
         self._region = region
-        self._phones = [fields[f].index for f in (Field.MOBILE, Field.PHONE) if f in fields]
+        self._phones = [
+            (fields[field].index, self._others(fields[field]))
+            for field in (Field.MOBILE, Field.PHONE)
+            if field in fields
+        ]
         self._email = fields.get(Field.EMAIL)
         # A role that is not told is the row's to give; what cannot be told is noted, and so None.
         self._role = Memory(
@@ -157,12 +161,21 @@ class _PlainPerson:
             role: Memory(partial(read_wishes, fields=fields, role=role), wished) for role in Role
         }
 
+    def _others(self, column: Column) -> Memory[str]:
+        """Remember numbers of other forms and countries: they take long, and come back."""
+
+        def number(notes: Notes) -> str | None:
+            number = mobile_number(notes.cell(column), self._region)
+            return number if isinstance(number, str) else None
+
+        return Memory(number, [column])
+
     def read(self, cells: Sequence[str], default: Role) -> Person | None:
         phone = "" if self._phones else None
         email = "" if self._email is not None else None
-        for place in self._phones:
+        for place, others in self._phones:
             if cells[place]:
-                number = plain_mobile(cells[place], self._region)
+                number = plain_mobile(cells[place], self._region) or others.find(cells)
                 if number is None:
                     return None
                 phone = phone or number
