@@ -102,12 +102,17 @@ class OutgoingMessage:
     unsubscribe_url: str | None = field(default=None, repr=False)
 
 
+CLOCKS_DIFFER_BY = timedelta(minutes=30)
+"""So far may our wall clock have been from the provider's: if it jumps by more, nothing is sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """An attempt whose fate is not known, as a provider can look for it.
 
     `others` are the provider's names of texts that are known to be other messages: the same words
-    may have gone to this number for another reason.
+    may have gone to this number for another reason. `any_words`: it may have been written in other
+    words than these, so a text that is nobody's leaves it open.
     """
 
     to: str = field(repr=False)
@@ -116,3 +121,11 @@ class Sought:
     started_at: datetime
     digest: Callable[[str], str]
     others: frozenset[str] = frozenset()
+    any_words: bool = False
+
+    def since(self, ahead: timedelta) -> datetime:
+        """Return the earliest time, by the provider's clock, of a text that came of the attempt.
+
+        `ahead`: how far our clock is before theirs now. Since the attempt it may have been set.
+        """
+        return self.started_at - CLOCKS_DIFFER_BY - max(ahead, timedelta(0))

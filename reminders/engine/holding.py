@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from reminders.clock import Clock
+from reminders.domain.outcome import CLOCKS_DIFFER_BY
 from reminders.engine.approval import Shelf
 from reminders.engine.claiming import doubt
 from reminders.engine.runtime import Runtime
@@ -20,7 +21,7 @@ from reminders.store.ledger import Fact
 
 log = structlog.get_logger()
 
-MOST_JUMP = timedelta(minutes=30)
+MOST_JUMP = CLOCKS_DIFFER_BY
 
 
 def hold(conn: Connection, runtime: Runtime, now: datetime, cause: Cause = Cause.PERSON) -> None:

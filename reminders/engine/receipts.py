@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from reminders.domain.lifecycle import after_receipt
+from reminders.domain.lifecycle import NOT_REACHED, after_receipt
 from reminders.domain.outcome import Receipt
 from reminders.domain.state import State
 from reminders.engine.runtime import Runtime, bounded
@@ -58,12 +58,15 @@ def apply(
 ) -> bool:
     """Take a report on a message in; tell whether it is now in a final state.
 
-    A message that did not arrive is planned again: another channel, or one more try.
+    A message that did not arrive is planned again: another channel, or one more try. Of an attempt
+    that another one has followed, only that it went is to be heeded: then nothing more may go.
     """
     step = after_receipt(found.state, receipt, now)
     if step is None:
         return False
     attempts.note_receipt(conn, found.message_id, now, source, step.state, receipt.code)
+    if not found.is_last and step.state in NOT_REACHED:
+        return False
     if not attempts.settle(
         conn, found.message_id, found.lease_token, step, now, receipt.ref or None
     ):

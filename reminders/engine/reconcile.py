@@ -145,7 +145,8 @@ def _settle_search(
         step = _back_in_time(found, now)
     else:
         step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=_next_search(answer, horizon, now))
-    if not attempts.settle(conn, found.message_id, found.lease_token, step, now, ref):
+    held = (found.message_id, found.lease_token)
+    if not attempts.settle(conn, *held, step, now, ref, leaving=(State.UNKNOWN,)):
         return
     if step.state is not State.UNKNOWN:
         _tell(conn, runtime, found, step, "searched", now)

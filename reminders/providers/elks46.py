@@ -40,7 +40,9 @@ from reminders.providers.twilio_http import Exchange
 
 TOKEN, KEY = "token", "key"
 INBOUND = "inbound"
-CLOCK_SKEW = timedelta(minutes=2)
+MOST_AHEAD = timedelta(days=1)
+"""So far before theirs our clock may be for a text to be found in the history."""
+
 PAGE_SIZE = 100
 MOST_PAGES = 5
 MAX_FIELDS = 100
@@ -107,38 +109,49 @@ class Elks46:
         """Look for the text in the account's history; None if the history cannot tell."""
         try:
             async with asyncio.timeout(3 * self._settings.timeout):
-                listed, whole = await self._history(sought)
-            recent = [one for one in listed if str(one["direction"]).startswith("outgoing")]
-            for one in recent:
-                if one["id"] not in sought.others and _is_text(one, sought):
+                listed, whole, ahead = await self._history(sought)
+            since = sought.since(ahead)
+            recent = [one for one in listed if _is_outgoing(one) and _created(one) >= since]
+            perhaps = [
+                one
+                for one in recent
+                if one["id"] not in sought.others and one.get("status") != "failed"
+            ]
+            for one in perhaps:
+                if sought.digest(str(one.get("message") or "")) == sought.body_digest:
                     return Accepted(one["id"], _parts(one.get("parts")))
         except (*_NETWORK, *_UNREADABLE):
             return None
         if not whole or any(not one.get("message") for one in recent):
             return None
+        if perhaps and sought.any_words:
+            return None
         return Rejected("absent", Refusal.THROTTLED)
 
-    async def _history(self, sought: Sought) -> tuple[list[dict[str, Any]], bool]:
-        """Return the number's texts since the attempt began, and whether these are all."""
+    async def _history(self, sought: Sought) -> tuple[list[dict[str, Any]], bool, timedelta]:
+        """Return the number's texts since the attempt began, or longer; whether these are all.
+
+        Beside them, how far our clock is before theirs.
+        """
         listed: list[dict[str, Any]] = []
         # In their words `end` is the earliest and `start` the latest time.
         query = {
             "to": sought.to,
-            "end": _their_time(sought.started_at - CLOCK_SKEW),
+            "end": _their_time(sought.since(MOST_AHEAD)),
             "limit": str(PAGE_SIZE),
         }
+        exchange = Exchange(self._transport)
         for _ in range(MOST_PAGES):
-            exchange = Exchange(self._transport)
             answer = await self._call(exchange, "GET", f"sms?{urlencode(query)}")
             if answer.status_code != HTTPStatus.OK:
-                return listed, False
+                return listed, False, timedelta(0)
             page = json.loads(answer.text)
             listed += page["data"]
             following = page.get("next")
             if not following or not page["data"]:
-                return listed, True
+                return listed, True, exchange.ahead(self._setup.clock.now())
             query["start"] = str(following)
-        return listed, False
+        return listed, False, timedelta(0)
 
     async def status(self, ref: str) -> Receipt | None:
         """Ask what became of a text; None if 46elks cannot tell just now."""
@@ -281,11 +294,10 @@ def _their_time(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
-def _is_text(listed: Mapping[str, Any], sought: Sought) -> bool:
+def _is_outgoing(listed: Mapping[str, Any]) -> bool:
+    return str(listed["direction"]).startswith("outgoing")
+
+
+def _created(listed: Mapping[str, Any]) -> datetime:
     created = datetime.fromisoformat(listed["created"])
-    if created.tzinfo is None:
-        created = created.replace(tzinfo=UTC)
-    in_time = created >= sought.started_at - CLOCK_SKEW
-    failed = listed.get("status") == "failed"
-    text = str(listed.get("message") or "")
-    return in_time and not failed and sought.digest(text) == sought.body_digest
+    return created if created.tzinfo is not None else created.replace(tzinfo=UTC)

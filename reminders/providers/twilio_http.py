@@ -8,6 +8,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
@@ -62,6 +64,15 @@ class Exchange:
     def retry_after(self) -> str | None:
         """Return that header of the last answer."""
         return self.answer.headers.get("retry-after") if self.answer else None
+
+    def ahead(self, now: datetime) -> timedelta:
+        """Return how far `now`, our clock, is before the other side's, as far as it has told."""
+        said = self.answer.headers.get("date", "") if self.answer else ""
+        try:
+            theirs = parsedate_to_datetime(said)
+        except ValueError:
+            return timedelta(0)
+        return now - theirs if theirs.tzinfo else timedelta(0)
 
     def broken_off(self, error: Exception) -> Outcome:
         """Return what a broken connection means: before the first byte, that nothing was sent."""

@@ -32,7 +32,6 @@ from reminders.providers.twilio_codes import receipt, refusal
 from reminders.providers.twilio_http import CURRENT, Exchange, Shared
 
 TOKEN = "token"  # noqa: S105 - the name of a query field
-CLOCK_SKEW = timedelta(minutes=2)
 SEARCH_LIMIT = 500
 PAGE_SIZE = 100
 MAX_FIELDS = 100
@@ -121,12 +120,17 @@ class TwilioSms:
                 )
         except (*_NETWORK, *_UNREADABLE):
             return None
-        recent = [one for one in listed if _in_time(one, sought)]
-        for one in recent:
-            mine = one.sid not in sought.others and one.status not in _NOT_SENT
-            if mine and _same_text(one.body, sought):
+        since = sought.since(exchange.ahead(self._setup.clock.now()))
+        recent = [one for one in listed if one.date_created is None or one.date_created >= since]
+        perhaps = [
+            one for one in recent if one.sid not in sought.others and one.status not in _NOT_SENT
+        ]
+        for one in perhaps:
+            if _same_text(one.body, sought):
                 return Accepted(one.sid, _segments(one.num_segments))
         if len(listed) >= SEARCH_LIMIT or any(not one.body for one in recent):
+            return None
+        if perhaps and sought.any_words:
             return None
         return Rejected("absent", Refusal.THROTTLED)
 
@@ -275,10 +279,6 @@ def _accepted(made: Any) -> Outcome:
 
 def _garbled() -> Ambiguous:
     return Ambiguous("unreadable_answer")
-
-
-def _in_time(listed: Any, sought: Sought) -> bool:
-    return listed.date_created is None or listed.date_created >= sought.started_at - CLOCK_SKEW
 
 
 def _same_text(body: str | None, sought: Sought) -> bool:

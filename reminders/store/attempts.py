@@ -97,11 +97,8 @@ def finish(
     conn.execute(_THIS, {"this": attempt_id, "provider_ref": ref, **ended})
 
 
-_LEFT = (State.SENDING, State.UNKNOWN, State.ACCEPTED, State.PLANNED)
-"""The states that an answer or a report may lead out of."""
-
-# A receipt may come before the answer it is about: what is final stays final.
-_SETTLE = _IF_HELD.where(message.c.state.in_([state.value for state in _LEFT]))
+OPEN = (State.SENDING, State.UNKNOWN, State.ACCEPTED, State.PLANNED)
+"""The states that a report may lead out of: what is final stays final."""
 
 
 def settle(
@@ -111,10 +108,12 @@ def settle(
     step: Step,
     now: datetime,
     ref: str | None = None,
+    leaving: tuple[State, ...] = OPEN,
 ) -> bool:
     """Move a message on, if `lease_token` still holds; tell whether it does.
 
-    Whoever takes a message over gives it a new token.
+    Whoever takes a message over gives it a new token. `leaving`: the states that it may be in. A
+    report may have come since it was read: what is known to have been taken is not in doubt again.
     """
     values: dict[str, object] = {
         "this": message_id,
@@ -129,7 +128,12 @@ def settle(
         values["provider_ref"] = ref
     if step.state is State.PLANNED:
         values["sent_at"] = None
-    return conn.execute(_SETTLE, values).rowcount == 1
+    return conn.execute(_settle(leaving), values).rowcount == 1
+
+
+@cache
+def _settle(leaving: tuple[State, ...]) -> Update:
+    return _IF_HELD.where(message.c.state.in_([state.value for state in leaving]))
 
 
 LOST = "lost"
@@ -150,15 +154,18 @@ def settle_late(
 ) -> bool:
     """Believe a worker that answers after it was fenced off, if its attempt is still the last.
 
-    Tell whether the message was still being looked for.
+    Tell whether the message was still being looked for; or, having been taken, about to go again.
     """
+    doubtful = [State.UNKNOWN.value]
+    if step.state is State.ACCEPTED:
+        doubtful.append(State.PLANNED.value)
     query = (
         select(message.c.id, message.c.lease_token)
         .join(attempt, attempt.c.message_id == message.c.id)
         .where(
             attempt.c.id == attempt_id,
             message.c.attempts == attempt.c.number,
-            message.c.state == State.UNKNOWN.value,
+            message.c.state.in_(doubtful),
         )
     )
     found = conn.execute(query.with_for_update(of=message)).first()
@@ -167,7 +174,7 @@ def settle_late(
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A message that waits for an answer, with its last attempt."""
+    """A message that waits for an answer, with its last attempt if nothing else is said."""
 
     message_id: int
     appointment_id: int
@@ -190,10 +197,15 @@ class Open:
     body_digest: str
     stamped: bool
     version_holds: bool
+    is_last: bool
+
+
+_IS_LAST = attempt.c.number == message.c.attempts
 
 
 @cache
-def _open() -> Select[tuple[object, ...]]:
+def _attempted() -> Select[tuple[object, ...]]:
+    """Return messages with each of their attempts."""
     return (
         select(
             message,
@@ -209,15 +221,18 @@ def _open() -> Select[tuple[object, ...]]:
             attempt.c.ended_at,
             attempt.c.outcome,
             attempt.c.session,
+            _IS_LAST.label("is_last"),
         )
+        .join(attempt, attempt.c.message_id == message.c.id)
         .join(appointment, appointment.c.id == message.c.appointment_id)
         .join(clinic, clinic.c.id == appointment.c.clinic_id)
         .join(contact, contact.c.id == message.c.contact_id)
-        .join(
-            attempt,
-            (attempt.c.message_id == message.c.id) & (attempt.c.number == message.c.attempts),
-        )
     )
+
+
+def _open() -> Select[tuple[object, ...]]:
+    """Return messages with their last attempts."""
+    return _attempted().where(_IS_LAST)
 
 
 def _to_open(row: Row[tuple[object, ...]]) -> Open:
@@ -244,6 +259,7 @@ def _to_open(row: Row[tuple[object, ...]]) -> Open:
         body_digest=row.body_digest,
         stamped=row.stamped_at is not None,
         version_holds=row.version_holds,
+        is_last=row.is_last,
     )
 
 
@@ -316,14 +332,15 @@ def of_other_sessions(conn: Connection, session: int, limit: int) -> list[Open]:
 
 
 def by_token(conn: Connection, callback_token: str) -> Open | None:
-    """Return the message that an attempt's token belongs to, if it is its last attempt."""
+    """Return the message that an attempt's token belongs to, locked, with that attempt."""
     row = conn.execute(_by_token(), {"token": callback_token}).first()
     return _to_open(row) if row else None
 
 
 @cache
 def _by_token() -> Select[tuple[object, ...]]:
-    return _open().where(attempt.c.callback_token == bindparam("token"))
+    its = _attempted().where(attempt.c.callback_token == bindparam("token"))
+    return its.with_for_update(of=message)
 
 
 def other_refs(conn: Connection, found: Open) -> frozenset[str]:
@@ -358,10 +375,10 @@ def ref_is_anothers(conn: Connection, ref: str, message_id: int) -> bool:
 
 
 def take_over(conn: Connection, found: Open, now: datetime) -> bool:
-    """Fence off the worker whose lease has run out; tell whether it was still that worker's."""
+    """Fence off the worker whose lease has run out; tell whether it was still sending."""
     held = {"this": found.message_id, "token": found.lease_token}
     taken = {**held, "lease_token": found.lease_token + 1, "changed_at": now}
-    return conn.execute(_IF_HELD, taken).rowcount == 1
+    return conn.execute(_settle((State.SENDING,)), taken).rowcount == 1
 
 
 _RECEIPT = insert(receipt)

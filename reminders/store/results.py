@@ -43,14 +43,16 @@ _FINISH = """
       segments = r.segments
     FROM {rows} WHERE attempt.id = r.attempt_id
 """
-# A receipt may come before the answer it is about: what is final stays final. The CASE keeps
-# PostgreSQL from choosing the indexes by state, which are full of rows just left behind.
+# A receipt may come before the answer it is about: what is final stays final, and what is known to
+# have been taken is not in doubt again. The CASE keeps PostgreSQL from choosing the indexes by
+# state, which are full of rows just left behind.
 _SETTLE = """
     UPDATE message SET state = r.state, reason = r.reason, next_at = r.next_at, lease_until = NULL,
       changed_at = :now, provider_ref = coalesce(r.ref, message.provider_ref),
       sent_at = CASE WHEN r.state = 'planned' THEN NULL ELSE message.sent_at END
     FROM {rows} WHERE message.id = r.id AND message.lease_token = r.token
-      AND CASE WHEN message.state IN ('sending', 'unknown', 'accepted') THEN true ELSE false END
+      AND CASE WHEN message.state IN ('sending', 'unknown') THEN true
+        ELSE message.state = 'accepted' AND r.state = 'accepted' END
     RETURNING message.id
 """
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -115,6 +116,7 @@ class FakeElks46:
         try:
             self._let_in(request)
             answer: web.StreamResponse = await handler(request)
+            answer.headers["Date"] = format_datetime(self.now().astimezone(UTC), usegmt=True)
         except RefusedError as refused:
             headers = {"Retry-After": refused.retry_after} if refused.retry_after else {}
             return web.Response(status=refused.status, text=refused.words, headers=headers)

@@ -13,7 +13,8 @@ import hmac
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from enum import Enum, auto
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -170,6 +171,7 @@ class FakeTwilio:
         try:
             self._check_access(request)
             response: web.StreamResponse = await handler(request)
+            response.headers["Date"] = format_datetime(self.now().astimezone(UTC), usegmt=True)
         except ApiError as error:
             headers = {"Retry-After": error.retry_after} if error.retry_after else None
             return web.json_response(error.body(), status=error.status, headers=headers)

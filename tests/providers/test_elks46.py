@@ -188,8 +188,35 @@ def test_an_older_text_with_the_same_words_is_not_this_one() -> None:
     async def story() -> None:
         async with elks() as (_, provider):
             await provider.send(text())
-            later = sought(text(started_at=NOW + timedelta(minutes=10)))
+            later = sought(text(started_at=NOW + timedelta(minutes=31)))
             assert await provider.find(later) == ABSENT
+
+    run(story())
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=3), timedelta(hours=3)])
+def test_a_text_is_found_however_far_our_clock_is_ahead(ahead: timedelta) -> None:
+    """What 46elks says of the time tells how far ours is wrong: the text is not sent again."""
+
+    async def story() -> None:
+        async with elks() as (fake, provider):
+            fake.now = partial((NOW - ahead).replace)
+            outcome = await provider.send(text())
+            assert await provider.find(sought(text())) == outcome
+
+    run(story())
+
+
+def test_other_words_leave_it_open_where_the_words_are_not_known() -> None:
+    """After a restored backup, a text that nobody knows may be the one that is looked for."""
+
+    async def story() -> None:
+        async with elks() as (_, provider):
+            outcome = await provider.send(text(body="Another"))
+            assert isinstance(outcome, Accepted)
+            doubted = replace(sought(text()), any_words=True)
+            assert await provider.find(doubted) is None
+            assert await provider.find(replace(doubted, others=frozenset({outcome.ref}))) == ABSENT
 
     run(story())
 

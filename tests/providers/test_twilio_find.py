@@ -1,5 +1,7 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -49,7 +51,7 @@ def test_a_text_that_was_not_taken_is_absent(trouble: Trouble) -> None:
 
 
 def only_an_older_one(account: Account) -> None:
-    take(account, NOW - timedelta(hours=24))
+    take(account, NOW - timedelta(minutes=31))
 
 
 def only_to_another_number(account: Account) -> None:
@@ -84,7 +86,7 @@ def test_another_text_is_not_taken_for_ours(arrange: Callable[[Account], None]) 
 
 
 def on_a_clock_that_is_behind(account: Account) -> None:
-    take(account, NOW - timedelta(seconds=90))
+    take(account, NOW - timedelta(minutes=29))
 
 
 def already_delivered(account: Account) -> None:
@@ -140,6 +142,32 @@ def more_than_can_be_read(account: Account) -> None:
 def test_what_cannot_be_told_is_not_called_absent(arrange: Callable[[Account], None]) -> None:
     """Where a text is hidden, or the list is too long to read, the answer is: cannot tell."""
     assert found_after(arrange) is None
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=3), timedelta(hours=3)])
+def test_a_text_is_found_however_far_our_clock_is_ahead(ahead: timedelta) -> None:
+    """What Twilio says of the time tells how far ours is wrong: the text is not sent again."""
+
+    async def story() -> None:
+        async with twilio() as (fake, provider):
+            fake.now = partial((NOW - ahead).replace)
+            sid = take(fake.account, NOW - ahead)
+            assert await provider.find(sought(text())) == Accepted(sid, segments=1)
+
+    run(story())
+
+
+def test_other_words_leave_it_open_where_the_words_are_not_known() -> None:
+    """After a restored backup, a text that nobody knows may be the one that is looked for."""
+
+    async def story() -> None:
+        async with twilio() as (fake, provider):
+            sid = take(fake.account, NOW, Body="Something else")
+            doubted = replace(sought(text()), any_words=True)
+            assert await provider.find(doubted) is None
+            assert await provider.find(replace(doubted, others=frozenset({sid}))) == ABSENT
+
+    run(story())
 
 
 def found_after(arrange: Callable[[Account], None]) -> Outcome | None:
