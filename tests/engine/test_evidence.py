@@ -49,11 +49,16 @@ class Far(Sandbox):
         return None
 
 
+def _fresh() -> Any:
+    """Return a class of its own for each story: a clinic has several such providers."""
+    return type("FarOfThis", (Far,), {})
+
+
 class Story:
     """A clinic whose text of the day before is due on Tuesday at ten; and its provider."""
 
     def __init__(self, open_clinic: Make, listed: Outcome | None = ABSENT) -> None:
-        self.far: Any = type("FarOfThis", (Far,), {})
+        self.far = _fresh()
         self.far.tokens, self.far.listed = [], listed
         self.far.on_send = self.far.on_find = lambda _self: None
         self.clinic = open_clinic(make_provider=lambda _name, setup: self.far(setup))
