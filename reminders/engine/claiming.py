@@ -31,6 +31,9 @@ from reminders.store.queue import Taken
 LEASE_MARGIN = timedelta(seconds=10)
 """So long before the lease ends nothing new is written to a provider; of a short lease, a third."""
 
+FRESH = timedelta(seconds=15)
+"""What has been in hand for so long is not written any more: it was judged by what may be over."""
+
 UNKNOWN_CLINIC_WAIT = timedelta(minutes=5)
 
 
@@ -43,8 +46,9 @@ def writable(lease: timedelta) -> timedelta:
 class Claimed:
     """A message that this worker alone may send until its lease ends.
 
-    `lease_ends` is in seconds of the clock that runs through sleep; `valid_until` is when the
-    provider has to give up.
+    `lease_ends` and `stale_at` are in seconds of the clock that runs through sleep: from when on
+    nothing may be written, and what has not been begun is to be judged again. `valid_until` is
+    when the provider has to give up.
     """
 
     message_id: int
@@ -57,6 +61,7 @@ class Claimed:
     number: int
     lease_token: int
     lease_ends: float
+    stale_at: float
     due_at: datetime
     not_after: datetime
     valid_until: datetime
@@ -73,7 +78,8 @@ class Batch:
 
     `settled` is how many of them are not due any more: claimed, put off or ended. `again_at` is
     when something else can be looked at, as far as is known; `more` says that it is at once.
-    `probing`: it tries a stopped channel.
+    `probing`: it tries a stopped channel. `reserve`: there was room only for who has next to
+    nothing in hand.
     """
 
     claimed: tuple[Claimed, ...] = ()
@@ -83,6 +89,7 @@ class Batch:
     again_at: datetime | None = None
     more: bool = False
     probing: bool = False
+    reserve: bool = False
 
 
 def _any(sender: Sender, *, stamps: bool) -> int:  # noqa: ARG001 - a test's worker has no limit
@@ -229,11 +236,14 @@ class _Claiming:
     def begin(self) -> tuple[Claimed, ...]:
         """Lease what is ready and write its attempts down, all at once."""
         lease = parse_duration(self.runtime.config.delivery.lease)
-        ends = self.runtime.clock.elapsed() + writable(lease).total_seconds()
+        elapsed = self.runtime.clock.elapsed()
+        ends = elapsed + writable(lease).total_seconds()
+        stale_at = min(elapsed + FRESH.total_seconds(), ends)
         new = [self._new_attempt(one) for one in self.ready]
         attempt_ids = queue.begin(self.conn, new, self.now, self.now + lease)
         claimed = tuple(
-            self._claimed(one, attempt_ids[one.due.message_id], ends) for one in self.ready
+            self._claimed(one, attempt_ids[one.due.message_id], ends, stale_at)
+            for one in self.ready
         )
         self.facts += [
             Fact(State.SENDING.value, one.due.appointment_id, one.due.message_id, one.text.detail)
@@ -272,7 +282,7 @@ class _Claiming:
             one.kind.practice.own_login(visit.birth_date, visit.truth.starts_at),
         )
 
-    def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float) -> Claimed:
+    def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float, stale_at: float) -> Claimed:
         message = one.kind.message
         return Claimed(
             message_id=one.due.message_id,
@@ -285,6 +295,7 @@ class _Claiming:
             number=message.attempts + 1,
             lease_token=one.due.lease_token + 1,
             lease_ends=lease_ends,
+            stale_at=stale_at,
             due_at=message.due_at,
             not_after=message.not_after,
             valid_until=one.kind.valid_until,

@@ -13,7 +13,7 @@ from reminders.domain.lifecycle import FIRST_POLL, Step
 from reminders.domain.outcome import Accepted, Outcome, Rejected, Sought
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.engine.runtime import Runtime, bounded
+from reminders.engine.runtime import Runtime, asked, bounded
 from reminders.store import attempts, cases, presence
 from reminders.store.attempts import Open
 from reminders.store.database import Connection
@@ -116,7 +116,7 @@ async def _look_for(runtime: Runtime, found: Open, others: frozenset[str]) -> _A
         digest=runtime.digest,
         others=others,
     )
-    return _Answer(found, await provider.find(sought), can_tell=True)
+    return _Answer(found, await asked(provider, provider.find(sought)), can_tell=True)
 
 
 def _settle_searches(
