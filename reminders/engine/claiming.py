@@ -165,6 +165,7 @@ class _Ready:
     to: str
     text: Text
     provider: str
+    can_be_asked: bool
     callback_token: str
 
 
@@ -231,7 +232,8 @@ class _Claiming:
         except TemplateError as error:
             self._stop(due, kind, State.SUPPRESSED, Reason.RENDER_FAILED, str(error))
             return
-        self.ready.append(_Ready(due, kind, to, text, provider.name, self.runtime.token()))
+        token, can_be_asked = self.runtime.token(), not provider.stamps
+        self.ready.append(_Ready(due, kind, to, text, provider.name, can_be_asked, token))
 
     def begin(self) -> tuple[Claimed, ...]:
         """Lease what is ready and write its attempts down, all at once."""
@@ -280,6 +282,7 @@ class _Claiming:
             self.runtime.session,
             one.text.rendered.calendar,
             one.kind.practice.own_login(visit.birth_date, visit.truth.starts_at),
+            one.to if one.can_be_asked else None,
         )
 
     def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float, stale_at: float) -> Claimed:

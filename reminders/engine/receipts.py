@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from reminders.domain.contact import canonical
 from reminders.domain.lifecycle import NOT_REACHED, after_receipt
 from reminders.domain.outcome import Receipt
 from reminders.domain.state import State
@@ -78,7 +79,7 @@ def apply(
         detail["code"] = receipt.code
     fact = Fact(step.state.value, found.appointment_id, found.message_id, detail)
     write(conn, now, runtime.actor, [fact])
-    if step.opt_out:
+    if step.opt_out and runtime.digest(canonical(found.to)) == found.address_key:
         clinics.add_opt_out(conn, found.clinic_id, found.to, "provider", now)
     if step.state in {State.UNDELIVERED, State.FAILED}:
         cases.mark_for_planning(conn, [found.appointment_id])

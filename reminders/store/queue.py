@@ -117,7 +117,8 @@ class NewAttempt(NamedTuple):
     """An attempt as it begins. `body_digest` is keyed; the text itself is never kept.
 
     `calendar`: an entry for the calendar goes with it. `says_own_login`: it is written for a
-    patient who logs in themselves; None: for any.
+    patient who logs in themselves; None: for any. `address` is kept until its fate is known; None
+    where it cannot be looked for.
     """
 
     message_id: int
@@ -130,6 +131,7 @@ class NewAttempt(NamedTuple):
     session: int
     calendar: bool
     says_own_login: bool | None
+    address: str | None
 
 
 _ATTEMPTS = Rows(
@@ -144,6 +146,7 @@ _ATTEMPTS = Rows(
         ("session", INTEGER),
         ("calendar", BOOLEAN),
         ("says_own_login", BOOLEAN),
+        ("address", TEXT),
     )
 )
 _LEASE = """
@@ -154,9 +157,9 @@ _LEASE = """
 """
 _BEGIN = """
     INSERT INTO attempt (message_id, number, lease_token, callback_token, provider,
-      template_version, body_digest, session, started_at)
+      template_version, body_digest, session, address, started_at)
     SELECT r.message_id, r.number, r.token, r.callback_token, r.provider, r.template_version,
-      r.body_digest, r.session, :now
+      r.body_digest, r.session, r.address, :now
     FROM {rows} WHERE true RETURNING message_id, id
 """
 

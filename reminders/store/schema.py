@@ -264,6 +264,8 @@ attempt = Table(
     Column("provider", String(64), nullable=False),
     Column("template_version", String(64), nullable=False),
     Column("body_digest", String(64), nullable=False),
+    # Where it went, as long as its fate is not known: the contact's may be corrected meanwhile.
+    Column("address", String(320)),
     Column("started_at", UtcDateTime, nullable=False),
     Column("stamped_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
