@@ -270,7 +270,7 @@ class _Claiming:
         for one in self.ready:
             number = one.due.message_id
             attempts.settle(self.conn, number, one.due.lease_token + 1, doubtful, self.now)
-            detail = {"rule": one.kind.message.key.rule, "cause": attempts.DOUBTED}
+            detail = {"rule": one.kind.message.key.rule, "reason": Reason.RESTORED.value}
             self.facts.append(Fact(State.UNKNOWN.value, one.due.appointment_id, number, detail))
 
     def _new_attempt(self, one: _Ready) -> queue.NewAttempt:

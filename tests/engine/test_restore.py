@@ -19,6 +19,7 @@ from reminders.domain.outcome import (
 )
 from reminders.domain.state import State
 from reminders.engine import holding
+from reminders.engine.wording import words_of
 from reminders.providers.base import Setup
 from reminders.providers.sandbox import Sandbox
 from reminders.store import backup, keeping
@@ -215,6 +216,9 @@ def test_a_booking_of_after_the_backup_is_confirmed_once(story: Story, daemon: b
     clinic.until("2026-11-30 15:30")
     assert went() == ["605", "606"]
     assert ("booked", "sms", "delivered", None) in clinic.states("B1")
+    with clinic.runtime.database.reading() as conn:
+        words = words_of(conn, clinic.runtime, clinic.show("B1"), clinic.clock.now())
+    assert [said.exact for said in words.values() if said.exact is not None] == [True]
 
 
 def test_a_move_of_after_the_backup_is_told_once(story: Story) -> None:
