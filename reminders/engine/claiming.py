@@ -200,6 +200,8 @@ class _Claiming:
         """Make one due message ready, put it off, end it, or hand it back to the planner."""
         practice = self.runtime.practices.get(look.clinic)
         if practice is None:
+            if self.doubting:  # it may be due later than that
+                return
             outbox.postpone(self.conn, due.message_id, self.now + UNKNOWN_CLINIC_WAIT)
             return
         kind, age = self.judge.judge(due.message_id, look, practice)

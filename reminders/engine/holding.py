@@ -28,8 +28,12 @@ MOST_ROUNDS = 5
 
 
 def hold(conn: Connection, runtime: Runtime, now: datetime, cause: Cause = Cause.PERSON) -> None:
-    """Send nothing more, from any clinic of this installation, until it is released."""
-    if keeping.held_by(conn) is None:
+    """Send nothing more, from any clinic of this installation, until it is released.
+
+    What a person holds is not let go because the clock is right again.
+    """
+    standing = keeping.held_by(conn)
+    if standing is None or (standing is Cause.CLOCK and cause is Cause.PERSON):
         keeping.hold(conn, now, cause)
         ledger.write(conn, now, runtime.actor, [Fact("held", detail={"cause": cause.value})])
 

@@ -1,6 +1,7 @@
 """A backup is restored: it knows nothing of what went out after it was taken."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from reminders.domain.outcome import (
 )
 from reminders.domain.state import State
 from reminders.engine import holding
+from reminders.engine.planning import plan_pending
 from reminders.engine.wording import words_of
 from reminders.providers.base import Setup
 from reminders.providers.sandbox import Sandbox
@@ -347,6 +349,24 @@ def test_a_database_restored_with_other_tools_is_held(open_clinic: Callable[...,
     clinic.until("2026-11-30 13:30")
     assert went() == ["605", "606"]
     assert ("booked", "sms", "unknown", "restored") in clinic.states("B1")
+
+
+def test_what_another_worker_is_planning_is_waited_for(
+    tmp_path: Path, ready_postgres_url: str
+) -> None:
+    """A release leaves no visit to a planner that has it in hand: its text is looked for too."""
+    clinic = Clinic(tmp_path, ready_postgres_url, at("2026-11-30 13:00"), make_provider=_network)
+    runtime, now = clinic.runtime, clinic.clock.now()
+    runtime.in_transaction(holding.hold_restored, runtime, now)
+    clinic.read(row("B1", "2026-12-04 10:00"), confirmations=True)
+    with ThreadPoolExecutor(1) as other:
+        with runtime.database.transaction() as conn:
+            assert plan_pending(conn, runtime, now)[0] == 1
+            released = other.submit(runtime.in_transaction, holding.release, runtime, now)
+            assert wait([released], timeout=0.5).not_done
+        released.result(timeout=10)
+    assert ("booked", "sms", "unknown", "restored") in clinic.states("B1")
+    clinic.end()
 
 
 def _sent_by_what_was_lost(clinic: Clinic, phone: str) -> None:
