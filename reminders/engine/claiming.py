@@ -35,6 +35,8 @@ FRESH = timedelta(seconds=15)
 """What has been in hand for so long is not written any more: it was judged by what may be over."""
 
 UNKNOWN_CLINIC_WAIT = timedelta(minutes=5)
+LONGEST_NIGHT = timedelta(days=1)
+"""What a night has put off is due within so long."""
 
 
 def writable(lease: timedelta) -> timedelta:
@@ -128,15 +130,23 @@ def claim(
     )
 
 
-def doubt(conn: Connection, runtime: Runtime, shelf: Shelf, now: datetime) -> int:
-    """Have what is due looked for before it goes, as it may have gone already; return how much.
+def doubt(
+    conn: Connection,
+    runtime: Runtime,
+    shelf: Shelf,
+    now: datetime,
+    since: datetime,
+    until: datetime,
+) -> int:
+    """Have what may have gone already looked for before it goes; return how much.
 
-    A restored backup knows nothing of what went out after it was taken. What a provider cannot be
-    asked about is left as it is.
+    A restored backup knows nothing of what went out after it was taken: from `since` until `until`.
+    What a provider cannot be asked about is left as it is.
     """
-    claiming = _Claiming(conn, runtime, shelf.library(conn), now)
-    claiming.look(queue.take(conn, [(front, NO_LIMIT) for front in queue.fronts(conn)], now))
-    claiming.doubt()
+    claiming = _Claiming(conn, runtime, shelf.library(conn), now, doubting=True)
+    wants = [(front, NO_LIMIT) for front in queue.fronts(conn)]
+    claiming.look(queue.take(conn, wants, now + LONGEST_NIGHT))
+    claiming.doubt(since, until)
     cases.mark_for_planning(conn, claiming.replan + claiming.lapsed)
     write(conn, now, runtime.actor, claiming.facts)
     return len(claiming.ready)
@@ -175,6 +185,7 @@ class _Claiming:
     runtime: Runtime
     library: Library
     now: datetime
+    doubting: bool = False
     judge: Judge = field(init=False)
     addresses: Mapping[int, outbox.Address] = field(default_factory=dict)
     ready: list[_Ready] = field(default_factory=list)
@@ -197,10 +208,16 @@ class _Claiming:
         """Make one due message ready, put it off, end it, or hand it back to the planner."""
         practice = self.runtime.practices.get(look.clinic)
         if practice is None:
+            if self.doubting:  # it may be due later than that
+                return
             outbox.postpone(self.conn, due.message_id, self.now + UNKNOWN_CLINIC_WAIT)
             return
         kind, age = self.judge.judge(due.message_id, look, practice)
+        if self.doubting and not _may_have_gone(kind, self.now):
+            return
         match kind.verdict:
+            case Wait() if self.doubting:
+                self._make_ready(due, look, kind, age)
             case Go():
                 self._make_ready(due, look, kind, age)
             case Replan():
@@ -253,20 +270,21 @@ class _Claiming:
         ]
         return claimed
 
-    def doubt(self) -> None:
-        """Write what is ready down as attempted when it was due, with its answer lost."""
+    def doubt(self, since: datetime, until: datetime) -> None:
+        """Write what is ready down as attempted between these times, with its answer lost."""
         providers = self.runtime.providers
         channels = (
             (one, (one.kind.practice.clinic, one.kind.message.key.channel)) for one in self.ready
         )
         self.ready = [one for one, channel in channels if not providers[channel].stamps]
-        lost = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=self.now)
+        new = [self._new_attempt(one) for one in self.ready]
+        attempt_ids = queue.begin(self.conn, new, self.now, self.now)
+        attempts.doubted(self.conn, list(attempt_ids.values()), since, until)
+        doubtful = Step(State.UNKNOWN, Reason.RESTORED, next_at=self.now)
         for one in self.ready:
-            due_at, number = one.kind.message.due_at, one.due.message_id
-            ids = queue.begin(self.conn, [self._new_attempt(one)], due_at, self.now)
-            attempts.finish(self.conn, ids[number], due_at, attempts.LOST)
-            attempts.settle(self.conn, number, one.due.lease_token + 1, lost, self.now)
-            detail = {"rule": one.kind.message.key.rule, "cause": "restored"}
+            number = one.due.message_id
+            attempts.settle(self.conn, number, one.due.lease_token + 1, doubtful, self.now)
+            detail = {"rule": one.kind.message.key.rule, "reason": Reason.RESTORED.value}
             self.facts.append(Fact(State.UNKNOWN.value, one.due.appointment_id, number, detail))
 
     def _new_attempt(self, one: _Ready) -> queue.NewAttempt:
@@ -308,6 +326,12 @@ class _Claiming:
             to=one.to,
             rendered=one.text.rendered,
         )
+
+
+def _may_have_gone(kind: Kind, now: datetime) -> bool:
+    """Tell whether a message has fallen due by now, or would have but for the night that it is."""
+    due_at, verdict = kind.message.due_at, kind.verdict
+    return due_at <= now or (isinstance(verdict, Wait) and due_at <= verdict.until)
 
 
 def hand_back(conn: Connection, runtime: Runtime, claims: Sequence[Claimed], now: datetime) -> int:

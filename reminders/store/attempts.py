@@ -116,6 +116,24 @@ LOST = "lost"
 """The outcome of an attempt that was taken over from its worker."""
 
 
+DOUBTED = "restored"
+"""The outcome of an attempt that may have been made before a backup was restored."""
+
+
+def doubted(conn: Connection, attempt_ids: Sequence[int], since: datetime, until: datetime) -> None:
+    """Note of attempts just begun that they may have been made between these times."""
+    if attempt_ids:
+        given = {**choice(conn, attempt_ids), "since": since, "until": until}
+        conn.execute(_doubted(conn.dialect.name), given)
+
+
+@cache
+def _doubted(dialect: str) -> Update:
+    these = update(attempt).where(chosen(dialect, attempt.c.id))
+    times = these.values(started_at=bindparam("since"), ended_at=bindparam("until"))
+    return times.values(outcome=DOUBTED)
+
+
 def still_open(conn: Connection, attempt_id: int, now: datetime) -> None:
     """Note that the worker of a lost attempt is still there, and may yet make it."""
     conn.execute(
@@ -166,6 +184,7 @@ class Open:
     attempts: int
     not_after: datetime
     sent_at: datetime
+    started_at: datetime
     lease_until: datetime | None
     ended_at: datetime | None
     outcome: str | None
@@ -199,6 +218,7 @@ def _attempted() -> Select[tuple[object, ...]]:
             attempt.c.callback_token,
             attempt.c.body_digest,
             attempt.c.address,
+            attempt.c.started_at,
             attempt.c.stamped_at,
             attempt.c.ended_at,
             attempt.c.outcome,
@@ -230,6 +250,7 @@ def _to_open(row: Row[tuple[object, ...]]) -> Open:
         attempts=row.attempts,
         not_after=row.not_after,
         sent_at=row.sent_at or row.changed_at,
+        started_at=row.started_at,
         lease_until=row.lease_until,
         ended_at=row.ended_at,
         outcome=row.outcome,
@@ -331,7 +352,7 @@ def other_refs(conn: Connection, found: Open) -> frozenset[str]:
     given = {
         "to": canonical(found.to),
         "this": found.message_id,
-        "since": found.sent_at - SAME_WORDS_WITHIN,
+        "since": found.started_at - SAME_WORDS_WITHIN,
     }
     return frozenset(conn.execute(_other_refs(found.channel), given).scalars())
 

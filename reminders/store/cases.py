@@ -60,18 +60,27 @@ Digest = Callable[[str], str]
 
 _OF_CLINICS = select(clinic.c.id).where(clinic.c.key.in_(bindparam("clinics", expanding=True)))
 # The sum keeps SQLite from the index of a clinic's visits: it would pass all that are planned.
-_PENDING = (
+_ALL_PENDING = (
     select(appointment.c.id)
     .where(text(f"({PENDING})"), (appointment.c.clinic_id + 0).in_(_OF_CLINICS))
     .order_by(appointment.c.starts_at, appointment.c.id)
     .limit(bindparam("most"))
-    .with_for_update(of=appointment, skip_locked=True)
 )
+_PENDING = _ALL_PENDING.with_for_update(of=appointment, skip_locked=True)
+_WAITED_FOR = _ALL_PENDING.with_for_update(of=appointment)
 
 
 def pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
-    """Return the ids of these clinics' visits that wait for the planner, the soonest first."""
+    """Return the ids of these clinics' visits that wait for the planner, the soonest first.
+
+    Those that another worker is planning now are left to it.
+    """
     return list(conn.execute(_PENDING, {"clinics": clinics, "most": limit}).scalars())
+
+
+def still_pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
+    """Return such visits once no other worker is planning them: none is left to another."""
+    return list(conn.execute(_WAITED_FOR, {"clinics": clinics, "most": limit}).scalars())
 
 
 def load_cases(

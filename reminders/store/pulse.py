@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, select, text
+from sqlalchemy import Connection, and_, case, func, select, text
 
 from reminders.domain.state import State
+from reminders.store.attempts import DOUBTED
 from reminders.store.schema import PENDING, appointment, attempt, ledger, message
 from reminders.store.waiting import waiting
 
@@ -17,6 +18,9 @@ SETTLED_AFTER = timedelta(seconds=5)
 
 MOST_PENDING = 10_000
 MOST_FACTS = 50_000
+
+
+_KNOWN = attempt.c.outcome.is_distinct_from(DOUBTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,10 @@ def news(conn: Connection, after: int, now: datetime) -> tuple[int, list[News]]:
             message.c.channel,
             message.c.provider,
             message.c.due_at,
-            message.c.sent_at,
+            # Of what went before a restore nobody knows when it went.
+            case((_KNOWN, message.c.sent_at)).label("sent_at"),
             attempt.c.started_at,
-            attempt.c.ended_at,
+            case((_KNOWN, attempt.c.ended_at)).label("ended_at"),
         )
         .join(message, message.c.id == facts.c.message_id)
         .outerjoin(
