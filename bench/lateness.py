@@ -4,7 +4,7 @@
 
 The real daemon sends, in a process of its own, to the stub. `started_ms`: from due until the request
 begins; `p99_ms` and the others: until the provider's answer was known. A text that was not accepted
-five seconds after the last one was due counts as late for ever: `never_left` tells how many. Prints
+half a minute after the last one was due counts as late for ever: `never_left` tells how many. Prints
 one line of JSON.
 """
 
@@ -30,7 +30,7 @@ from reminders import daemon
 from reminders.clock import SystemClock
 from reminders.wiring import build, close
 
-AFTER = timedelta(seconds=5)
+AFTER = timedelta(seconds=30)
 TO_START = timedelta(seconds=5)
 """The daemon is to be there when the first text falls due."""
 MS = timedelta(milliseconds=1)

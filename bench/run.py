@@ -135,10 +135,10 @@ def idle() -> dict[str, object]:
         program = [sys.executable, "-m", "reminders"]
         where = {"cwd": folder, "env": environ | {"PYTHONPATH": str(HERE.parent)}}
         subprocess.run([*program, "init"], capture_output=True, check=True, timeout=60, **where)
-        process = subprocess.Popen(
-            [*program, "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **where
-        )
+        process = subprocess.Popen([*program, "run"], stderr=subprocess.PIPE, text=True, **where)
         try:
+            while "started" not in (line := process.stderr.readline()):
+                assert line, "the daemon ended"
             time.sleep(8)
             status = Path(f"/proc/{process.pid}/status").read_text()
         finally:
