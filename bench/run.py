@@ -225,6 +225,7 @@ def main() -> None:
         write(path, result)
         return result
 
+    save(kept)
     # Ended like Ctrl-C: the groups of processes that the cases have are not left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
