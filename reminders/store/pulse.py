@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, func, select, text
 
 from reminders.domain.state import State
+from reminders.store import anew
 from reminders.store.schema import PENDING, appointment, attempt, ledger, message
 from reminders.store.waiting import waiting
 
@@ -47,7 +48,8 @@ def pulse(conn: Connection, now: datetime) -> Pulse:
         sending=count(State.SENDING),
         unknown=count(State.UNKNOWN),
         oldest_due_seconds=late.oldest_due_seconds,
-        pending=conn.execute(select(func.count()).select_from(pending)).scalar_one(),
+        pending=conn.execute(select(func.count()).select_from(pending)).scalar_one()
+        + anew.count_left(conn, now, MOST_PENDING),
     )
 
 
