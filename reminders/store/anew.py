@@ -4,7 +4,7 @@ No visit is marked. What has not been reached yet is planned by earlier rules, a
 the same: the gate asks the present rules about each. A process that ends leaves the rest to others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,7 +56,12 @@ def begin(conn: Connection, clinic_id: int, digest: str, now: datetime) -> None:
 # What is to come goes first, in all clinics. The rest of one clinic is taken by one worker at a
 # time; a lock of this kind leaves others free to write visits of the clinic.
 _SPAN = (
-    select(clinic.c.id, clinic.c.replan_until)
+    select(
+        clinic.c.id,
+        type_coerce(clinic.c.replan_at, NullType()).label("at"),
+        clinic.c.replan_id.label("after"),
+        type_coerce(clinic.c.replan_until, NullType()).label("until"),
+    )
     .where(
         UNDER_WAY,
         clinic.c.key.in_(bindparam("clinics", expanding=True)),
@@ -70,14 +75,14 @@ _SPAN = (
     .limit(1)
     .with_for_update(key_share=True, skip_locked=True)
 )
-# The start is left as the driver gives it: SQLite compares it in the notation that it is in.
-_NEXT = (
-    select(appointment.c.id, type_coerce(appointment.c.starts_at, NullType()).label("starts_at"))
-    .join(clinic, clinic.c.id == appointment.c.clinic_id)
-    .where(clinic.c.id == bindparam("clinic"), _BEHIND_IT)
-    .order_by(appointment.c.starts_at, appointment.c.id)
-    .limit(bindparam("most"))
-)
+# Instants are left as the driver gives them: SQLite compares them in the notation they are in. They
+# are read before: joined with the clinic, PostgreSQL would begin at all of its visits.
+_VISITS = """
+  SELECT id, starts_at FROM appointment
+  WHERE clinic_id = :id AND starts_at >= :at AND (starts_at > :at OR id > :after) {end}
+  ORDER BY starts_at, id LIMIT :most
+"""
+_TO_COME, _BEGUN = (text(_VISITS.format(end=end)) for end in ("", "AND starts_at < :until"))
 
 
 def take(
@@ -89,10 +94,11 @@ def take(
     """
     ids: list[int] = []
     while len(ids) < most:
-        span = conn.execute(_SPAN, {"clinics": clinics, "digests": digests}).first()
+        span = conn.execute(_SPAN, {"clinics": clinics, "digests": digests}).mappings().first()
         if span is None:
             break
-        found = conn.execute(_NEXT, {"clinic": span.id, "most": most - len(ids)}).all()
+        given = {**span, "most": most - len(ids)}
+        found = conn.execute(_TO_COME if span["until"] is None else _BEGUN, given).all()
         ids += [row.id for row in found]
         _go_on(conn, span, found, now)
     if ids and conn.dialect.name != "sqlite":
@@ -106,16 +112,16 @@ def take(
 _GO_ON = text("UPDATE clinic SET replan_at = :at, replan_id = :after WHERE id = :clinic")
 
 
-def _go_on(conn: Connection, span: Any, found: Sequence[Any], now: datetime) -> None:
+def _go_on(conn: Connection, span: Mapping[str, Any], found: Sequence[Any], now: datetime) -> None:
     """Keep where to go on: behind what was found, else in the past, else nowhere."""
     if found:
         at, after = found[-1].starts_at, found[-1].id
-        conn.execute(_GO_ON, {"at": at, "after": after, "clinic": span.id})
+        conn.execute(_GO_ON, {"at": at, "after": after, "clinic": span["id"]})
         return
     values: dict[str, object] = {"replan_at": None, "replan_until": None}
-    if span.replan_until is None:
+    if span["until"] is None:
         values = {"replan_at": now - KEPT_FOR_AFTER, "replan_id": 0, "replan_until": now}
-    conn.execute(update(clinic).where(clinic.c.id == span.id).values(values))
+    conn.execute(update(clinic).where(clinic.c.id == span["id"]).values(values))
 
 
 def count_left(conn: Connection, now: datetime, most: int) -> int:

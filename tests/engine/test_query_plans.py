@@ -118,8 +118,11 @@ def test_planning_begins_at_what_waits_for_it(clinic: Clinic) -> None:
 
 def test_planning_anew_goes_by_the_clinic_and_the_time(clinic: Clinic) -> None:
     """A chunk of what is planned by other rules now begins where the last one ended."""
-    clinic.read(*[row(f"B{n}", phone=f"070-174 06 {n % 95 + 5:02}") for n in range(300)])
+    days = [f"2026-12-{n % 30 + 1:02} 10:00" for n in range(300)]
+    phones = [f"070-174 06 {n % 95 + 5:02}" for n in range(300)]
+    clinic.read(*[row(f"B{n}", days[n], phone=phones[n]) for n in range(300)])
     clinic.plan()
+    clinic.clock.set(at("2026-12-10 09:00"))
     clinic.restart(rules__two_days__before="48h", rules__two_days__template="day_before")
     learn(clinic)
     now = clinic.clock.now()
