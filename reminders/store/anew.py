@@ -4,13 +4,14 @@ No visit is marked. What has not been reached yet is planned by earlier rules, a
 the same: the gate asks the present rules about each. A process that ends leaves the rest to others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    RowMapping,
     and_,
     bindparam,
     case,
@@ -112,7 +113,7 @@ def take(
 _GO_ON = text("UPDATE clinic SET replan_at = :at, replan_id = :after WHERE id = :clinic")
 
 
-def _go_on(conn: Connection, span: Mapping[str, Any], found: Sequence[Any], now: datetime) -> None:
+def _go_on(conn: Connection, span: RowMapping, found: Sequence[Any], now: datetime) -> None:
     """Keep where to go on: behind what was found, else in the past, else nowhere."""
     if found:
         at, after = found[-1].starts_at, found[-1].id

@@ -186,6 +186,19 @@ def test_a_due_text_goes_by_the_new_rules(clinic: Clinic) -> None:
     assert claimed(clinic) == 1
 
 
+def test_a_text_of_a_new_rule_stands_for_one_that_is_due(clinic: Clinic) -> None:
+    """Where a new rule has a text for the same person by now, one goes, though none was planned."""
+    clinic.read(row())
+    clinic.plan()
+    fill(clinic, around(clinic.clock.now(), MANY))
+    clinic.clock.set(at("2026-12-01 10:00"))
+    clinic.restart(**TWO_DAYS)
+    assert claimed(clinic) == 0
+    plan_chunk(clinic)
+    assert claimed(clinic) == 1
+    assert {state for *_, state in clinic.states("B1")} >= {"sending", "planned"}
+
+
 @pytest.mark.parametrize("passes", [False, True])
 def test_what_waits_with_a_due_text_is_planned_first(clinic: Clinic, passes: bool) -> None:
     """However many visits wait for the planner, a text that is due waits for one chunk of them."""
