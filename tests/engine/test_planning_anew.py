@@ -196,7 +196,11 @@ def test_a_text_of_a_new_rule_stands_for_one_that_is_due(clinic: Clinic) -> None
     assert claimed(clinic) == 0
     plan_chunk(clinic)
     assert claimed(clinic) == 1
-    assert {state for *_, state in clinic.states("B1")} >= {"sending", "planned"}
+    ends = {rule: (state, reason) for rule, _, state, reason in clinic.states("B1")}
+    assert {ends["two_days"], ends["day_before"]} == {
+        ("sending", None),
+        ("cancelled", "covered_by"),
+    }
 
 
 @pytest.mark.parametrize("passes", [False, True])
