@@ -199,7 +199,7 @@ def test_a_text_of_a_new_rule_stands_for_one_that_is_due(clinic: Clinic) -> None
     ends = {rule: (state, reason) for rule, _, state, reason in clinic.states("B1")}
     assert {ends["two_days"], ends["day_before"]} == {
         ("sending", None),
-        ("cancelled", "covered_by"),
+        ("suppressed", "covered_by"),
     }
 
 
