@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, case, func, select, text
 
 from reminders.domain.state import State
+from reminders.store import anew
 from reminders.store.attempts import DOUBTED
 from reminders.store.schema import PENDING, appointment, attempt, ledger, message
 from reminders.store.waiting import waiting
@@ -51,7 +52,8 @@ def pulse(conn: Connection, now: datetime) -> Pulse:
         sending=count(State.SENDING),
         unknown=count(State.UNKNOWN),
         oldest_due_seconds=late.oldest_due_seconds,
-        pending=conn.execute(select(func.count()).select_from(pending)).scalar_one(),
+        pending=conn.execute(select(func.count()).select_from(pending)).scalar_one()
+        + anew.count_left(conn, now, MOST_PENDING),
     )
 
 
