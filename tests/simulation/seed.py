@@ -120,6 +120,10 @@ class Seed:
         """Return what the wall clock shows."""
         return self.clock.now()
 
+    def true_time(self, at: float) -> datetime:
+        """Return the true time of an elapsed second: what a clock shows that was never set."""
+        return self.clock.set_at[0][1] + timedelta(seconds=at)
+
     def elapsed(self) -> float:
         """Return the seconds since the world began."""
         return self.clock.elapsed()
