@@ -18,13 +18,13 @@ import structlog
 from reminders.domain.contact import Channel
 from reminders.domain.outcome import Receipt
 from reminders.domain.state import State
-from reminders.engine import holding, receipts
+from reminders.engine import receipts
 from reminders.engine.planning import check_rules
 from reminders.engine.runtime import Runtime
 from reminders.simulation.loop import StuckError
-from reminders.store import keeping
 from reminders.store.database import DatabaseFault
 from reminders.wiring import build
+from tests.simulation import attendant
 from tests.simulation import knobs as drawn
 from tests.simulation.book import Book
 from tests.simulation.clinic import Admins
@@ -45,7 +45,6 @@ from tests.simulation.setting import WallClock, configuration, fresh_database, h
 
 CALM_HOURS = 26
 BACKSTOP = 15.0
-LOOKS_AFTER = 3000.0
 HOURS = (60.0, 600.0, 7200.0, 28_800.0)
 LASTS = {
     Fault.CONFIGURATION: (60.0, 600.0, 1500.0),
@@ -96,6 +95,7 @@ class Seed:
         self.violations: list[str] = []
         self.database_away = False
         self.disturbed: list[tuple[float, float]] = []
+        self.released: list[float] = []
         self.calm = False
         self.rules = dict(knobs.config["rules"])
         self.rules_since: list[tuple[float, Any]] = []
@@ -194,6 +194,10 @@ class Seed:
         process = Process(self, "desk", self._faulty)
         return self._runtime(process, in_line=True)
 
+    def at_rest(self) -> Runtime:
+        """Return a process that only reads, and that nothing happens to."""
+        return self._built()
+
     def poke(self) -> None:
         """Let the workers look within their backstop's time."""
         for process in self._workers:
@@ -276,7 +280,12 @@ class Seed:
             asyncio.get_running_loop().create_task(self._keep_alive(number))
             for number in range(self.knobs.workers)
         ]
-        caretaker = asyncio.get_running_loop().create_task(self._look_after())
+        attendants = [
+            asyncio.get_running_loop().create_task(attendant.look_after(self)),
+            asyncio.get_running_loop().create_task(
+                attendant.read_worklists(self, self._chance("worklists"))
+            ),
+        ]
         weather = asyncio.get_running_loop().create_task(self._weather(end))
         await Admins(self, self._chance("admins")).work(end)
         weather.cancel()
@@ -284,11 +293,14 @@ class Seed:
         starts = [booking.present.starts_at for booking in self.book.bookings.values()]
         last = max(starts, default=self.now()) + timedelta(hours=3) - self.now()
         await asyncio.sleep(max(last.total_seconds(), CALM_HOURS * 3600.0))
-        for task in (*workers, caretaker):
+        for task in attendants:
+            if task.done():
+                task.result()  # it would have gone on: say why it did not
+        for task in (*workers, *attendants):
             task.cancel()
         for process in self._workers:
             process.die()
-        await asyncio.gather(*workers, caretaker, return_exceptions=True)
+        await asyncio.gather(*workers, *attendants, return_exceptions=True)
 
     def _clear_up(self) -> None:
         """End all faults: what was due has now to come right."""
@@ -349,20 +361,6 @@ class Seed:
             finally:  # some last until all faults end
                 self.disturbed.append((since, self.elapsed()))
             self.poke()
-
-    async def _look_after(self) -> None:
-        """Let sending go on where the clock has stopped it, as somebody does who sees it."""
-        jumps = self.knobs.has(Fault.CLOCK_FORWARD) or self.knobs.has(Fault.CLOCK_BACK)
-        while jumps:
-            await asyncio.sleep(LOOKS_AFTER)
-            runtime = self.desk()
-            try:
-                if runtime.in_transaction(keeping.held_by) is not None:
-                    runtime.in_transaction(holding.release, runtime, self.now())
-                    self.note("released")
-                    self.poke()
-            except (DatabaseFault, Died) as error:
-                self.note("caretaker", type(error).__name__)
 
     async def _storm(self, kind: Fault, chance: Random) -> None:
         self.fired(kind)
