@@ -113,7 +113,9 @@ class _Look:
         """Yield who has to be phoned, and does not stand on a list."""
         runtime = self._world.at_rest()
         with runtime.database.reading() as conn:
-            phone = [(x.booking.ref, why) for x in self._seen(conn, runtime) for why in self._why(x)]
+            phone = [
+                (x.booking.ref, why) for x in self._seen(conn, runtime) for why in self._why(x)
+            ]
             if not phone:
                 return
             listed = {item.ref for item in desk.worklist(conn, runtime, CLINIC, self._now)}
@@ -149,7 +151,9 @@ class _Look:
         """Yield why somebody of a visit has to be phoned."""
         if State.UNKNOWN in seen.states():
             yield "nobody knows whether a text went"
-        if any(text.truth == seen.booking.present and self._may_be_read(text) for text in seen.texts):
+        if any(
+            text.truth == seen.booking.present and self._may_be_read(text) for text in seen.texts
+        ):
             return
         if seen.booking.present.status == BOOKED and self._told_nothing(seen):
             yield "a text failed, and nobody is told"

@@ -105,6 +105,7 @@ class Seed:
         self.keep_lines = False
         self._faulty = self._chance("faults")
         self._workers: list[Process] = []
+        self.lives: dict[str, Process] = {}
         self._lives = 0
         self._deadly: dict[str, float] = {}
         self._restart = [asyncio.Event() for _ in range(knobs.workers)]
@@ -316,6 +317,7 @@ class Seed:
         for life in range(10_000):
             process = Process(self, f"worker{number}.{life}", self._faulty)
             self._workers = [p for p in self._workers if not p.dead] + [process]
+            self.lives[process.name] = process
             task = start(process, self._life(process))
             await asyncio.wait([task])
             process.die()
