@@ -100,7 +100,7 @@ class _Seen:
 
 
 class _Look:
-    """One look at the worklist: by the providers' log and by `show`, who has to stand there?"""
+    """One look at the worklist: who has to stand there, by the providers' log and by `show`."""
 
     def __init__(self, world: World, chance: Random) -> None:
         self._world = world
