@@ -127,17 +127,16 @@ def campaign(
             finally:
                 crew.stop()
             counted = provider.accepted(folder)
-            explained = place.explained()
             return Verdict(
                 database=kind,
                 workers=workers,
                 kills=war.kills,
                 pauses=war.pauses,
                 restarts=war.restarts,
-                texts=place.booked,
-                lost=max(place.booked - len(counted) - explained, 0),
+                texts=len(place.booked),
+                lost=len(place.lost(counted)),
                 twice=sum(times > 1 for times in counted.values()),
-                explained=explained,
+                explained=len(place.explained()),
                 integrity=place.integrity(),
                 seconds=round(CLOCK.elapsed() - began, 1),
             )

@@ -1,9 +1,12 @@
 """One installation under fire: its configuration, its database, its visits, and their fates."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Table, func, insert, select, text
 
@@ -25,6 +28,10 @@ LEASES = {"sqlite": "30s", "postgresql": "3s"}
 """Short, so that a campaign is; a SQLite file's next sole sender waits for no lease."""
 
 HORIZON = "2s"
+ZONE = ZoneInfo("Europe/Stockholm")
+CLOCK_TIME = re.compile(r"\b\d\d:\d\d\b")
+"""The time of a visit, as its text has it."""
+
 OPEN = (State.PLANNED, State.SENDING, State.UNKNOWN)
 
 CHANGES = {
@@ -48,7 +55,7 @@ class Place:
     def __init__(self, folder: Path, url: str, base_url: str) -> None:
         self.folder = folder
         self.path = folder / "config.toml"
-        self.booked = 0
+        self.booked: dict[tuple[str, str], str] = {}
         self._slots = self._each_slot()
         self._write_config(url, base_url)
         config = load_config(self.path, {})
@@ -120,11 +127,11 @@ class Place:
         for _ in range(visits):
             phone, starts_at = next(self._slots)
             clinic_id, patient_id = self._people[phone]
-            self.booked += 1
+            ref = self.booked[phone, _clock(starts_at)] = f"K{len(self.booked) + 1}"
             rows.append(
                 {
                     "clinic_id": clinic_id,
-                    "ref": f"K{self.booked}",
+                    "ref": ref,
                     "patient_id": patient_id,
                     "kind": "Video",
                     "starts_at": starts_at,
@@ -147,17 +154,25 @@ class Place:
     def settled(self) -> bool:
         """Tell whether nothing waits any more."""
         states = self.states()
-        return states.total() >= self.booked and not any(states[state] for state in OPEN)
+        return states.total() >= len(self.booked) and not any(states[state] for state in OPEN)
 
-    def explained(self) -> int:
-        """Return how many messages did not go, and have a reason that a person is shown."""
+    def lost(self, accepted: Collection[tuple[str, str]]) -> set[str]:
+        """Return the visits of which no text was accepted, and of which nobody is told why."""
+        return missing(self.booked, accepted, self.explained())
+
+    def explained(self) -> set[str]:
+        """Return the visits whose message did not go, and has a reason that a person is shown."""
         database = self.open()
         with database.reading() as conn:
-            query = select(schema.message.c.state).where(
-                schema.message.c.state.in_(["failed", "expired", "unknown", "suppressed"]),
-                schema.message.c.reason.is_not(None),
+            query = (
+                select(schema.appointment.c.ref)
+                .join(schema.message, schema.message.c.appointment_id == schema.appointment.c.id)
+                .where(
+                    schema.message.c.state.in_(["failed", "expired", "unknown", "suppressed"]),
+                    schema.message.c.reason.is_not(None),
+                )
             )
-            found = len(conn.execute(query).all())
+            found = set(conn.execute(query).scalars())
         database.close()
         return found
 
@@ -173,6 +188,29 @@ class Place:
             return f"{type(error).__name__}: {error}"
         finally:
             database.close()
+
+
+def missing(
+    booked: Mapping[tuple[str, str], str],
+    accepted: Collection[tuple[str, str]],
+    explained: AbstractSet[str],
+) -> set[str]:
+    """Return the visits, by phone and time of day, without a text of their own or an explanation.
+
+    One that went though nobody knows it makes up for no other. Raise LookupError on a text about
+    no visit.
+    """
+    told = set()
+    for phone, words in accepted:
+        clock = CLOCK_TIME.search(words)
+        if clock is None or (phone, clock[0]) not in booked:
+            raise LookupError(f"a text about no visit: {words!r}")
+        told.add(booked[phone, clock[0]])
+    return set(booked.values()) - told - explained
+
+
+def _clock(instant: datetime) -> str:
+    return f"{instant.astimezone(ZONE):%H:%M}"
 
 
 def _whole(database: Database) -> str:

@@ -3,7 +3,18 @@
 import pytest
 
 from tests.kill.campaign import campaign
+from tests.kill.place import missing
 from tests.kill.workers import send_first
+
+
+def test_what_went_makes_up_for_nothing_that_is_lost() -> None:
+    """A text that went and is shown as unknown hides no other, which nobody is told of."""
+    booked = {("+1", "08:00"): "K1", ("+1", "08:01"): "K2", ("+2", "08:00"): "K3"}
+    went = {("+1", "Videobesök 08:00 i appen")}
+    assert missing(booked, went, {"K1"}) == {"K2", "K3"}
+    assert missing(booked, went, {"K2", "K3"}) == set()
+    with pytest.raises(LookupError):
+        missing(booked, {("+2", "Videobesök 08:01 i appen")}, set())
 
 
 @pytest.mark.parametrize(("kind", "workers"), [("sqlite", 1), ("postgresql", 1), ("postgresql", 2)])

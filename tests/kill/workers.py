@@ -19,6 +19,7 @@ from reminders.engine.planning import plan_pending
 from reminders.engine.runtime import Runtime
 from reminders.store import schema
 from reminders.wiring import build
+from tests.kill.place import ZONE
 
 CLOCK = SystemClock()
 PATIENCE = 60.0
@@ -100,8 +101,9 @@ async def _send_first(runtime: Runtime) -> None:
     while True:
         runtime.in_transaction(plan_pending, runtime, CLOCK.now())
         query = (
-            select(schema.message.c.id, schema.contact.c.phone)
+            select(schema.message.c.id, schema.contact.c.phone, schema.appointment.c.starts_at)
             .join(schema.contact, schema.contact.c.id == schema.message.c.contact_id)
+            .join(schema.appointment, schema.appointment.c.id == schema.message.c.appointment_id)
             .where(schema.message.c.state == "planned")
             .limit(20)
         )
@@ -112,7 +114,7 @@ async def _send_first(runtime: Runtime) -> None:
                 OutgoingMessage(
                     channel=Channel.SMS,
                     to=row.phone,
-                    body=f"Text {row.id}",
+                    body=f"Text {row.id} {row.starts_at.astimezone(ZONE):%H:%M}",
                     token=str(row.id),
                     message_key=str(row.id),
                     started_at=CLOCK.now(),

@@ -90,7 +90,10 @@ class World(Protocol):
     knobs: Knobs
 
     def now(self) -> datetime:
-        """Return the right wall time."""
+        """Return what the installation's wall clock shows: it may be wrong."""
+
+    def true_time(self, at: float) -> datetime:
+        """Return the true time of an elapsed second: the providers' clocks are right."""
 
     def elapsed(self) -> float:
         """Return the seconds since the world began."""
@@ -112,7 +115,7 @@ class FarSide:
     world: World
     chance: Random
     taken: list[Taken] = field(default_factory=list)
-    by_token: dict[str, list[Taken]] = field(default_factory=dict)
+    by_number: dict[str, list[Taken]] = field(default_factory=dict)
     by_ref: dict[str, Taken] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     lasting: dict[str, Fault] = field(default_factory=dict)
@@ -177,7 +180,7 @@ class FarSide:
         )
         self.taken.append(taken)
         self.by_ref[taken.ref] = taken
-        self.by_token.setdefault(taken.token, []).append(taken)
+        self.by_number.setdefault(taken.to, []).append(taken)
         self.world.note("taken", taken.ref, taken.to, taken.body, taken.token)
         return taken
 
@@ -301,16 +304,33 @@ class Far:
         self._side.call_back(taken)
 
     async def find(self, sought: Sought) -> Outcome | None:
-        """Look through what is listed by now."""
+        """Look through what is listed by now: by number, then by time and text.
+
+        So are real providers asked: of an attempt's token they know nothing.
+        """
         await self._place.point(f"{self.name}.find:before")
         await asyncio.sleep(0.1)
         if self._channel in self._side.away or self._side.happens(Fault.FIND_FAILS):
             return None
-        now = self._side.world.elapsed()
-        for taken in self._side.by_token.get(sought.token, []):
-            if taken.listed_at <= now:
+        perhaps = self._listed(sought)
+        for taken in perhaps:
+            if sought.digest(taken.body) == sought.body_digest:
                 return Accepted(taken.ref)
-        return Rejected("absent", Refusal.THROTTLED)
+        return None if perhaps and sought.any_words else Rejected("absent", Refusal.THROTTLED)
+
+    def _listed(self, sought: Sought) -> list[Taken]:
+        """Return which texts to the number may have come of the attempt, the latest first."""
+        world = self._side.world
+        now = world.elapsed()
+        since = sought.since(world.now() - world.true_time(now))
+        return [
+            taken
+            for taken in reversed(self._side.by_number.get(sought.to, []))
+            if taken.channel is self._channel
+            and taken.listed_at <= now
+            and world.true_time(taken.at) >= since
+            and taken.ref not in sought.others
+        ]
 
     async def status(self, ref: str) -> Receipt | None:
         """Tell what became of a message."""

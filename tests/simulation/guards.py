@@ -51,6 +51,8 @@ CRASH, LATE = frozenset({"crash"}), frozenset({"lists_late"})
 PAUSE, PAUSE_LONG = frozenset({"pause"}), frozenset({"pause_beyond_the_lease"})
 FIND_FAILS, STOPPED = frozenset({"listing_fails"}), frozenset({"refused_configuration"})
 DEAF = frozenset({"callback_lost"})
+AHEAD = frozenset({"clock_jumps_forward"})
+ASTRAY = AHEAD | {"clock_jumps_back"}
 UNDELIVERED, BUSY = frozenset({"undelivered"}), frozenset({"throttled"})
 
 
@@ -340,5 +342,74 @@ MUTANTS = (
         "domain.timing",
         "return None if tells else Reason.NOTHING_TO_TELL",
         "return Reason.NOTHING_TO_TELL",
+    ),
+    _one(
+        "a lost text is looked for by other words",
+        "engine.reconcile",
+        "body_digest=found.body_digest,",
+        'body_digest="other words",',
+        LOST,
+        DEAF,
+    ),
+    _one(
+        "a lost text is looked for at another number",
+        "engine.reconcile",
+        "to=found.to,",
+        'to="+46700000000",',
+        LOST,
+        DEAF,
+    ),
+    _one(
+        "a text that is another message is taken for the lost one",
+        "engine.reconcile",
+        "others=others,",
+        "others=frozenset(),",
+        UNSURE,
+    ),
+    _one(
+        "a lost text is looked for as if all clocks were right",
+        "domain.outcome",
+        "return self.started_at - CLOCKS_DIFFER_BY - max(ahead, timedelta(0))",
+        "return self.started_at - CLOCKS_DIFFER_BY",
+        LOST,
+        AHEAD,
+    ),
+    _one(
+        "a clock that jumps holds nothing",
+        "engine.holding",
+        "astray = abs(jump) >= MOST_JUMP",
+        "astray = False",
+        ASTRAY,
+    ),
+    _one(
+        "the worklist is empty",
+        "engine.desk",
+        "    items += folders.items(conn, runtime, clinic, now)\n    return items",
+        "    return []",
+    ),
+    _one(
+        "nobody stands on the call list",
+        "engine.calls",
+        "return CallList(tuple(waiting[:limit]), ",
+        "return CallList((), ",
+    ),
+    _one(
+        "staff are not told what is not known",
+        "domain.unheard",
+        "        if unclear:\n",
+        "        if False:\n",
+        UNSURE,
+    ),
+    _one(
+        "who waits for what is no longer so is not phoned",
+        "domain.unheard",
+        "return self._truth.status is VisitStatus.BOOKED or self._believes is not None",
+        "return self._truth.status is VisitStatus.BOOKED",
+    ),
+    _one(
+        "who was told nothing is not phoned",
+        "domain.unheard",
+        "return message.reason or Reason.NO_ANSWER\n    suppressed",
+        "return None\n    suppressed",
     ),
 )

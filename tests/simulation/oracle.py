@@ -5,9 +5,10 @@ own, and says what a patient, or an admin, would complain of.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from reminders.domain.contact import Channel
 from reminders.domain.state import State
@@ -16,12 +17,13 @@ from tests.simulation import almanac
 from tests.simulation.book import Reach
 from tests.simulation.far_side import Taken
 from tests.simulation.knobs import CLINIC, Fault
-from tests.simulation.reading import Reading, Text, World
+from tests.simulation.reading import MOST_JUMP, Reading, Text, World
 from tests.simulation.staff import Staff, due_of, reaches_steadily
 
 NETWORK = timedelta(seconds=65)
 """An attempt that began in time may reach its provider so much later, and no more."""
 
+FAR = timedelta(days=60)
 PROMPT = timedelta(minutes=3)
 MOMENT = timedelta(seconds=1)
 MOST_PROBES = 80
@@ -64,6 +66,8 @@ class _One:
             yield f"{text}: told what was no longer so when the attempt began"
         if not any(self._may_reach(text, m) for m in moments):
             yield f"{text}: went to an address that was not theirs, or that had said no"
+        if all(self.reading.jumped_by(text, m) >= MOST_JUMP for m in moments):
+            yield f"{text}: went though the clock had jumped, {text.taken.wall}"
         if not self.reading.asked(text):
             yield from self._when(text, moments[-1])
 
@@ -96,6 +100,8 @@ class _One:
         latest = max(almanac.deadline(rule, text.truth.starts_at) for rule in rules)
         if taken.began > latest or taken.wall - NETWORK > latest:
             yield f"{text}: went after it could help"
+        if taken.began < min(self._soonest(rule, text) for rule in rules) - MOMENT:
+            yield f"{text}: went early by its own clock, {taken.began}"
         if not self.reading.steady_clock:
             return
         first, last = due_of(text, self.reading, moment)
@@ -103,6 +109,13 @@ class _One:
             yield f"{text}: went early, {taken.wall} before {first}"
         if taken.wall > last + PROMPT and self._nothing_in_the_way(text, last):
             yield f"{text}: went late, {taken.wall} after {last}"
+
+    def _soonest(self, rule: Mapping[str, Any], text: Text) -> datetime:
+        """Return when a rule's text is due at the soonest, whenever its visit was known."""
+        if "on" in rule:
+            return self.reading.wall(0.0) - FAR
+        known = text.truth.starts_at - FAR
+        return almanac.due(rule, text.truth.starts_at, known, self.reading.hours, self.reading.zone)
 
     def _on_its_way(self, taken: Taken) -> tuple[datetime, datetime]:
         """Return when it was taken, and as early as it may have been written, by the clock then."""

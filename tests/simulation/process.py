@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import math
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
@@ -38,6 +39,9 @@ SCARCE = frozenset(
 
 SELDOM = frozenset({*SCARCE, *SEARCHES, *COMMANDS, *CALLS})
 """What a seed has a few of, or none."""
+
+OF_THE_START = frozenset({"start", "check_rules", "last_tick"})
+"""What a worker does before it takes the clock as it is."""
 
 MOST_PASSES_AN_HOUR = 1500
 
@@ -127,6 +131,8 @@ class FaultyDatabase(Database):
         process = self._process
         process.must_live()
         label = process.doing
+        if label not in OF_THE_START:
+            process.began_at = min(process.began_at, process.world.elapsed())
         if process.world.database_away:
             raise DatabaseFault("away", None, RuntimeError("the server does not answer"))
         with super().transaction() as connection:
@@ -162,7 +168,7 @@ class WatchedRuntime(Runtime):
 
 
 class Process:
-    """One life of one process."""
+    """One life of one process. `began_at` is when it began to work: by then it has seen the clock."""
 
     def __init__(self, world: World, name: str, chance: Random) -> None:
         self.world = world
@@ -172,6 +178,7 @@ class Process:
         self.dead = False
         self.mortal = True
         self.doing = "start"
+        self.born_at, self.began_at = world.elapsed(), math.inf
         self.passes: deque[float] = deque()
         self.worker: Worker | None = None
         self._going = asyncio.Event()

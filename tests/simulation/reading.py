@@ -3,7 +3,7 @@
 import bisect
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -17,6 +17,15 @@ from tests.simulation.knobs import Knobs
 
 RULE_OF = {"confirmation": "booked", "fifteen_minutes": "soon"}
 REQUEST_HELPS = timedelta(hours=1)
+MOST_JUMP = timedelta(minutes=30)
+"""So far a clock may be set without that sending is held."""
+
+
+class Life(Protocol):
+    """One life of a worker: when it was started, and when it began to work."""
+
+    born_at: float
+    began_at: float
 
 
 class World(Protocol):
@@ -29,6 +38,11 @@ class World(Protocol):
     faults: Any
     rules_since: list[tuple[float, Any]]
     disturbed: list[tuple[float, float]]
+    released: list[float]
+
+    @property
+    def lives(self) -> Mapping[str, Life]:
+        """Return the lives of all workers, by name."""
 
     def desk(self) -> Runtime:
         """Return a process that can answer `show`."""
@@ -131,6 +145,27 @@ class Reading:
         """Tell whether anything went wrong within a span."""
         place = bisect.bisect_right(self._disturbed, (until, math.inf))
         return place > 0 and self._disturbed[place - 1][1] >= since
+
+    def jumped_by(self, text: Text, moment: float) -> timedelta:
+        """Return how far the clock had been set when an attempt began, as its worker can know.
+
+        It knows the clock as it found it, and as it was when a person let sending go on.
+        """
+        clock, life = self.world.clock, self.world.lives[text.taken.by]
+        believed = clock.errors(life.born_at, min(life.began_at, moment))
+        for released in self.world.released:
+            if life.born_at <= released <= moment:
+                believed += clock.errors(released, moment)
+        wrong: timedelta = clock.wrong_by(moment)
+        return min(abs(wrong - one) for one in believed)
+
+    def is_astray(self, text: Text) -> bool:
+        """Tell whether a text's attempt began by a clock that was wrong by half an hour or more.
+
+        Then its worker found the clock like that, or a person had let it go on: and where its answer
+        is lost, it is looked for at another time than it went.
+        """
+        return all(abs(self.world.clock.wrong_by(m)) >= MOST_JUMP for m in self.moments(text))
 
     def moments(self, text: Text) -> Iterator[float]:
         """Yield the elapsed seconds at which a text's attempt may have begun."""

@@ -18,13 +18,13 @@ import structlog
 from reminders.domain.contact import Channel
 from reminders.domain.outcome import Receipt
 from reminders.domain.state import State
-from reminders.engine import holding, receipts
+from reminders.engine import receipts
 from reminders.engine.planning import check_rules
 from reminders.engine.runtime import Runtime
 from reminders.simulation.loop import StuckError
-from reminders.store import keeping
 from reminders.store.database import DatabaseFault
 from reminders.wiring import build
+from tests.simulation import attendant
 from tests.simulation import knobs as drawn
 from tests.simulation.book import Book
 from tests.simulation.clinic import Admins
@@ -45,7 +45,6 @@ from tests.simulation.setting import WallClock, configuration, fresh_database, h
 
 CALM_HOURS = 26
 BACKSTOP = 15.0
-LOOKS_AFTER = 3000.0
 HOURS = (60.0, 600.0, 7200.0, 28_800.0)
 LASTS = {
     Fault.CONFIGURATION: (60.0, 600.0, 1500.0),
@@ -96,6 +95,7 @@ class Seed:
         self.violations: list[str] = []
         self.database_away = False
         self.disturbed: list[tuple[float, float]] = []
+        self.released: list[float] = []
         self.calm = False
         self.rules = dict(knobs.config["rules"])
         self.rules_since: list[tuple[float, Any]] = []
@@ -105,6 +105,7 @@ class Seed:
         self.keep_lines = False
         self._faulty = self._chance("faults")
         self._workers: list[Process] = []
+        self.lives: dict[str, Process] = {}
         self._lives = 0
         self._deadly: dict[str, float] = {}
         self._restart = [asyncio.Event() for _ in range(knobs.workers)]
@@ -119,6 +120,10 @@ class Seed:
     def now(self) -> datetime:
         """Return what the wall clock shows."""
         return self.clock.now()
+
+    def true_time(self, at: float) -> datetime:
+        """Return the true time of an elapsed second: what a clock shows that was never set."""
+        return self.clock.set_at[0][1] + timedelta(seconds=at)
 
     def elapsed(self) -> float:
         """Return the seconds since the world began."""
@@ -189,6 +194,10 @@ class Seed:
         """Return a process of the command line's: it lives for one command."""
         process = Process(self, "desk", self._faulty)
         return self._runtime(process, in_line=True)
+
+    def at_rest(self) -> Runtime:
+        """Return a process that only reads, and that nothing happens to."""
+        return self._built()
 
     def poke(self) -> None:
         """Let the workers look within their backstop's time."""
@@ -272,7 +281,12 @@ class Seed:
             asyncio.get_running_loop().create_task(self._keep_alive(number))
             for number in range(self.knobs.workers)
         ]
-        caretaker = asyncio.get_running_loop().create_task(self._look_after())
+        attendants = [
+            asyncio.get_running_loop().create_task(attendant.look_after(self)),
+            asyncio.get_running_loop().create_task(
+                attendant.read_worklists(self, self._chance("worklists"))
+            ),
+        ]
         weather = asyncio.get_running_loop().create_task(self._weather(end))
         await Admins(self, self._chance("admins")).work(end)
         weather.cancel()
@@ -280,11 +294,14 @@ class Seed:
         starts = [booking.present.starts_at for booking in self.book.bookings.values()]
         last = max(starts, default=self.now()) + timedelta(hours=3) - self.now()
         await asyncio.sleep(max(last.total_seconds(), CALM_HOURS * 3600.0))
-        for task in (*workers, caretaker):
+        for task in attendants:
+            if task.done():
+                task.result()  # it would have gone on: say why it did not
+        for task in (*workers, *attendants):
             task.cancel()
         for process in self._workers:
             process.die()
-        await asyncio.gather(*workers, caretaker, return_exceptions=True)
+        await asyncio.gather(*workers, *attendants, return_exceptions=True)
 
     def _clear_up(self) -> None:
         """End all faults: what was due has now to come right."""
@@ -300,6 +317,7 @@ class Seed:
         for life in range(10_000):
             process = Process(self, f"worker{number}.{life}", self._faulty)
             self._workers = [p for p in self._workers if not p.dead] + [process]
+            self.lives[process.name] = process
             task = start(process, self._life(process))
             await asyncio.wait([task])
             process.die()
@@ -345,20 +363,6 @@ class Seed:
             finally:  # some last until all faults end
                 self.disturbed.append((since, self.elapsed()))
             self.poke()
-
-    async def _look_after(self) -> None:
-        """Let sending go on where the clock has stopped it, as somebody does who sees it."""
-        jumps = self.knobs.has(Fault.CLOCK_FORWARD) or self.knobs.has(Fault.CLOCK_BACK)
-        while jumps:
-            await asyncio.sleep(LOOKS_AFTER)
-            runtime = self.desk()
-            try:
-                if runtime.in_transaction(keeping.held_by) is not None:
-                    runtime.in_transaction(holding.release, runtime, self.now())
-                    self.note("released")
-                    self.poke()
-            except (DatabaseFault, Died) as error:
-                self.note("caretaker", type(error).__name__)
 
     async def _storm(self, kind: Fault, chance: Random) -> None:
         self.fired(kind)

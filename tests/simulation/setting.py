@@ -121,6 +121,15 @@ class WallClock(VirtualClock):
         since, showed = max(one for one in self.set_at if one[0] <= max(at, 0.0))
         return showed + timedelta(seconds=at - since)
 
+    def wrong_by(self, at: float) -> timedelta:
+        """Return how far the wall clock was ahead of the truth at an elapsed second."""
+        return self.showed(at) - self.set_at[0][1] - timedelta(seconds=at)
+
+    def errors(self, since: float, until: float) -> list[timedelta]:
+        """Return how far it was ahead at each moment of a span."""
+        changes = [at for at, _ in self.set_at if since <= at <= until]
+        return [self.wrong_by(at) for at in (since, *changes)]
+
     def seconds_at(self, wall: datetime) -> list[float]:
         """Return the elapsed seconds at which the wall clock showed `wall`."""
         found = []

@@ -8,7 +8,7 @@ from reminders.domain.contact import Channel
 from reminders.domain.outcome import Refusal
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.engine import desk, showing
+from reminders.engine import showing
 from reminders.store.views import Line
 from tests.simulation import almanac
 from tests.simulation.book import CANCELLED, Booking, Past, Reach
@@ -51,7 +51,7 @@ ALWAYS_TRUE = frozenset(
 
 
 class Staff:
-    """Asks `show` and `worklist` about each visit, and does not believe them."""
+    """Asks `show` about each visit, and does not believe it."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
@@ -76,7 +76,6 @@ class Staff:
         runtime = self.world.desk()
         now = self.world.clock.now()
         with runtime.database.reading() as conn:
-            desk.worklist(conn, runtime, CLINIC, now)
             bookings = list(self.world.book.bookings.values())
             for first in range(0, len(bookings), PAGE):
                 some = bookings[first : first + PAGE]
@@ -247,7 +246,7 @@ class Staff:
         if len(surely) > len(texts):
             yield f"{where}: shown as sent, but no provider took it"
         heard = [state for state in states if state in HEARD]
-        if any(text.taken.hidden for text in texts):
+        if any(text.taken.hidden or self.reading.is_astray(text) for text in texts):
             return
         if len(texts) > len(heard):
             yield f"{where}: a provider took it, and staff are shown that it never went"
