@@ -157,7 +157,8 @@ class Reading:
             if life.born_at <= released <= moment:
                 believed += clock.errors(released, moment)
         wrong: timedelta = clock.wrong_by(moment)
-        return min(abs(wrong - one) for one in believed)
+        nearest: timedelta = min(abs(wrong - one) for one in believed)
+        return nearest
 
     def is_astray(self, text: Text) -> bool:
         """Tell whether a text's attempt began by a clock that was wrong by half an hour or more.
