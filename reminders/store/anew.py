@@ -54,17 +54,16 @@ def begin(conn: Connection, clinic_id: int, digest: str, now: datetime) -> None:
     conn.execute(update(clinic).where(clinic.c.id == clinic_id).values(start))
 
 
+_SPANS = select(
+    clinic.c.id,
+    type_coerce(clinic.c.replan_at, NullType()).label("at"),
+    clinic.c.replan_id.label("after"),
+    type_coerce(clinic.c.replan_until, NullType()).label("until"),
+).where(UNDER_WAY)
 # What is to come goes first, in all clinics. The rest of one clinic is taken by one worker at a
 # time; a lock of this kind leaves others free to write visits of the clinic.
 _SPAN = (
-    select(
-        clinic.c.id,
-        type_coerce(clinic.c.replan_at, NullType()).label("at"),
-        clinic.c.replan_id.label("after"),
-        type_coerce(clinic.c.replan_until, NullType()).label("until"),
-    )
-    .where(
-        UNDER_WAY,
+    _SPANS.where(
         clinic.c.key.in_(bindparam("clinics", expanding=True)),
         # By other rules than those that they were left for they would not be planned anew.
         or_(
@@ -125,20 +124,36 @@ def _go_on(conn: Connection, span: RowMapping, found: Sequence[Any], now: dateti
     conn.execute(update(clinic).where(clinic.c.id == span["id"]).values(values))
 
 
+_LEFT = f"""
+  SELECT count(*) FROM (SELECT 1 FROM appointment
+    WHERE clinic_id = :id AND starts_at >= :at AND (starts_at > :at OR id > :after) {{end}}
+      AND NOT ({PENDING}) LIMIT :most) AS found
+"""
+_LEFT_TO_COME, _LEFT_BEGUN = (text(_LEFT.format(end=end)) for end in ("", "AND starts_at < :until"))
+
+
 def count_left(conn: Connection, now: datetime, most: int) -> int:
     """Return how many visits are yet to be planned anew, at most `most`, the marked ones aside."""
-    if conn.execute(select(clinic.c.id).where(UNDER_WAY).limit(1)).first() is None:
-        return 0  # as nearly always: joined with no clinic, all visits might be read for nothing
-    begun = and_(
-        clinic.c.replan_until.is_(None),
-        appointment.c.starts_at >= now - KEPT_FOR_AFTER,
-        appointment.c.starts_at < now,
-    )
-    left = (
+    left = 0
+    for span in conn.execute(_SPANS).mappings().all():
+        given = {**span, "most": most}
+        begun_only = span["until"] is not None
+        left += conn.execute(_LEFT_BEGUN if begun_only else _LEFT_TO_COME, given).scalar_one()
+        if not begun_only:
+            left += _count_begun(conn, span["id"], now, most)
+    return min(left, most)
+
+
+def _count_begun(conn: Connection, clinic_id: int, now: datetime, most: int) -> int:
+    begun = (
         select(appointment.c.id)
-        .join(clinic, clinic.c.id == appointment.c.clinic_id)
-        .where(UNDER_WAY, or_(_BEHIND_IT, begun), text(f"NOT ({PENDING})"))
+        .where(
+            appointment.c.clinic_id == clinic_id,
+            appointment.c.starts_at >= now - KEPT_FOR_AFTER,
+            appointment.c.starts_at < now,
+            text(f"NOT ({PENDING})"),
+        )
         .limit(most)
         .subquery()
     )
-    return conn.execute(select(func.count()).select_from(left)).scalar_one()
+    return conn.execute(select(func.count()).select_from(begun)).scalar_one()
