@@ -1,7 +1,7 @@
 """`make bench`: ours, the peers and the limits on the same work in the same run, interleaved.
 
     python bench/run.py [--quick] [--resume]
-    python bench/run.py --trial           every case of the whole run, in two minutes
+    python bench/run.py --trial           every case of the whole run, in a few minutes
     python bench/run.py --trial --quick
 
 Every case is run in rounds, one of each engine a round, and its median is told. Databases are made
@@ -9,7 +9,7 @@ anew for each; those with millions of rows are copies of one that is filled once
 bench/results/latest.json is written, and at the end the tables and plots of docs/performance.md.
 
 A run that was ended (Ctrl-C), or in which cases failed, may be gone on with by `--resume`, at the
-same commit, with the same sizes. The whole run needs 40 GB in /tmp. A trial has tiny sizes, tells
+same commit, with the same sizes. The whole run needs 25 GB in /tmp. A trial has tiny sizes, tells
 nothing of speed, writes bench/results/trial.json and leaves the docs alone.
 """
 
