@@ -62,7 +62,7 @@ async def drain(runtime: Runtime, name: str, ready=None, started=None) -> tuple[
     dispatcher = Dispatcher(runtime, name)
     if started is not None:
         ready.release()
-        await asyncio.to_thread(started.wait)
+        await asyncio.to_thread(started.acquire)
     before, cpu = CLOCK.elapsed(), measure.own_cpu()
     sent = 0
     while True:
@@ -129,8 +129,9 @@ def run(options: argparse.Namespace) -> dict[str, object]:
 
 def sent_by_workers(made, options: argparse.Namespace) -> tuple[float, list]:
     """Let the workers send, each in its process; return the seconds and what each of them tells."""
-    started, out = multiprocessing.Event(), multiprocessing.Queue()
-    ready = multiprocessing.Semaphore(0)
+    # Not an Event: setting it would wait for ever for a worker that has died waiting for it.
+    ready, started = multiprocessing.Semaphore(0), multiprocessing.Semaphore(0)
+    out = multiprocessing.Queue()
     workers = [
         multiprocessing.Process(
             target=work, args=(made, options.no_http, f"bench-{n}", ready, started, out)
@@ -141,8 +142,10 @@ def sent_by_workers(made, options: argparse.Namespace) -> tuple[float, list]:
         # However long a process takes to start on a busy machine, it is not a part of sending.
         children.all_ready(ready, workers)
         time.sleep(options.settle)
+        children.none_died(workers)
         began = CLOCK.elapsed()
-        started.set()
+        for _ in workers:
+            started.release()
         results = children.answers(out, workers)
         return CLOCK.elapsed() - began, results
 
