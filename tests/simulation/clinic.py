@@ -62,6 +62,9 @@ TRY_AGAIN = 1800.0
 IN_PARTS = 0.15
 """So many small files are applied as large ones are: part by part, a patient at a time."""
 
+ONCE_MORE = 0.4
+"""So often what was asked for is asked for again within minutes: the same words, to one number."""
+
 BACK = 0.75
 """So often who has said no is the one who now says yes again."""
 
@@ -382,13 +385,23 @@ class Admins:
             raise
         self._world.note("corrected", booking.ref, str(after))
 
-    def _ask(self) -> None:
+    async def _ask(self) -> None:
+        """Have a message sent now; perhaps once more, as for somebody who phones and sees nothing."""
         coming = self._coming()
-        if coming:
-            booking = self._chance.choice(coming)
-            rule = self._chance.choice(("help", "help", "day_before", "booked"))
-            runtime, now = self._world.desk(), self._world.now()
-            with AsCommitted():
-                runtime.in_transaction(desk.resend, runtime, CLINIC, booking.ref, rule, now)
-            booking.requests.append((self._world.elapsed(), now, rule))
-            self._world.note("asked", booking.ref, rule)
+        if not coming:
+            return
+        booking = self._chance.choice(coming)
+        rule = self._chance.choice(("help", "help", "day_before", "booked"))
+        self._ask_for(booking, rule)
+        if self._chance.random() < ONCE_MORE:
+            self._world.poke()
+            await asyncio.sleep(self._chance.uniform(30, 900))
+            if booking in self._coming():
+                self._ask_for(booking, rule)
+
+    def _ask_for(self, booking: Booking, rule: str) -> None:
+        runtime, now = self._world.desk(), self._world.now()
+        with AsCommitted():
+            runtime.in_transaction(desk.resend, runtime, CLINIC, booking.ref, rule, now)
+        booking.requests.append((self._world.elapsed(), now, rule))
+        self._world.note("asked", booking.ref, rule)
