@@ -147,9 +147,10 @@ class Reading:
         return place > 0 and self._disturbed[place - 1][1] >= since
 
     def jumped_by(self, text: Text, moment: float) -> timedelta:
-        """Return how far the clock had been set when an attempt began, as its worker can know.
+        """Return how far wrong the clock was when an attempt began, as its worker can know.
 
-        It knows the clock as it found it, and as it was when a person let sending go on.
+        It knows the clock as it found it, and as it was when a person let sending go on. Who goes
+        by the right clock does no harm: one that was behind may be known by the last work done.
         """
         clock, life = self.world.clock, self.world.lives[text.taken.by]
         believed = clock.errors(life.born_at, min(life.began_at, moment))
@@ -157,7 +158,7 @@ class Reading:
             if life.born_at <= released <= moment:
                 believed += clock.errors(released, moment)
         wrong: timedelta = clock.wrong_by(moment)
-        return min(abs(wrong - one) for one in believed)
+        return min(abs(wrong - one) for one in (timedelta(0), *believed))
 
     def is_astray(self, text: Text) -> bool:
         """Tell whether a text's attempt began by a clock that was wrong by half an hour or more.
