@@ -24,20 +24,27 @@ from reminders.wiring import build, close
 
 DUE, LIMIT, TIMES = 1000, 100, 40
 
-_HISTORY = """
-    INSERT INTO message (appointment_id, clinic_id, version, rule, contact_id, channel, occasion,
-      state, urgency, due_at, next_at, not_after, truth_starts_at, truth_status, address_key,
-      attempts, sent_at, changed_at)
-    SELECT appointment_id, clinic_id, version, rule, contact_id, channel, -n, 'delivered', 1,
-      due_at - n * interval '1 second', NULL, not_after, truth_starts_at, truth_status, address_key,
-      1, due_at - n * interval '1 second', changed_at
-    FROM generate_series(1, {count}) AS n,
-      (SELECT * FROM message WHERE rule = 'fifteen_minutes' ORDER BY id LIMIT 1) AS one
-"""
-
 
 class UndoneError(Exception):
     """Rolls a claim back."""
+
+
+def measured(config) -> list[float]:
+    """Claim again and again; return the milliseconds of each."""
+    runtime = build(config)
+    shelf, took = Shelf(), []
+    for _ in range(TIMES):
+        try:
+            with runtime.database.transaction() as conn:
+                began = time.perf_counter()
+                batch = claim(conn, runtime, shelf, SystemClock().now(), LIMIT)
+                took.append((time.perf_counter() - began) * 1000)
+                assert len(batch.claimed) == LIMIT, len(batch.claimed)
+                raise UndoneError  # noqa: TRY301 - a rollback is wanted
+        except UndoneError:
+            pass
+    asyncio.run(close(runtime))
+    return took
 
 
 def main() -> None:
@@ -45,27 +52,15 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--future", type=int, default=10_000)
     parser.add_argument("--history", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="of the key: bench/fill.py has filled it")
     given = parser.parse_args()
+    beside = given.future + given.history
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        config = clinic.config(given.url, 9, 50, Path(folder))
-        clinic.prepare(config, DUE, given.future)
-        runtime = build(config)
-        if given.history:
-            with runtime.database.transaction() as conn:
-                conn.exec_driver_sql(_HISTORY.format(count=given.history))
-            clinic._tidy(runtime)
-        shelf, took = Shelf(), []
-        for _ in range(TIMES):
-            try:
-                with runtime.database.transaction() as conn:
-                    began = time.perf_counter()
-                    batch = claim(conn, runtime, shelf, SystemClock().now(), LIMIT)
-                    took.append((time.perf_counter() - began) * 1000)
-                    assert len(batch.claimed) == LIMIT, len(batch.claimed)
-                    raise UndoneError  # noqa: TRY301 - a rollback is wanted
-            except UndoneError:
-                pass
-        asyncio.run(close(runtime))
+        config = clinic.config(given.url, 9, 50, given.folder or Path(folder))
+        if not given.folder:
+            clinic.fill(config, given.future, given.history)
+        clinic.add_due(config, DUE, beside)
+        took = measured(config)
     row = {
         "engine": "reminders",
         "database": "postgresql",

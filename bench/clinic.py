@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, text
 
+from bench import backlog
 from reminders.clock import SystemClock
 from reminders.config import Config, example
 from reminders.engine import approval
@@ -51,20 +52,28 @@ def config(url: str, stub: int, in_flight: int, folder: Path, **changes: object)
     return Config.model_validate({**data, "folder": folder})
 
 
-def prepare_apart(made: Config, due: int, future: int, rate: float | None = None) -> None:
-    """Fill the database in a process of its own, so that its memory is not the caller's."""
-    process = multiprocessing.Process(target=prepare, args=(made, due, future, rate))
+def prepare_apart(made: Config, *work: object, filled: bool = False) -> None:
+    """Fill the database in a process of its own, so that its memory is not the caller's.
+
+    Where it is filled already but for what is due, only that is added; see `prepare` and `add_due`.
+    """
+    target = add_due if filled else prepare
+    process = multiprocessing.Process(target=target, args=(made, *work))
     process.start()
     process.join()
-    assert process.exitcode == 0
+    assert process.exitcode == 0, "the database was not prepared"
 
 
-def prepare(made: Config, due: int, future: int, rate: float | None = None) -> None:
-    """Make the database and fill it: so many texts planned for later, then so many due now.
+def prepare(
+    made: Config, due: int, future: int, rate: float | None = None, history: int = 0
+) -> None:
+    """Make the database and fill it: so many texts planned for later, then so many due now."""
+    fill(made, future, history)
+    add_due(made, due, future + history, rate)
 
-    With a rate, in texts a second, they fall due one after another, from a little later on.
-    The future ones take minutes, if they are millions; they are copies of the first visit's.
-    """
+
+def fill(made: Config, future: int, history: int = 0) -> None:
+    """Make the database with all that is not due: minutes, where it is millions of rows."""
     make_key(made)
     database = open_store(made, create=True)
     upgrade(database)
@@ -78,9 +87,21 @@ def prepare(made: Config, due: int, future: int, rate: float | None = None) -> N
             _visits(conn, [now + YEAR], now, first=1)
         runtime.in_transaction(plan_pending, runtime, now)
         with runtime.database.transaction() as conn:
-            _future(conn, future, now)
+            backlog.write(conn, now, future, history)
         _tidy(runtime)
-        now = SystemClock().now()
+    finally:
+        asyncio.run(close(runtime))
+
+
+def add_due(made: Config, due: int, beside: int, rate: float | None = None) -> None:
+    """Add the visits whose texts are due: last of all, as they are so for ten minutes only.
+
+    `beside`: how many rows there are that are not due.
+    With a rate, in texts a second, they fall due one after another, from a little later on.
+    """
+    runtime = build(made)
+    now = SystemClock().now()
+    try:
         with runtime.database.transaction() as conn:
             _visits(conn, _starts(due, now, rate), now - WEEK, first=2)
         while runtime.in_transaction(plan_pending, runtime, now - WEEK)[0]:
@@ -93,7 +114,8 @@ def prepare(made: Config, due: int, future: int, rate: float | None = None) -> N
                     " AND appointment_id > 1"
                 )
             )
-        _tidy(runtime, whole=not future)
+        # A vacuum of millions of rows would take of those ten minutes; `fill` has made one.
+        _tidy(runtime, whole=not beside)
     finally:
         asyncio.run(close(runtime))
 
@@ -152,36 +174,6 @@ def _visits(conn, starts: list[datetime], changed_at: datetime, first: int) -> N
             for i, at in zip(ids, starts, strict=True)
         ],
     )
-
-
-_FUTURE = """
-    INSERT INTO message (appointment_id, clinic_id, version, rule, contact_id, channel, occasion,
-      state, urgency, due_at, next_at, not_after, truth_starts_at, truth_status, address_key,
-      changed_at)
-    SELECT appointment_id, clinic_id, version, rule, contact_id, channel, n + 1, 'planned', n & 1,
-      {at}, {at}, {at}, truth_starts_at, truth_status, address_key, changed_at
-    FROM {numbers},
-      (SELECT * FROM message WHERE rule = 'fifteen_minutes' ORDER BY id LIMIT 1) AS one
-"""
-_SQLITE_NUMBERS = """
-    (WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
-     SELECT n FROM numbers) AS numbers
-"""
-
-
-def _future(conn, count: int, now: datetime) -> None:
-    """Write rows that fall due over the coming year, as fast as the database takes them."""
-    if not count:
-        return
-    start, step = f"{now + timedelta(days=1):%Y-%m-%d %H:%M:%S}", 31_000_000 / count
-    if conn.dialect.name == "sqlite":
-        at = f"strftime('%Y-%m-%d %H:%M:%f000', '{start}', '+' || (n * {step}) || ' seconds')"
-        numbers = _SQLITE_NUMBERS.format(count=count)
-    else:
-        at = f"(timestamptz '{start}+00' + n * interval '{step} seconds')"
-        numbers = f"generate_series(1, {count}) AS n"
-    # Not as a text(): the times are full of colons.
-    conn.exec_driver_sql(_FUTURE.format(at=at, numbers=numbers))
 
 
 def _tidy(runtime: Runtime, *, whole: bool = True) -> None:

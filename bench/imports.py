@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import clinic
+from bench import children, clinic
 from reminders.clock import SystemClock
 from reminders.engine import approval, importing
 from reminders.engine.planning import check_rules, plan_pending
@@ -154,9 +154,8 @@ def main() -> None:
         config = made(given.url, folder)
         out = multiprocessing.Queue()
         process = multiprocessing.Process(target=ours, args=(config, path, out))
-        process.start()
-        row = out.get()
-        process.join()
+        with children.running([process]):
+            (row,) = children.answers(out, [process])
         total = row["stage"] + row["apply"] + row["plan"]
         row |= {
             "engine": "import",

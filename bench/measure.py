@@ -11,6 +11,7 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -44,16 +45,33 @@ def server_cpu(url: str) -> float:
     """Return the CPU seconds of the PostgreSQL server so far, its backends included; SQLite has none."""
     if not url.startswith("postgresql"):
         return 0.0
-    return sum(_cpu(pid) for pid in _postgres_processes())
+    return sum(_cpu(pid) for pid in _of_server(url))
 
 
-def _postgres_processes() -> list[int]:
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            if (folder / "comm").read_text().strip().startswith("postgres"):
-                found.append(int(folder.name))
-    return found
+def _of_server(url: str) -> list[int]:
+    """Return the processes of the server that the URL leads to, by the lock of its socket.
+
+    Other servers may be at work on the machine. Those count too if the URL names no socket's folder.
+    """
+    folder = parse_qs(urlsplit(url).query).get("host", [""])[0]
+    locks = list(Path(folder).glob(".s.PGSQL.*.lock")) if folder.startswith("/") else []
+    everything = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    if not locks:
+        return [pid for pid in everything if _name(pid).startswith("postgres")]
+    first = int(locks[0].read_text().split()[0])
+    return [first, *(pid for pid in everything if _parent(pid) == first)]
+
+
+def _name(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+def _parent(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return None
 
 
 def _cpu(pid: int) -> float:

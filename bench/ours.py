@@ -15,6 +15,7 @@ import multiprocessing
 import resource
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import clinic, measure
+from bench import children, clinic, measure
 from reminders.clock import SystemClock
 from reminders.domain.contact import Channel
 from reminders.domain.outcome import Accepted, OutgoingMessage
@@ -99,30 +100,12 @@ def run(options: argparse.Namespace) -> dict[str, object]:
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         measure.stub(options.delay_ms) as port,
     ):
-        made = clinic.config(options.url, port, options.in_flight, Path(folder))
+        made = clinic.config(options.url, port, options.in_flight, options.folder or Path(folder))
         if not options.prepared:
-            clinic.prepare_apart(made, options.due, options.future)
+            filled = options.folder is not None
+            clinic.prepare_apart(made, options.due, options.future, filled=filled)
         server = measure.server_cpu(options.url)
-        started, out = multiprocessing.Event(), multiprocessing.Queue()
-        ready = multiprocessing.Semaphore(0)
-        workers = [
-            multiprocessing.Process(
-                target=work, args=(made, options.no_http, f"bench-{n}", ready, started, out)
-            )
-            for n in range(options.workers)
-        ]
-        for worker in workers:
-            worker.start()
-        # However long a process takes to start on a busy machine, it is not a part of sending.
-        for _ in workers:
-            assert ready.acquire(timeout=300), "a worker did not start"
-        asyncio.run(asyncio.sleep(options.settle))
-        began = CLOCK.elapsed()
-        started.set()
-        results = [out.get() for _ in workers]
-        seconds = CLOCK.elapsed() - began
-        for worker in workers:
-            worker.join()
+        seconds, results = sent_by_workers(made, options)
         sent = sum(result[2] for result in results)
         cpu = sum(result[1] for result in results) + measure.server_cpu(options.url) - server
         counted = measure.count(port)
@@ -144,6 +127,26 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def sent_by_workers(made, options: argparse.Namespace) -> tuple[float, list]:
+    """Let the workers send, each in its process; return the seconds and what each of them tells."""
+    started, out = multiprocessing.Event(), multiprocessing.Queue()
+    ready = multiprocessing.Semaphore(0)
+    workers = [
+        multiprocessing.Process(
+            target=work, args=(made, options.no_http, f"bench-{n}", ready, started, out)
+        )
+        for n in range(options.workers)
+    ]
+    with children.running(workers):
+        # However long a process takes to start on a busy machine, it is not a part of sending.
+        children.all_ready(ready, workers)
+        time.sleep(options.settle)
+        began = CLOCK.elapsed()
+        started.set()
+        results = children.answers(out, workers)
+        return CLOCK.elapsed() - began, results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
@@ -154,6 +157,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--settle", type=float, default=2.0)
     parser.add_argument("--no-http", action="store_true")
+    parser.add_argument("--folder", type=Path, help="of the key: bench/fill.py has filled it")
     parser.add_argument("--prepared", action="store_true", help="the database is filled already")
     print(json.dumps(run(parser.parse_args())))
 

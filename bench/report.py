@@ -1,6 +1,9 @@
 """Tables and plots of a run, written into docs/performance.md between two marks."""
 
+import math
 from pathlib import Path
+
+from bench.ratios import median
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 BEGIN, END = "<!-- bench: written by make bench -->", "<!-- /bench -->"
@@ -18,11 +21,11 @@ TITLES = {
 }
 
 
-def write(result, median) -> None:
+def write(result) -> None:
     """Write the tables into the page, and a plot for each case with several engines."""
     page = DOCS / "performance.md"
     text = page.read_text(encoding="utf-8") if page.exists() else "# Performance\n"
-    made = "\n".join([BEGIN, "", *_lines(result, median), END])
+    made = "\n".join([BEGIN, "", *_lines(result), END])
     if BEGIN in text and END in text:
         head, _, rest = text.partition(BEGIN)
         text = head + made + rest.partition(END)[2]
@@ -31,32 +34,56 @@ def write(result, median) -> None:
     page.write_text(text, encoding="utf-8")
 
 
-def _lines(result, median):
-    kind = "`make bench QUICK=1`" if result["quick"] else "`make bench`"
-    machine = result["machine"]
+def _lines(result):
+    sizes, machine = result["sizes"], result["machine"]
+    kind = "`make bench QUICK=1`" if sizes["quick"] else "`make bench`"
     yield f"Made by {kind} on {machine['cores']} cores, Python {machine['python']}, at {result['made_at']}."
-    yield f"{result['due']} texts a case, {result['rounds']} rounds, interleaved; medians."
-    busy = (
-        " (more than its cores: other work disturbed it)"
-        if result["load_before"] > machine["cores"]
-        else ""
-    )
-    yield f"Load of the machine meanwhile: {result['load_before']:.1f}{busy}."
+    yield f"{sizes['due']} texts a case, {sizes['rounds']} rounds, interleaved; medians."
+    load = result["load_before"]
+    busy = " (other work may have disturbed it)" if load > machine["cores"] / 2 else ""
+    yield f"Load of the machine in the quarter of an hour before: {load:.1f}{busy}."
     yield ""
     yield "| ratio | measured |"
     yield "|---|---|"
     for name, value in result["ratios"].items():
-        yield f"| `{name}` | {'not in this run' if value is None else value} |"
+        yield f"| `{name}` | {_told(value)} |"
     yield ""
     rows = result["rows"]
     for case, title in TITLES.items():
         engines = list(dict.fromkeys(r.get("engine") for r in rows if r["case"] == case))
         if engines:
-            yield from _table(case, title, engines, rows, median)
+            yield from _table(case, title, engines, rows)
+    yield from _lateness(rows)
     yield from _imports(rows)
 
 
-def _table(case, title, engines, rows, median):
+def _told(value):
+    if value is None:
+        return "not in this run"
+    return "some never left" if value == math.inf else value
+
+
+def _lateness(rows):
+    found = [row for row in rows if row["case"] == "lateness" and "rate" in row]
+    if not found:
+        return
+    yield "### Lateness, as texts fall due one after another"
+    yield ""
+    yield "| texts a second | future rows | of 100, 99 were accepted within | the last | never left |"
+    yield "|---|---|---|---|---|"
+    for row in found:
+        yield (
+            f"| {row['rate']:.0f} | {row['future']} | {_ms(row['p99_ms'])} | {_ms(row['most_ms'])} "
+            f"| {row['never_left']} of {row['due']} |"
+        )
+    yield ""
+
+
+def _ms(value):
+    return "not known" if value is None else "never" if value == math.inf else f"{value} ms"
+
+
+def _table(case, title, engines, rows):
     yield f"### {title}"
     yield ""
     yield "| engine | texts a second (median) | CPU-seconds per 1,000 | peak memory, MiB | runs |"
@@ -71,7 +98,9 @@ def _table(case, title, engines, rows, median):
             yield f"| {engine} | did not run: {runs[-1].get('failed')} | | | {len(runs)} |"
             continue
         bars[engine] = rate
-        yield f"| {engine} | {rate:.0f} | {_or(cpu)} | {_or(peak)} | {len(runs)} |"
+        failed = sum("failed" in run for run in runs)
+        count = f"{len(runs) - failed} ({failed} failed)" if failed else len(runs)
+        yield f"| {engine} | {rate:.0f} | {_or(cpu)} | {_or(peak)} | {count} |"
     yield ""
     if len(bars) > 1:
         (DOCS / "plots").mkdir(exist_ok=True)

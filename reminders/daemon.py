@@ -93,7 +93,7 @@ async def _tick(runtime: Runtime) -> Report:
         await runtime.work(_begin, runtime, presence)
         dispatcher = Dispatcher(runtime, name)
         _stop_on_signals(dispatcher, asyncio.Event())
-        report = await dispatcher.run_once()
+        report = await dispatcher.run_once(to_the_end=True)
         if not dispatcher.stopping:
             await keep_house(runtime, runtime.clock.now())
         return report
@@ -162,6 +162,7 @@ class Daemon:
                 await self._until_database(self._pass)
                 if not self._dispatcher.stopping:
                     await self._wake.wait()
+            await self._finish()
         finally:
             _notify("STOPPING=1")
             self._scheduler.shutdown(wait=False)
@@ -278,6 +279,12 @@ class Daemon:
             self._scheduler.add_job(
                 self._set_wake, "date", run_date=run_at, id="wake", replace_existing=True
             )
+
+    async def _finish(self) -> None:
+        """Wait for what is in flight, write it down, and hand back the rest."""
+        if not self._dispatcher.idle:
+            with contextlib.suppress(DatabaseFault):
+                await self._dispatcher.run_once()
 
     async def _until_database(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work`; while the database is away, wait and try again."""

@@ -163,6 +163,15 @@ class Clock:
         sys.stdout.flush()
 
 
+def tidy(url):
+    """Let PostgreSQL gather its statistics and write its pages out, as on our side before the clock."""
+    import psycopg
+
+    with psycopg.connect(plain_url(url), autocommit=True) as conn:
+        conn.execute("VACUUM ANALYZE")
+        conn.execute("CHECKPOINT")
+
+
 async def until(condition, seconds=600.0):
     """Wait until the condition holds."""
     end = time.monotonic() + seconds

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 import awa
-from common import Clock, Sender, jobs, later, leave, options, plain_url, until
+from common import Clock, Sender, jobs, later, leave, options, plain_url, tidy, until
 
 CHUNK = 5000
 
@@ -37,6 +37,7 @@ async def main():
         await client.enqueue_many_copy([waiting[0]] * count, queue="texts", run_at=at)
     for start in range(0, len(waiting), CHUNK):
         await client.enqueue_many_copy(waiting[start : start + CHUNK], queue="texts")
+    tidy(given.url)
     clock.start()
     await client.start([("texts", given.in_flight)], poll_interval_ms=20)
     await until(lambda: sender.done >= given.due)

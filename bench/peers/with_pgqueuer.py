@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 
 import asyncpg
-from common import Clock, Sender, jobs, later, leave, options, plain_url, until
+from common import Clock, Sender, jobs, later, leave, options, plain_url, tidy, until
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.queries import Queries
@@ -26,9 +26,8 @@ async def fill(given):
         count = min(CHUNK, given.future - start)
         waits = [later(start + n, given.future) - now for n in range(count)]
         await queries.enqueue(["text"] * count, [payloads[0]] * count, [0] * count, waits)
-    await conn.execute("VACUUM ANALYZE")
-    await conn.execute("CHECKPOINT")
     await conn.close()
+    tidy(given.url)
 
 
 async def main():

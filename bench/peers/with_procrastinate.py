@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import procrastinate
-from common import Clock, Sender, jobs, later, options, plain_url
+from common import Clock, Sender, jobs, later, options, plain_url, tidy
 
 CHUNK = 5000
 
@@ -33,11 +33,7 @@ async def main():
                 await text.configure(schedule_at=at).batch_defer_async(
                     *[waiting[0]] * min(CHUNK // 5, given.future - n)
                 )
-        async with connector.pool.connection() as conn:
-            await conn.set_autocommit(True)
-            await conn.execute("VACUUM ANALYZE")
-            await conn.execute("CHECKPOINT")
-            await conn.set_autocommit(False)
+        tidy(given.url)
         clock.start()
         await app.run_worker_async(
             concurrency=given.in_flight,

@@ -127,7 +127,7 @@ def restore(
     if to is None:
         raise UsageError(
             "This database is PostgreSQL: put a backup back with its own pg_restore, while no"
-            " reminders process is running."
+            " reminders process is running. Then run 'reminders db hold --restored'."
         )
     with _nobody_sends(to):
         backup.restore(file, wiring.read_secret(config), to, SystemClock().now(), replace=replace)
@@ -135,6 +135,7 @@ def restore(
     tell(
         "Messages that went out after the backup are not known to it. Import a new file, look at"
         "\n'reminders timeline' and 'reminders worklist', then run 'reminders db release'."
+        "\nEmails that are due then go, perhaps again: they cannot be looked for."
     )
 
 
@@ -151,11 +152,36 @@ def _nobody_sends(file: Path) -> Iterator[None]:
         yield
 
 
+@commands.command(epilog=examples("reminders db hold --restored"))
+def hold(
+    ctx: typer.Context,
+    restored: Annotated[
+        bool,
+        typer.Option("--restored", help="It was put back from a backup with other tools."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send nothing until 'reminders db release'.
+
+    After pg_restore, add --restored before anything else is started: what went out after the
+    backup is then looked for before it could go again.
+    """
+    work = holding.hold_restored if restored else holding.hold
+    with opened(config_of(ctx)) as runtime:
+        runtime.in_transaction(work, runtime, runtime.clock.now())
+        cause = runtime.in_transaction(keeping.held_by)
+    if as_json:
+        print_json({"held": True, "held_by": cause})
+    else:
+        say("The database is held: nothing is sent until 'reminders db release'.")
+
+
 @commands.command(epilog=examples("reminders db release"))
 def release(ctx: typer.Context, yes: Yes = False, as_json: AsJson = False) -> None:
     """Let a restored database send again. Ends with 1 if it is left held."""
     with opened(config_of(ctx)) as runtime:
         now = runtime.clock.now()
+        holding.prepare(runtime, now)
         with runtime.database.reading() as conn:
             held = keeping.get(conn, keeping.HELD) is not None
             due = views.health(conn, now).due
@@ -163,7 +189,7 @@ def release(ctx: typer.Context, yes: Yes = False, as_json: AsJson = False) -> No
             tell(
                 f"{plural(due, 'message')} would go out at once. After a restore, texts are first"
                 "\nlooked for at their provider, as patients may have got them after the backup was"
-                "\ntaken. Emails cannot be looked for."
+                "\ntaken. Emails cannot be looked for: those that are due go, perhaps again."
             )
             if not ask("Release?", yes=yes):
                 raise typer.Exit(FINDING)

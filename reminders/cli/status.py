@@ -10,7 +10,7 @@ from reminders.cli.screen import indented, local, plural, print_json, say
 from reminders.cli.session import AsJson, config_of, examples, family, opened, zone_of
 from reminders.engine import approval, desk, folders
 from reminders.engine.runtime import Runtime
-from reminders.store import cases, clinics, keeping, templates, views, workers
+from reminders.store import anew, cases, clinics, keeping, templates, views, workers
 from reminders.store.database import Connection
 
 NOT_OK = 1
@@ -51,7 +51,8 @@ def _look(conn: Connection, runtime: Runtime, now: datetime) -> dict[str, Any]:
     health = views.health(conn, now)
     down = [f"{c.clinic}/{c.channel.value}" for c in clinics.closed_channels(conn)]
     away = [one.clinic for one in folders.away(conn, runtime, None, now)]
-    pending = len(cases.pending(conn, MOST_PENDING, list(runtime.practices)))
+    pending = len(cases.pending(conn, MOST_PENDING, list(runtime.practices), now))
+    pending += anew.count_left(conn, now, MOST_PENDING)
     held = keeping.held_by(conn)
     last = workers.last_tick(conn)
     at_work = last is not None and last >= now - RECENTLY

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     CHANNEL_DOWN = "channel_down"
     OUT_OF_REACH = "out_of_reach"
     NO_ANSWER = "no_answer"
+    RESTORED = "restored"
     # Staff have something to do, though no message is wrong.
     NO_OWN_LOGIN = "no_own_login"
     CONSENT_OUTDATED = "consent_outdated"
@@ -258,6 +259,10 @@ SENTENCES: dict[Reason, tuple[str, str]] = {
     Reason.NO_ANSWER: (
         "Leverantörens svar uteblev, så det är okänt om meddelandet gick fram. Ring om det är bråttom.",  # noqa: E501 - one sentence
         "The provider's answer was lost, so it is not known whether the message went. Phone if urgent.",  # noqa: E501 - one sentence
+    ),
+    Reason.RESTORED: (
+        "Databasen återställdes från en säkerhetskopia, och det är okänt om meddelandet hade gått innan dess. Ring om det är bråttom.",  # noqa: E501 - one sentence
+        "The database was restored from a backup, and it is not known whether the message had gone before. Phone if urgent.",  # noqa: E501 - one sentence
     ),
     Reason.NO_OWN_LOGIN: (
         "Patienten behöver ett eget e-id vid besöket, och det är inte bekräftat att det finns. Fråga, och anteckna svaret.",  # noqa: E501 - what to do, in one place

@@ -31,7 +31,12 @@ from reminders.store.queue import Taken
 LEASE_MARGIN = timedelta(seconds=10)
 """So long before the lease ends nothing new is written to a provider; of a short lease, a third."""
 
+FRESH = timedelta(seconds=15)
+"""What has been in hand for so long is not written any more: it was judged by what may be over."""
+
 UNKNOWN_CLINIC_WAIT = timedelta(minutes=5)
+LONGEST_NIGHT = timedelta(days=1)
+"""What a night has put off is due within so long."""
 
 
 def writable(lease: timedelta) -> timedelta:
@@ -43,8 +48,9 @@ def writable(lease: timedelta) -> timedelta:
 class Claimed:
     """A message that this worker alone may send until its lease ends.
 
-    `lease_ends` is in seconds of the clock that runs through sleep; `valid_until` is when the
-    provider has to give up.
+    `lease_ends` and `stale_at` are in seconds of the clock that runs through sleep: from when on
+    nothing may be written, and what has not been begun is to be judged again. `valid_until` is
+    when the provider has to give up.
     """
 
     message_id: int
@@ -57,6 +63,7 @@ class Claimed:
     number: int
     lease_token: int
     lease_ends: float
+    stale_at: float
     due_at: datetime
     not_after: datetime
     valid_until: datetime
@@ -73,7 +80,8 @@ class Batch:
 
     `settled` is how many of them are not due any more: claimed, put off or ended. `again_at` is
     when something else can be looked at, as far as is known; `more` says that it is at once.
-    `probing`: it tries a stopped channel.
+    `probing`: it tries a stopped channel. `reserve`: there was room only for who has next to
+    nothing in hand.
     """
 
     claimed: tuple[Claimed, ...] = ()
@@ -83,6 +91,7 @@ class Batch:
     again_at: datetime | None = None
     more: bool = False
     probing: bool = False
+    reserve: bool = False
 
 
 def _any(sender: Sender, *, stamps: bool) -> int:  # noqa: ARG001 - a test's worker has no limit
@@ -121,15 +130,23 @@ def claim(
     )
 
 
-def doubt(conn: Connection, runtime: Runtime, shelf: Shelf, now: datetime) -> int:
-    """Have what is due looked for before it goes, as it may have gone already; return how much.
+def doubt(
+    conn: Connection,
+    runtime: Runtime,
+    shelf: Shelf,
+    now: datetime,
+    since: datetime,
+    until: datetime,
+) -> int:
+    """Have what may have gone already looked for before it goes; return how much.
 
-    A restored backup knows nothing of what went out after it was taken. What a provider cannot be
-    asked about is left as it is.
+    A restored backup knows nothing of what went out after it was taken: from `since` until `until`.
+    What a provider cannot be asked about is left as it is.
     """
-    claiming = _Claiming(conn, runtime, shelf.library(conn), now)
-    claiming.look(queue.take(conn, [(front, NO_LIMIT) for front in queue.fronts(conn)], now))
-    claiming.doubt()
+    claiming = _Claiming(conn, runtime, shelf.library(conn), now, doubting=True)
+    wants = [(front, NO_LIMIT) for front in queue.fronts(conn)]
+    claiming.look(queue.take(conn, wants, now + LONGEST_NIGHT))
+    claiming.doubt(since, until)
     cases.mark_for_planning(conn, claiming.replan + claiming.lapsed)
     write(conn, now, runtime.actor, claiming.facts)
     return len(claiming.ready)
@@ -158,6 +175,7 @@ class _Ready:
     to: str
     text: Text
     provider: str
+    can_be_asked: bool
     callback_token: str
 
 
@@ -167,6 +185,7 @@ class _Claiming:
     runtime: Runtime
     library: Library
     now: datetime
+    doubting: bool = False
     judge: Judge = field(init=False)
     addresses: Mapping[int, outbox.Address] = field(default_factory=dict)
     ready: list[_Ready] = field(default_factory=list)
@@ -189,10 +208,16 @@ class _Claiming:
         """Make one due message ready, put it off, end it, or hand it back to the planner."""
         practice = self.runtime.practices.get(look.clinic)
         if practice is None:
+            if self.doubting:  # it may be due later than that
+                return
             outbox.postpone(self.conn, due.message_id, self.now + UNKNOWN_CLINIC_WAIT)
             return
         kind, age = self.judge.judge(due.message_id, look, practice)
+        if self.doubting and not _may_have_gone(kind, self.now):
+            return
         match kind.verdict:
+            case Wait() if self.doubting:
+                self._make_ready(due, look, kind, age)
             case Go():
                 self._make_ready(due, look, kind, age)
             case Replan():
@@ -224,16 +249,20 @@ class _Claiming:
         except TemplateError as error:
             self._stop(due, kind, State.SUPPRESSED, Reason.RENDER_FAILED, str(error))
             return
-        self.ready.append(_Ready(due, kind, to, text, provider.name, self.runtime.token()))
+        token, can_be_asked = self.runtime.token(), not provider.stamps
+        self.ready.append(_Ready(due, kind, to, text, provider.name, can_be_asked, token))
 
     def begin(self) -> tuple[Claimed, ...]:
         """Lease what is ready and write its attempts down, all at once."""
         lease = parse_duration(self.runtime.config.delivery.lease)
-        ends = self.runtime.clock.elapsed() + writable(lease).total_seconds()
+        elapsed = self.runtime.clock.elapsed()
+        ends = elapsed + writable(lease).total_seconds()
+        stale_at = min(elapsed + FRESH.total_seconds(), ends)
         new = [self._new_attempt(one) for one in self.ready]
         attempt_ids = queue.begin(self.conn, new, self.now, self.now + lease)
         claimed = tuple(
-            self._claimed(one, attempt_ids[one.due.message_id], ends) for one in self.ready
+            self._claimed(one, attempt_ids[one.due.message_id], ends, stale_at)
+            for one in self.ready
         )
         self.facts += [
             Fact(State.SENDING.value, one.due.appointment_id, one.due.message_id, one.text.detail)
@@ -241,20 +270,21 @@ class _Claiming:
         ]
         return claimed
 
-    def doubt(self) -> None:
-        """Write what is ready down as attempted when it was due, with its answer lost."""
+    def doubt(self, since: datetime, until: datetime) -> None:
+        """Write what is ready down as attempted between these times, with its answer lost."""
         providers = self.runtime.providers
         channels = (
             (one, (one.kind.practice.clinic, one.kind.message.key.channel)) for one in self.ready
         )
         self.ready = [one for one, channel in channels if not providers[channel].stamps]
-        lost = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=self.now)
+        new = [self._new_attempt(one) for one in self.ready]
+        attempt_ids = queue.begin(self.conn, new, self.now, self.now)
+        attempts.doubted(self.conn, list(attempt_ids.values()), since, until)
+        doubtful = Step(State.UNKNOWN, Reason.RESTORED, next_at=self.now)
         for one in self.ready:
-            due_at, number = one.kind.message.due_at, one.due.message_id
-            ids = queue.begin(self.conn, [self._new_attempt(one)], due_at, self.now)
-            attempts.finish(self.conn, ids[number], due_at, attempts.LOST)
-            attempts.settle(self.conn, number, one.due.lease_token + 1, lost, self.now)
-            detail = {"rule": one.kind.message.key.rule, "cause": "restored"}
+            number = one.due.message_id
+            attempts.settle(self.conn, number, one.due.lease_token + 1, doubtful, self.now)
+            detail = {"rule": one.kind.message.key.rule, "reason": Reason.RESTORED.value}
             self.facts.append(Fact(State.UNKNOWN.value, one.due.appointment_id, number, detail))
 
     def _new_attempt(self, one: _Ready) -> queue.NewAttempt:
@@ -270,9 +300,10 @@ class _Claiming:
             self.runtime.session,
             one.text.rendered.calendar,
             one.kind.practice.own_login(visit.birth_date, visit.truth.starts_at),
+            one.to if one.can_be_asked else None,
         )
 
-    def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float) -> Claimed:
+    def _claimed(self, one: _Ready, attempt_id: int, lease_ends: float, stale_at: float) -> Claimed:
         message = one.kind.message
         return Claimed(
             message_id=one.due.message_id,
@@ -285,6 +316,7 @@ class _Claiming:
             number=message.attempts + 1,
             lease_token=one.due.lease_token + 1,
             lease_ends=lease_ends,
+            stale_at=stale_at,
             due_at=message.due_at,
             not_after=message.not_after,
             valid_until=one.kind.valid_until,
@@ -294,6 +326,12 @@ class _Claiming:
             to=one.to,
             rendered=one.text.rendered,
         )
+
+
+def _may_have_gone(kind: Kind, now: datetime) -> bool:
+    """Tell whether a message has fallen due by now, or would have but for the night that it is."""
+    due_at, verdict = kind.message.due_at, kind.verdict
+    return due_at <= now or (isinstance(verdict, Wait) and due_at <= verdict.until)
 
 
 def hand_back(conn: Connection, runtime: Runtime, claims: Sequence[Claimed], now: datetime) -> int:

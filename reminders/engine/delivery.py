@@ -94,7 +94,7 @@ async def hand_over(runtime: Runtime, claimed: Claimed) -> Outcome:
 
 async def _stamp(runtime: Runtime, claimed: Claimed) -> None:
     """Write down that this attempt may be written now; raise LeaseLostError if it may not."""
-    if runtime.clock.elapsed() < claimed.lease_ends:
+    if runtime.clock.elapsed() < min(claimed.lease_ends, claimed.stale_at):
         now = runtime.clock.now()
         holds = await runtime.work(attempts.stamp, claimed.attempt_id, claimed.lease_token, now)
         if not holds:
@@ -102,8 +102,11 @@ async def _stamp(runtime: Runtime, claimed: Claimed) -> None:
 
 
 def _before_write(runtime: Runtime, claimed: Claimed) -> None:
-    """Look at the lease last of all: whatever went before may have taken its time."""
-    if runtime.clock.elapsed() >= claimed.lease_ends:
+    """Look at the lease last of all: whatever went before may have taken its time.
+
+    And at how long ago the message was judged: the visit may have been cancelled since.
+    """
+    if runtime.clock.elapsed() >= min(claimed.lease_ends, claimed.stale_at):
         raise LeaseLostError
     if not claimed.started_at <= runtime.clock.now() <= claimed.valid_until:
         # It lay waiting for too long: it would come in the night, or when it helps no more. Or the

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,7 +31,10 @@ LOOK_EVERY = 5.0
 
 SEEN_EVERY = 10.0
 LONGEST = 20.0
-"""A pass that has lasted so many seconds claims no more: the next one goes on."""
+"""A pass that has lasted so many seconds ends: the next one goes on with what is in flight."""
+
+RESERVE_EVERY = 0.5
+"""While all places are taken, others than who has taken them are claimed for so often."""
 
 STEP = 0.25
 """So many seconds a chunk of planning is to last: what falls due meanwhile waits for it."""
@@ -110,13 +113,22 @@ class Dispatcher:
     def _has_changed(self, _what: object = None) -> None:
         self._changed.set()
 
-    async def run_once(self) -> Report:
-        """Do all that is due now, and return what was done. Stops early when told to."""
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing is in hand, or asked about, since the last pass."""
+        return self._line.idle and not self._asking and self._claiming is None
+
+    async def run_once(self, *, to_the_end: bool = False) -> Report:
+        """Do all that is due now, and return what was done. Stops early when told to.
+
+        What providers have not answered after a while is left to the next pass (`unfinished`); or
+        with `to_the_end` it is waited for, and nothing more is begun.
+        """
         runtime = self._runtime
         self._changed = asyncio.Event()  # it belongs to the loop that it is first awaited in
         if self._claiming is not None and self._claiming.get_loop() is not _loop():
             self._claiming = None
-        work = _Pass(Report(), ends_at=runtime.clock.elapsed() + LONGEST)
+        work = _Pass(Report(), runtime.clock.elapsed() + LONGEST, to_the_end=to_the_end)
         self._line.closed = self._stopping
         try:
             await self._watch.is_right(runtime)
@@ -146,19 +158,28 @@ class Dispatcher:
             return True
         if line.halted and flush_at is None and self._claiming is None:
             await self._let_go()
+            work.claim_at_once()  # what was in hand for too long is due all the same
             return True
-        going_on = not self._stopping and self._runtime.clock.elapsed() <= work.ends_at
+        in_time = self._runtime.clock.elapsed() <= work.ends_at
+        if not in_time and not work.to_the_end and not self._stopping:
+            return False
+        going_on = in_time and not self._stopping
         if self._claiming is None and going_on:
-            if work.claim_at <= now and line.room() > 0:
+            if self._claim_at(work) <= now:
+                work.reserve_at = now + RESERVE_EVERY
                 self._claiming = _loop().create_task(self._claim())
                 self._claiming.add_done_callback(self._has_changed)
             elif work.look_at <= now:
                 await self._look(work)
                 return True
-        if line.idle and not self._asking and self._claiming is None:
+        if self.idle:
             return going_on and work.last_look()
         await self._wait(work, going_on=going_on)
         return True
+
+    def _claim_at(self, work: "_Pass") -> float:
+        """Return when to claim; without room, for those alone who have next to nothing in hand."""
+        return work.claim_at if self._line.room() > 0 else max(work.claim_at, work.reserve_at)
 
     async def _claim(self) -> tuple[Batch, datetime] | None:
         """Claim what is due; None where the clock cannot be trusted.
@@ -169,9 +190,10 @@ class Dispatcher:
         if not await self._watch.is_right(runtime):
             return None
         now = runtime.clock.now()
-        most = min(self._line.room(), MOST_CLAIMED)
+        room = self._line.room()
+        most = min(room or self._line.places, MOST_CLAIMED)
         batch = await runtime.work(claim, runtime, self._shelf, now, most, self._line.room_of)
-        return batch, now
+        return replace(batch, reserve=not room), now
 
     def _take_claimed(self, work: "_Pass", at: float) -> None:
         """Take in hand what has been claimed, if a claim has come back."""
@@ -250,8 +272,8 @@ class Dispatcher:
                 work.look_at = -math.inf
             return
         times = [work.look_at] if going_on and self._claiming is None else []
-        if going_on and self._claiming is None and self._line.room() > 0:
-            times.append(work.claim_at)
+        if going_on and self._claiming is None:
+            times.append(self._claim_at(work))
         flush_at = self._line.flush_at()
         if flush_at is not None:
             times.append(flush_at)
@@ -270,7 +292,9 @@ class _Pass:
 
     report: Report
     ends_at: float
+    to_the_end: bool = False
     claim_at: float = math.inf
+    reserve_at: float = -math.inf
     look_at: float = -math.inf
     looked: bool = False
     found: bool = False
@@ -294,8 +318,8 @@ class _Pass:
         if self.fruitless > MOST_FRUITLESS:
             log.error("planner_and_gate_disagree")
             self.found, self.claim_at = False, math.inf
-        elif batch.more:
-            self.claim_at = -math.inf
+        elif batch.more or batch.reserve:
+            self.claim_at = -math.inf  # of a reserve, once there is room for all that is due
         elif batch.again_at is not None:
             wait = (batch.again_at - now) / timedelta(seconds=1)
             self.claim_at = at + max(wait, GATHER)

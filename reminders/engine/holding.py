@@ -13,22 +13,48 @@ from reminders.clock import Clock
 from reminders.domain.outcome import CLOCKS_DIFFER_BY
 from reminders.engine.approval import Shelf
 from reminders.engine.claiming import doubt
+from reminders.engine.planning import CHUNK, check_rules, plan_pending, plan_visits
 from reminders.engine.runtime import Runtime
-from reminders.store import keeping, ledger, turns, workers
+from reminders.store import cases, keeping, ledger, turns, workers
 from reminders.store.database import Connection
-from reminders.store.keeping import Cause
+from reminders.store.keeping import Cause, Held
 from reminders.store.ledger import Fact
 
 log = structlog.get_logger()
 
 MOST_JUMP = CLOCKS_DIFFER_BY
+MOST_ROUNDS = 5
+"""A look that finds a plan outdated has it made anew, and looks again: so often at most."""
 
 
 def hold(conn: Connection, runtime: Runtime, now: datetime, cause: Cause = Cause.PERSON) -> None:
-    """Send nothing more, from any clinic of this installation, until it is released."""
-    if keeping.held_by(conn) is None:
+    """Send nothing more, from any clinic of this installation, until it is released.
+
+    What a person holds is not let go because the clock is right again.
+    """
+    standing = keeping.held_by(conn)
+    if standing is None or (standing is Cause.CLOCK and cause is Cause.PERSON):
         keeping.hold(conn, now, cause)
         ledger.write(conn, now, runtime.actor, [Fact("held", detail={"cause": cause.value})])
+
+
+def hold_restored(conn: Connection, runtime: Runtime, now: datetime) -> None:
+    """Hold a database that was restored with other tools than ours, whatever it is held for."""
+    keeping.hold_restored(conn, now)
+    detail = {"cause": Cause.RESTORED.value}
+    ledger.write(conn, now, runtime.actor, [Fact("held", detail=detail)])
+
+
+def prepare(runtime: Runtime, now: datetime) -> None:
+    """Plan all of a restored database that waits for it, in steps: `release` has less to do then.
+
+    What is not planned cannot be looked for. Others may write between the steps.
+    """
+    if runtime.in_transaction(keeping.held_by) is not Cause.RESTORED:
+        return
+    runtime.in_transaction(check_rules, runtime, now)
+    while runtime.in_step(plan_pending, runtime, now)[0]:
+        pass
 
 
 def release(conn: Connection, runtime: Runtime, now: datetime) -> None:
@@ -36,11 +62,32 @@ def release(conn: Connection, runtime: Runtime, now: datetime) -> None:
 
     Of a restored backup, what is due is looked for at its provider first: it may have gone already.
     """
-    if keeping.held_by(conn) is Cause.RESTORED:
-        doubt(conn, runtime, Shelf(), now)
+    held = keeping.held(conn)
+    if held is not None and held.cause is Cause.RESTORED:
+        _doubt(conn, runtime, held, now)
     if keeping.remove(conn, keeping.HELD):
         ledger.write(conn, now, runtime.actor, [Fact("released")])
         turns.hint(conn)
+
+
+def _doubt(conn: Connection, runtime: Runtime, held: Held, now: datetime) -> None:
+    """Plan what waits for it, and have all looked for that may have gone since the backup."""
+    since = keeping.last_work(conn, held, now)
+    until = max(since, min(held.at or now, now))
+    _plan_all(conn, runtime, now)
+    for _ in range(MOST_ROUNDS):
+        doubt(conn, runtime, Shelf(), now, since, until)
+        if not _plan_all(conn, runtime, now):
+            return
+
+
+def _plan_all(conn: Connection, runtime: Runtime, now: datetime) -> int:
+    """Plan what waits for it, here and now; return how many visits."""
+    count = 0
+    while ids := cases.still_pending(conn, CHUNK, list(runtime.practices)):
+        plan_visits(conn, runtime, ids, now)
+        count += len(ids)
+    return count
 
 
 def release_clock(conn: Connection, runtime: Runtime, now: datetime) -> None:

@@ -13,13 +13,16 @@ from heapq import heappop, heappush
 from itertools import count
 
 from reminders.domain.fair import Sender
-from reminders.domain.outcome import Refusal, Rejected
+from reminders.domain.outcome import Outcome, Refusal, Rejected
 from reminders.engine.claiming import Batch, Claimed
 from reminders.engine.delivery import LEASE_LOST, Sent, hand_over
 from reminders.engine.runtime import Runtime
 
 ALWAYS = 2
 """So many messages of each sender may be in flight even if all places are taken."""
+
+KEPT = 2 * ALWAYS
+"""So many of each may be in hand, however many of others wait for a provider that hangs."""
 
 FLUSH = 500
 FLUSH_AFTER = 0.05
@@ -47,7 +50,8 @@ class Pipeline:
     since: float = 0.0
     pressing: bool = False
     halted: list[Claimed] = field(default_factory=list)
-    """In hand of senders that have to rest, or whose settings are refused: to be handed back."""
+    """To be handed back: of senders that have to rest or whose settings are refused, and what has
+    been in hand for too long."""
 
     closed: bool = False
     """Whether nothing more is to be handed over."""
@@ -77,11 +81,15 @@ class Pipeline:
         return max(self.places - self.aloft + ahead - self.queued, 0)
 
     def room_of(self, sender: Sender, *, stamps: bool) -> int:
-        """Return how many more of one sender's; of one that cannot be asked, what can fly now."""
-        if not stamps:
-            return self.room()
+        """Return how many more of one sender's; of one that cannot be asked, what can fly now.
+
+        A few always, whatever the others have in hand.
+        """
         held = len(self.waiting.get(sender, ())) + self.flying[sender]
-        return max(self.places - held, 0)
+        room = self.room()
+        if stamps:
+            return max(self.places - held if room else ALWAYS - held, 0)
+        return max(room, KEPT - held)
 
     @property
     def idle(self) -> bool:
@@ -124,7 +132,12 @@ class Pipeline:
             else:
                 self._turns.popleft()
                 del self.waiting[sender]
-            self._send(sender, claimed)
+            if self.runtime.clock.elapsed() < claimed.stale_at:
+                self._send(sender, claimed)
+            else:
+                self.flying[sender] -= 1
+                self.aloft -= 1
+                self.halted.append(claimed)
 
     def _send(self, sender: Sender, claimed: Claimed) -> None:
         task = asyncio.get_running_loop().create_task(self._fly(sender, claimed))
@@ -141,8 +154,8 @@ class Pipeline:
         self.results.append(Sent(claimed, outcome))
         if isinstance(outcome, Rejected) and outcome.kind in _STOPS_OTHERS:
             self.pressing = True  # it must not be claimed for meanwhile
-            if outcome is not LEASE_LOST:
-                self._halt(sender)
+        if _stops_others(outcome):
+            self._halt(sender)
         self.launch()  # at once: the dispatcher may be waiting for the database
         self.changed()
 
@@ -158,10 +171,15 @@ class Pipeline:
     def pop_halted(self) -> list[Claimed]:
         """Return what is to be handed back; from now on the database says which sender is stopped.
 
-        Only once the results are written down, so that nobody claims it at once.
+        Only once the results are written down, so that nobody claims it at once. What has come back
+        meanwhile is not: its sender stays stopped.
         """
         halted, self.halted = self.halted, []
-        self._stopped.clear()
+        self._stopped = {
+            (sent.claimed.clinic_id, sent.claimed.channel)
+            for sent in self.results
+            if _stops_others(sent.outcome)
+        }
         return halted
 
     def flush_at(self) -> float | None:
@@ -187,3 +205,9 @@ class Pipeline:
         self.waiting.clear()
         self._turns.clear()
         self.queued = 0
+
+
+def _stops_others(outcome: Outcome) -> bool:
+    """Tell whether an answer is about its sender: the next message would get the same."""
+    kinds = isinstance(outcome, Rejected) and outcome.kind in _STOPS_OTHERS
+    return kinds and outcome is not LEASE_LOST

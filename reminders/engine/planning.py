@@ -6,7 +6,7 @@ The shortest path: pending ids → cases → `plan` → `difference` → rows. N
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 import structlog
@@ -19,7 +19,7 @@ from reminders.domain.replies import REPLY_KEYS
 from reminders.domain.rules import Practice
 from reminders.domain.state import State
 from reminders.engine.runtime import Runtime
-from reminders.store import cases, clinics, plans, turns
+from reminders.store import anew, cases, clinics, plans, queue, turns
 from reminders.store.database import Connection
 
 log = structlog.get_logger()
@@ -28,15 +28,24 @@ PLANNER = "planner"
 CHUNK = 400
 """Visits planned in one transaction: so few that what falls due meanwhile need not wait."""
 
-KEPT_FOR_AFTER = timedelta(days=30)
-"""Rules may send after a visit: visits this far back are planned again when rules change."""
-
 
 def plan_pending(
     conn: Connection, runtime: Runtime, now: datetime, most: int = CHUNK
 ) -> tuple[int, int]:
-    """Plan one chunk of the visits that wait for it; return (visits, messages planned)."""
-    ids = cases.pending(conn, most, list(runtime.practices))
+    """Plan one chunk of the visits that wait for it; return (visits, messages planned).
+
+    Where there are more than one chunk, those with a text that is due go first: it waits for them.
+    What other rules had planned is planned anew where there is room, and is not marked before.
+    """
+    keys = list(runtime.practices)
+    ids = cases.pending(conn, most, keys, now)
+    if len(ids) == most:
+        urgent = cases.pending_among(conn, queue.unplanned(conn, now, most), keys)
+        ids = list(dict.fromkeys(urgent + ids))[:most]
+    else:
+        digests = [_digest(practice) for practice in runtime.practices.values()]
+        others = anew.take(conn, keys, digests, now, most - len(ids))
+        ids = list(dict.fromkeys(ids + others))
     return len(ids), plan_visits(conn, runtime, ids, now)
 
 
@@ -68,15 +77,20 @@ def _own_up(conn: Connection, runtime: Runtime, keys: set[str]) -> None:
 
 
 def check_rules(conn: Connection, runtime: Runtime, now: datetime) -> int:
-    """Mark visits for planning where a clinic's rules have changed; return how many."""
+    """Have visits planned anew where a clinic's rules have changed; return how many clinics.
+
+    The planner does it chunk by chunk, beside sending, and a process that ends leaves the rest to
+    the others, or to its next start.
+    """
     turns.wait_turn(conn, "rules")
-    marked = 0
+    changed = 0
     for key, practice in runtime.practices.items():
         clinic_id = clinics.clinic_id(conn, key)
         digest = _digest(practice)
         if clinics.practice_digest(conn, clinic_id) != digest:
-            marked += clinics.replan_clinic(conn, clinic_id, digest, now - KEPT_FOR_AFTER)
-    return marked
+            anew.begin(conn, clinic_id, digest, now)
+            changed += 1
+    return changed
 
 
 @lru_cache(maxsize=64)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from reminders.domain.contact import canonical
 from reminders.domain.lifecycle import NOT_REACHED, after_receipt
 from reminders.domain.outcome import Receipt
 from reminders.domain.state import State
-from reminders.engine.runtime import Runtime, bounded
+from reminders.engine.runtime import Runtime, asked, bounded
 from reminders.store import attempts, cases, clinics
 from reminders.store.attempts import Open
 from reminders.store.database import Connection
@@ -22,17 +23,17 @@ TOGETHER = timedelta(seconds=15)
 async def poll(runtime: Runtime, now: datetime) -> int:
     """Ask about accepted messages whose turn it is; return how many were asked about."""
     soon = now + TOGETHER
-    asked = await runtime.work(attempts.take_waiting, State.ACCEPTED, soon, BATCH)
+    waiting = await runtime.work(attempts.take_waiting, State.ACCEPTED, soon, BATCH)
 
     async def one(found: Open) -> tuple[Open, Receipt | None]:
         provider = runtime.providers.get((found.clinic, found.channel))
         if provider is None or not found.provider_ref:
             return found, None
-        return found, await provider.status(found.provider_ref)
+        return found, await asked(provider, provider.status(found.provider_ref))
 
-    answers = await bounded(runtime, one, asked)
+    answers = await bounded(runtime, one, waiting)
     await runtime.work(_apply_polled, runtime, answers, now)
-    return len(asked)
+    return len(waiting)
 
 
 def _apply_polled(
@@ -78,7 +79,7 @@ def apply(
         detail["code"] = receipt.code
     fact = Fact(step.state.value, found.appointment_id, found.message_id, detail)
     write(conn, now, runtime.actor, [fact])
-    if step.opt_out:
+    if step.opt_out and runtime.digest(canonical(found.to)) == found.address_key:
         clinics.add_opt_out(conn, found.clinic_id, found.to, "provider", now)
     if step.state in {State.UNDELIVERED, State.FAILED}:
         cases.mark_for_planning(conn, [found.appointment_id])

@@ -13,7 +13,7 @@ from reminders.domain.lifecycle import FIRST_POLL, Step
 from reminders.domain.outcome import Accepted, Outcome, Rejected, Sought
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.engine.runtime import Runtime, bounded
+from reminders.engine.runtime import Runtime, asked, bounded
 from reminders.store import attempts, cases, presence
 from reminders.store.attempts import Open
 from reminders.store.database import Connection
@@ -112,11 +112,12 @@ async def _look_for(runtime: Runtime, found: Open, others: frozenset[str]) -> _A
         to=found.to,
         token=found.callback_token,
         body_digest=found.body_digest,
-        started_at=found.sent_at,
+        started_at=found.started_at,
         digest=runtime.digest,
         others=others,
+        any_words=found.outcome == attempts.DOUBTED,
     )
-    return _Answer(found, await provider.find(sought), can_tell=True)
+    return _Answer(found, await asked(provider, provider.find(sought)), can_tell=True)
 
 
 def _settle_searches(
@@ -144,7 +145,8 @@ def _settle_search(
     elif isinstance(outcome, Rejected) and now >= horizon:
         step = _back_in_time(found, now)
     else:
-        step = Step(State.UNKNOWN, Reason.NO_ANSWER, next_at=_next_search(answer, horizon, now))
+        reason = Reason.RESTORED if found.outcome == attempts.DOUBTED else Reason.NO_ANSWER
+        step = Step(State.UNKNOWN, reason, next_at=_next_search(answer, horizon, now))
     held = (found.message_id, found.lease_token)
     if not attempts.settle(conn, *held, step, now, ref, leaving=(State.UNKNOWN,)):
         return
@@ -156,7 +158,8 @@ def _horizon(runtime: Runtime, found: Open) -> datetime:
     """Return from when on an absent text counts as never sent: a provider may list it late.
 
     It is counted from the last moment at which something may have been written. What this very
-    process lost sight of, it may have written until the lease ended.
+    process lost sight of, it may have written until the lease ended. What may have gone before a
+    backup was restored, ended then.
     """
     delivery = runtime.config.delivery
     last = found.ended_at or found.sent_at

@@ -3,11 +3,13 @@
 import asyncio
 import hmac
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+import structlog
 
 from reminders.clock import Clock
 from reminders.config import ClinicConfig, Config
@@ -16,6 +18,8 @@ from reminders.domain.rules import Practice
 from reminders.errors import UsageError
 from reminders.providers.base import Provider
 from reminders.store.database import Database, DatabaseFault, is_deadlock
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -110,6 +114,15 @@ class Runtime:
         if not provider.real or self.config.environment == "production":
             return True
         return self.digest(canonical(address)) in self.practices[clinic].allowed
+
+
+async def asked(provider: Provider, answer: Awaitable[T | None]) -> T | None:
+    """Return what a provider tells of a message; None if it fails, as a clinic's own may."""
+    try:
+        return await answer
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends no more than this question
+        log.error("provider_failed", provider=provider.name, error=type(error).__name__)  # noqa: TRY400 - no traceback: it may hold a number
+        return None
 
 
 async def bounded(

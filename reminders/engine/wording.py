@@ -70,7 +70,7 @@ def _words(
     clinic = runtime.clinic(line.visit.clinic)
     composer = Composer(library, clinic, practice, runtime.digest)
     visit = replace(case.appointment, truth=message.truth)
-    at = attempt.started_at if attempt else max(message.due_at, now)
+    at = attempt.filled_in_at if attempt else max(message.due_at, now)
     before, refs = knew_besides(case.history, case.twins, message, practice)
     try:
         rendered = composer.compose(

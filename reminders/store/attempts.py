@@ -30,41 +30,6 @@ SAME_WORDS_WITHIN = timedelta(hours=1)
 """The same words may have gone to a number for another reason so lately that they are mixed up."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewAttempt:
-    """An attempt as it begins. `body_digest` is keyed; the text itself is never kept."""
-
-    message_id: int
-    number: int
-    lease_token: int
-    callback_token: str
-    provider: str
-    template_version: str
-    body_digest: str
-    started_at: datetime
-    session: int = 0
-
-
-def begin(conn: Connection, new: NewAttempt) -> int:
-    """Write down an attempt before it is made; return its id."""
-    attempt_id: int = conn.execute(
-        insert(attempt)
-        .values(
-            message_id=new.message_id,
-            number=new.number,
-            lease_token=new.lease_token,
-            callback_token=new.callback_token,
-            provider=new.provider,
-            template_version=new.template_version,
-            body_digest=new.body_digest,
-            started_at=new.started_at,
-            session=new.session,
-        )
-        .returning(attempt.c.id)
-    ).scalar_one()
-    return attempt_id
-
-
 # Of what is given to these, the columns are set; `this` and `token` only tell whose.
 _THIS = update(attempt).where(attempt.c.id == bindparam("this"))
 _THIS_IF_HELD = _THIS.where(
@@ -128,7 +93,18 @@ def settle(
         values["provider_ref"] = ref
     if step.state is State.PLANNED:
         values["sent_at"] = None
-    return conn.execute(_settle(leaving), values).rowcount == 1
+    moved = conn.execute(_settle(leaving), values).rowcount == 1
+    if moved and step.state is not State.UNKNOWN:
+        conn.execute(_FORGET, {"its": message_id})
+    return moved
+
+
+# Where a message went matters no more once its fate is known.
+_FORGET = (
+    update(attempt)
+    .where(attempt.c.message_id == bindparam("its"), attempt.c.address.is_not(None))
+    .values(address=None)
+)
 
 
 @cache
@@ -138,6 +114,24 @@ def _settle(leaving: tuple[State, ...]) -> Update:
 
 LOST = "lost"
 """The outcome of an attempt that was taken over from its worker."""
+
+
+DOUBTED = "restored"
+"""The outcome of an attempt that may have been made before a backup was restored."""
+
+
+def doubted(conn: Connection, attempt_ids: Sequence[int], since: datetime, until: datetime) -> None:
+    """Note of attempts just begun that they may have been made between these times."""
+    if attempt_ids:
+        given = {**choice(conn, attempt_ids), "since": since, "until": until}
+        conn.execute(_doubted(conn.dialect.name), given)
+
+
+@cache
+def _doubted(dialect: str) -> Update:
+    these = update(attempt).where(chosen(dialect, attempt.c.id))
+    times = these.values(started_at=bindparam("since"), ended_at=bindparam("until"))
+    return times.values(outcome=DOUBTED)
 
 
 def still_open(conn: Connection, attempt_id: int, now: datetime) -> None:
@@ -174,7 +168,11 @@ def settle_late(
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A message that waits for an answer, with its last attempt if nothing else is said."""
+    """A message that waits for an answer, with its last attempt if nothing else is said.
+
+    `to` is where that went, while its fate is not known; else what the contact has now, which need
+    not be that of `address_key` any more.
+    """
 
     message_id: int
     appointment_id: int
@@ -186,12 +184,14 @@ class Open:
     attempts: int
     not_after: datetime
     sent_at: datetime
+    started_at: datetime
     lease_until: datetime | None
     ended_at: datetime | None
     outcome: str | None
     session: int
     provider_ref: str | None
     to: str
+    address_key: str
     attempt_id: int
     callback_token: str
     body_digest: str
@@ -217,6 +217,8 @@ def _attempted() -> Select[tuple[object, ...]]:
             attempt.c.id.label("attempt_id"),
             attempt.c.callback_token,
             attempt.c.body_digest,
+            attempt.c.address,
+            attempt.c.started_at,
             attempt.c.stamped_at,
             attempt.c.ended_at,
             attempt.c.outcome,
@@ -248,12 +250,14 @@ def _to_open(row: Row[tuple[object, ...]]) -> Open:
         attempts=row.attempts,
         not_after=row.not_after,
         sent_at=row.sent_at or row.changed_at,
+        started_at=row.started_at,
         lease_until=row.lease_until,
         ended_at=row.ended_at,
         outcome=row.outcome,
         session=row.session,
         provider_ref=row.provider_ref,
-        to=(row.phone if channel is Channel.SMS else row.email) or "",
+        to=row.address or (row.phone if channel is Channel.SMS else row.email) or "",
+        address_key=row.address_key,
         attempt_id=row.attempt_id,
         callback_token=row.callback_token,
         body_digest=row.body_digest,
@@ -348,7 +352,7 @@ def other_refs(conn: Connection, found: Open) -> frozenset[str]:
     given = {
         "to": canonical(found.to),
         "this": found.message_id,
-        "since": found.sent_at - SAME_WORDS_WITHIN,
+        "since": found.started_at - SAME_WORDS_WITHIN,
     }
     return frozenset(conn.execute(_other_refs(found.channel), given).scalars())
 

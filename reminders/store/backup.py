@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError
 from reminders.errors import DatabaseError, UsageError
 from reminders.store import keeping
 from reminders.store.database import Database, open_database
-from reminders.store.keeping import Cause
 
 PRIVATE = 0o600
 ASIDE = ".before-restore"
@@ -114,7 +113,7 @@ def _hold(path: Path, key: bytes | None, now: datetime) -> None:
         if findings(database):
             raise DatabaseError("The backup is damaged and was not restored. Use another one.")
         with database.transaction() as connection:
-            keeping.hold(connection, now, Cause.RESTORED)
+            keeping.hold_restored(connection, now)
     except DBAPIError:
         raise DatabaseError("The backup is not a database of reminders.") from None
     finally:

@@ -13,6 +13,8 @@ from sqlalchemy import (
     Select,
     Update,
     bindparam,
+    case,
+    false,
     func,
     literal_column,
     select,
@@ -59,19 +61,51 @@ Digest = Callable[[str], str]
 
 
 _OF_CLINICS = select(clinic.c.id).where(clinic.c.key.in_(bindparam("clinics", expanding=True)))
-# The sum keeps SQLite from the index of a clinic's visits: it would pass all that are planned.
-_PENDING = (
-    select(appointment.c.id)
-    .where(text(f"({PENDING})"), (appointment.c.clinic_id + 0).in_(_OF_CLINICS))
+# As a case it keeps SQLite from the index of a clinic's visits, where it would pass all that are
+# planned; and PostgreSQL, which takes such a choice for a coin's, reads no further than it has to.
+_IS_THEIRS = case((appointment.c.clinic_id.in_(_OF_CLINICS), true()), else_=false())
+_ALL_PENDING = select(appointment.c.id).where(text(f"({PENDING})"), _IS_THEIRS)
+_PENDING = _ALL_PENDING.with_for_update(of=appointment, skip_locked=True)
+_TO_COME = (
+    _PENDING.where(appointment.c.starts_at >= bindparam("now"))
     .order_by(appointment.c.starts_at, appointment.c.id)
     .limit(bindparam("most"))
-    .with_for_update(of=appointment, skip_locked=True)
+)
+_BEGUN = (
+    _PENDING.where(appointment.c.starts_at < bindparam("now"))
+    .order_by(appointment.c.starts_at.desc(), appointment.c.id.desc())
+    .limit(bindparam("most"))
+)
+_WAITED_FOR = (
+    _ALL_PENDING.with_for_update(of=appointment)
+    .order_by(appointment.c.starts_at, appointment.c.id)
+    .limit(bindparam("most"))
 )
 
 
-def pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
-    """Return the ids of these clinics' visits that wait for the planner, the soonest first."""
-    return list(conn.execute(_PENDING, {"clinics": clinics, "most": limit}).scalars())
+def pending(conn: Connection, limit: int, clinics: Sequence[str], now: datetime) -> list[int]:
+    """Return the ids of these clinics' visits that wait for the planner.
+
+    The soonest come first, and after all that are to come those that have begun, the latest first.
+    Those that another worker is planning now are left to it.
+    """
+    given = {"clinics": clinics, "now": now}
+    ids = list(conn.execute(_TO_COME, {**given, "most": limit}).scalars())
+    if len(ids) < limit:
+        ids += conn.execute(_BEGUN, {**given, "most": limit - len(ids)}).scalars()
+    return ids
+
+
+def pending_among(conn: Connection, ids: Sequence[int], clinics: Sequence[str]) -> list[int]:
+    """Lock and return those of these visits that wait for the planner, in the order of `ids`."""
+    query = _PENDING.where(chosen(conn.dialect.name, appointment.c.id))
+    still = set(conn.execute(query, {"clinics": clinics, **choice(conn, ids)}).scalars())
+    return [visit_id for visit_id in dict.fromkeys(ids) if visit_id in still]
+
+
+def still_pending(conn: Connection, limit: int, clinics: Sequence[str]) -> list[int]:
+    """Return such visits once no other worker is planning them: none is left to another."""
+    return list(conn.execute(_WAITED_FOR, {"clinics": clinics, "most": limit}).scalars())
 
 
 def load_cases(

@@ -67,17 +67,6 @@ _DOUBT = (
 )
 
 
-def replan_clinic(conn: Connection, clinic_id: int, digest: str, since: datetime) -> int:
-    """Mark the clinic's visits from `since` on for planning, under a new digest."""
-    conn.execute(update(clinic).where(clinic.c.id == clinic_id).values(practice_digest=digest))
-    marked = conn.execute(
-        update(appointment)
-        .where(appointment.c.clinic_id == clinic_id, appointment.c.starts_at >= since)
-        .values(needs_plan=True)
-    )
-    return marked.rowcount
-
-
 def opt_outs(conn: Connection, clinic_id: int) -> list[tuple[str, str, datetime]]:
     """Return (address, source, recorded at), oldest first."""
     rows = conn.execute(

@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
@@ -120,8 +120,7 @@ def open_database(url: str, key: bytes | None = None, *, create: bool = False) -
             pool_pre_ping=True,
             pool_size=5,
             hide_parameters=True,
-            # Instants come as they are kept: in UTC, whatever the server's zone.
-            connect_args={"options": "-c timezone=UTC"},
+            connect_args=_on_postgresql(parsed),
         )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
@@ -130,6 +129,32 @@ def open_database(url: str, key: bytes | None = None, *, create: bool = False) -
             " needs the extra: pip install 'reminders[postgres]'."
         ) from None
     return _checked(Database(engine, encrypted=False))
+
+
+def _on_postgresql(url: URL) -> dict[str, Any]:
+    """Return how a connection is made; what the URL says otherwise holds.
+
+    Instants come as they are kept: in UTC, whatever the server's zone. A connection that has gone
+    silent is given up by both sides within a minute, as texts wait for it.
+    """
+    ours = {
+        "connect_timeout": 10,
+        "keepalives_idle": 20,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 35_000,
+    }
+    told = " ".join(
+        f"-c {name}={value}"
+        for name, value in {
+            "timezone": "UTC",
+            "tcp_keepalives_idle": 20,
+            "tcp_keepalives_interval": 5,
+            "tcp_keepalives_count": 3,
+            "tcp_user_timeout": 35_000,
+        }.items()
+    )
+    return {"options": told, **{name: ours[name] for name in ours.keys() - url.query.keys()}}
 
 
 def _open_sqlite(path: Path, key: bytes | None, *, create: bool) -> Database:

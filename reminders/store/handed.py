@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, func, select
 
 from reminders.domain.contact import Channel
 from reminders.domain.template import Source
+from reminders.store.attempts import DOUBTED
 from reminders.store.schema import attempt, clinic, message, template_version
 
 
@@ -15,11 +16,12 @@ from reminders.store.schema import attempt, clinic, message, template_version
 class Handed:
     """The last try to hand a message over: the digest of its text, and what it was filled in from.
 
-    `sources` has one template, unless two languages have the same text.
+    `filled_in_at` is when that was. `sources` has one template, unless two languages have the same
+    text.
     """
 
     body_digest: str
-    started_at: datetime
+    filled_in_at: datetime
     sources: tuple[Source, ...]
 
 
@@ -35,7 +37,10 @@ def handed(conn: Connection, message_ids: Sequence[int]) -> dict[int, Handed]:
             attempt.c.id,
             attempt.c.message_id,
             attempt.c.body_digest,
-            attempt.c.started_at,
+            # What a restored backup is in doubt about was filled in when it was released.
+            func.coalesce(
+                case((attempt.c.outcome == DOUBTED, message.c.sent_at)), attempt.c.started_at
+            ).label("filled_in_at"),
             template_version,
         )
         .join(message, message.c.id == attempt.c.message_id)
@@ -53,6 +58,6 @@ def handed(conn: Connection, message_ids: Sequence[int]) -> dict[int, Handed]:
             source = Source(row.language, row.name, channel, row.source, row.version)
             sources[row.id][source] = None
     return {
-        message_id: Handed(row.body_digest, row.started_at, tuple(sources[row.id]))
+        message_id: Handed(row.body_digest, row.filled_in_at, tuple(sources[row.id]))
         for message_id, row in last.items()
     }

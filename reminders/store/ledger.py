@@ -76,6 +76,12 @@ def _entries(dialect: str) -> Select[tuple[object, ...]]:
     return select(ledger).where(chosen(dialect, ledger.c.appointment_id)).order_by(ledger.c.id)
 
 
+def newest(conn: Connection, until: datetime) -> datetime | None:
+    """Return the time of the last fact that was written by then; None if there is none."""
+    query = select(ledger.c.at).where(ledger.c.at <= until).order_by(ledger.c.id.desc())
+    return conn.execute(query.limit(1)).scalar()
+
+
 BY_PEOPLE = (
     "called", "not_called", "moved_by_hand", "cancelled_by_hand", "asked_to_send", "held",
     "released", "template_approved", "contact_corrected", "contact_added", "stopped_contacting",

@@ -24,11 +24,11 @@ from reminders.domain.lifecycle import TOLD
 from reminders.domain.message import Message
 from reminders.domain.reasons import Reason
 from reminders.domain.state import State
-from reminders.store import obstacles
+from reminders.store import anew, obstacles
 from reminders.store.cases import to_message
 from reminders.store.obstacles import Obstacles
 from reminders.store.rows import choice, chosen
-from reminders.store.schema import PENDING, appointment, contact, message
+from reminders.store.schema import PENDING, appointment, clinic, contact, message
 
 SIBLING_SPAN = timedelta(days=30)
 """Visits of two patients at one address this near to each other are told apart in the text."""
@@ -199,7 +199,10 @@ def _first(state: State, column: ColumnElement[datetime]) -> ColumnElement[datet
 
 _AGENDA = select(
     *obstacles.COLUMNS,
-    select(appointment.c.id).where(text(f"({PENDING})")).exists().label("pending"),
+    or_(
+        select(appointment.c.id).where(text(f"({PENDING})")).exists(),
+        select(clinic.c.id).where(anew.UNDER_WAY).exists(),
+    ).label("pending"),
     _first(State.PLANNED, message.c.not_after).label("overdue"),
     _first(State.SENDING, message.c.lease_until).label("lost"),
     _first(State.UNKNOWN, message.c.next_at).label("sought"),

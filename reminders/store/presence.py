@@ -12,7 +12,8 @@ from reminders.store.database import Database
 SPACE = 0x52454D
 """Our half of the names of advisory locks; the other half is the session's number."""
 
-_HOLD = text("SELECT pg_advisory_lock(:space, :session)")
+# Shared with its own earlier session, which the server may take for alive a while longer.
+_HOLD = text("SELECT pg_advisory_lock_shared(:space, :session)")
 _ALIVE = text(
     "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = :space AND granted"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"

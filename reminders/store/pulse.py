@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, select, text
+from sqlalchemy import Connection, and_, case, func, select, text
 
 from reminders.domain.state import State
+from reminders.store import anew
+from reminders.store.attempts import DOUBTED
 from reminders.store.schema import PENDING, appointment, attempt, ledger, message
 from reminders.store.waiting import waiting
 
@@ -17,6 +19,9 @@ SETTLED_AFTER = timedelta(seconds=5)
 
 MOST_PENDING = 10_000
 MOST_FACTS = 50_000
+
+
+_KNOWN = attempt.c.outcome.is_distinct_from(DOUBTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,8 @@ def pulse(conn: Connection, now: datetime) -> Pulse:
         sending=count(State.SENDING),
         unknown=count(State.UNKNOWN),
         oldest_due_seconds=late.oldest_due_seconds,
-        pending=conn.execute(select(func.count()).select_from(pending)).scalar_one(),
+        pending=conn.execute(select(func.count()).select_from(pending)).scalar_one()
+        + anew.count_left(conn, now, MOST_PENDING),
     )
 
 
@@ -85,9 +91,10 @@ def news(conn: Connection, after: int, now: datetime) -> tuple[int, list[News]]:
             message.c.channel,
             message.c.provider,
             message.c.due_at,
-            message.c.sent_at,
+            # Of what went before a restore nobody knows when it went.
+            case((_KNOWN, message.c.sent_at)).label("sent_at"),
             attempt.c.started_at,
-            attempt.c.ended_at,
+            case((_KNOWN, attempt.c.ended_at)).label("ended_at"),
         )
         .join(message, message.c.id == facts.c.message_id)
         .outerjoin(

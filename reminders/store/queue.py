@@ -2,9 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Row,
+    String,
+    TextClause,
+    bindparam,
+    text,
+)
 
 from reminders.domain.contact import Channel
 from reminders.domain.fair import Front
@@ -92,15 +101,26 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
 
     Messages of visits that wait for the planner are left, and those that another worker is taking.
     """
+    return [Taken._make(row) for row in _of_each(conn, wants, now, _ON_POSTGRESQL, _ON_SQLITE)]
+
+
+def _of_each(
+    conn: Connection,
+    wants: Sequence[tuple[Front, int]],
+    now: datetime,
+    on_postgresql: str,
+    on_sqlite: TextClause,
+) -> list[Row[Any]]:
+    """Return what a question about due messages finds for each front: on PostgreSQL in one."""
     if not wants:
         return []
     if conn.dialect.name != "sqlite":
-        statement = timed(_WANTS.statement(conn, _ON_POSTGRESQL), "now")
+        statement = timed(_WANTS.statement(conn, on_postgresql), "now")
         rows = _WANTS.parameter(
             conn, [(f.clinic_id, f.channel.value, f.urgency, most) for f, most in wants]
         )
-        return [Taken(*row) for row in conn.execute(statement, {"rows": rows, "now": now}).all()]
-    taken: list[Taken] = []
+        return list(conn.execute(statement, {"rows": rows, "now": now}).all())
+    found: list[Row[Any]] = []
     for front, most in wants:
         where = {
             "clinic": front.clinic_id,
@@ -109,15 +129,51 @@ def take(conn: Connection, wants: Sequence[tuple[Front, int]], now: datetime) ->
             "most": most,
             "now": now,
         }
-        taken += [Taken(*row) for row in conn.execute(_ON_SQLITE, where).all()]
-    return taken
+        found += conn.execute(on_sqlite, where).all()
+    return found
+
+
+# As in a claim, what is due comes first: thousands of visits may wait for the planner.
+_UNPLANNED = f"""
+  SELECT due.appointment_id FROM (
+    SELECT message.appointment_id FROM message WHERE {{due}} {{first}}
+  ) AS due
+  WHERE (SELECT {PENDING} FROM appointment WHERE appointment.id = due.appointment_id)
+"""
+_UNPLANNED_ON_POSTGRESQL = f"""
+  SELECT found.appointment_id FROM {{rows}} CROSS JOIN LATERAL ({
+    _UNPLANNED.format(
+        due=_DUE.format(clinic="r.clinic_id", channel="r.channel", urgency="r.urgency"),
+        first=_FIRST.format(most="r.most"),
+    )
+}) AS found
+"""
+_UNPLANNED_ON_SQLITE = text(
+    _UNPLANNED.format(
+        due=_DUE.format(clinic=":clinic", channel=":channel", urgency=":urgency"),
+        first=_FIRST.format(most=":most"),
+    )
+).bindparams(_NOW)
+
+
+def unplanned(conn: Connection, now: datetime, most: int) -> list[int]:
+    """Return visits whose texts are due, and that wait for the planner, so that these wait too.
+
+    Of each front the first `most` texts are looked at. What is in front of one that waits leaves,
+    or is itself held up: then the one behind it could not leave either.
+    """
+    due = [front for front in fronts(conn) if front.next_at <= now]
+    wants = [(front, most) for front in due]
+    found = _of_each(conn, wants, now, _UNPLANNED_ON_POSTGRESQL, _UNPLANNED_ON_SQLITE)
+    return list(dict.fromkeys(row.appointment_id for row in found))
 
 
 class NewAttempt(NamedTuple):
     """An attempt as it begins. `body_digest` is keyed; the text itself is never kept.
 
     `calendar`: an entry for the calendar goes with it. `says_own_login`: it is written for a
-    patient who logs in themselves; None: for any.
+    patient who logs in themselves; None: for any. `address` is kept until its fate is known; None
+    where it cannot be looked for.
     """
 
     message_id: int
@@ -130,6 +186,7 @@ class NewAttempt(NamedTuple):
     session: int
     calendar: bool
     says_own_login: bool | None
+    address: str | None
 
 
 _ATTEMPTS = Rows(
@@ -144,6 +201,7 @@ _ATTEMPTS = Rows(
         ("session", INTEGER),
         ("calendar", BOOLEAN),
         ("says_own_login", BOOLEAN),
+        ("address", TEXT),
     )
 )
 _LEASE = """
@@ -154,9 +212,9 @@ _LEASE = """
 """
 _BEGIN = """
     INSERT INTO attempt (message_id, number, lease_token, callback_token, provider,
-      template_version, body_digest, session, started_at)
+      template_version, body_digest, session, address, started_at)
     SELECT r.message_id, r.number, r.token, r.callback_token, r.provider, r.template_version,
-      r.body_digest, r.session, :now
+      r.body_digest, r.session, r.address, :now
     FROM {rows} WHERE true RETURNING message_id, id
 """
 

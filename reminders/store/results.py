@@ -40,7 +40,7 @@ _ROWS = Rows(
 )
 _FINISH = """
     UPDATE attempt SET ended_at = :now, outcome = r.outcome, code = r.code, provider_ref = r.ref,
-      segments = r.segments
+      segments = r.segments, address = CASE WHEN r.state = 'unknown' THEN attempt.address END
     FROM {rows} WHERE attempt.id = r.attempt_id
 """
 # A receipt may come before the answer it is about: what is final stays final, and what is known to

@@ -51,6 +51,10 @@ clinic = Table(
     Column("key", String(64), nullable=False, unique=True),
     # What the outbox was last planned with: another digest means planning all of it again.
     Column("practice_digest", String(64)),
+    # While that is done: what starts before has been (and of one instant the ids up to this one).
+    Column("replan_at", UtcDateTime),
+    Column("replan_id", Id, nullable=False, server_default="0"),
+    Column("replan_until", UtcDateTime),  # NULL: to the last visit, and then those that have begun
 )
 
 patient = Table(
@@ -264,6 +268,8 @@ attempt = Table(
     Column("provider", String(64), nullable=False),
     Column("template_version", String(64), nullable=False),
     Column("body_digest", String(64), nullable=False),
+    # Where it went, as long as its fate is not known: the contact's may be corrected meanwhile.
+    Column("address", String(320)),
     Column("started_at", UtcDateTime, nullable=False),
     Column("stamped_at", UtcDateTime),
     Column("ended_at", UtcDateTime),

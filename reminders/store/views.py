@@ -24,6 +24,7 @@ from sqlalchemy import (
 from reminders.domain.contact import Channel, canonical
 from reminders.domain.message import Message
 from reminders.domain.state import State
+from reminders.store import anew
 from reminders.store.cases import to_message
 from reminders.store.rows import choice, chosen
 from reminders.store.schema import TROUBLE, WENT, appointment, clinic, contact, message, patient
@@ -124,6 +125,7 @@ def _visits(asked: tuple[str, ...]) -> Select[tuple[object, ...]]:
             clinic.c.key.label("clinic_key"),
             patient.c.birth_date,
             patient.c.protected,
+            anew.waits().label("waits"),
         )
         .join(clinic, clinic.c.id == appointment.c.clinic_id)
         .join(patient, patient.c.id == appointment.c.patient_id)
@@ -178,7 +180,7 @@ def visits(
             row.clinician,
             row.former_patient_id,
             row.confirm,
-            row.needs_plan,
+            row.waits,
         )
         for row in conn.execute(query, given)
     ]

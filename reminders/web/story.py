@@ -38,6 +38,7 @@ SENTENCES: Mapping[str, str] = {
     "undelivered": N_("%(rule)s, %(whom)s: did not arrive."),
     "failed": N_("%(rule)s, %(whom)s: refused."),
     "unknown": N_("%(rule)s, %(whom)s: the provider's answer was lost."),
+    "unknown restored": N_("%(rule)s, %(whom)s: it may have gone before the restore."),
     "expired": N_("%(rule)s, %(whom)s: did not go, as it could no longer help."),
     "cancelled": N_("%(rule)s, %(whom)s: taken back."),
     "suppressed": N_("%(rule)s, %(whom)s: not sent."),
@@ -89,6 +90,7 @@ def _sentence(here: Here, entry: Entry, line: Line | None, *, before: bool) -> S
     that plan no more is known than the role and the channel.
     """
     known = SENTENCES.get(entry.event) or SENTENCES.get(f"{entry.event} {entry.detail.get('as')}")
+    known = SENTENCES.get(f"{entry.event} {entry.detail.get('reason')}", known)
     if before and line:
         known = SENTENCES.get(f"{entry.event} before", known)
         line = replace(line, contact=line.contact.partition(" ")[0])

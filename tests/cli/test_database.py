@@ -1,6 +1,7 @@
 """Backups, restores and checks of the database."""
 
 import fcntl
+import re
 import sqlite3
 import stat
 from pathlib import Path
@@ -74,7 +75,9 @@ def test_a_restored_database_is_held_until_released(
     clock.move_to("2026-11-30 13:03:00")
     assert here.json("status", exits=1)["held"] is True
     assert here.json("tick")["sent"] == 0
-    assert here.run("db", "release").exit_code == 1
+    refused = here.run("db", "release")
+    assert refused.exit_code == 1
+    assert "Emails cannot be looked for" in refused.output
     assert here.json("db", "release", "--yes") == {"released": True, "due": 1}
     assert here.json("tick")["sent"] == 1
     assert here.json("status")["held"] is False
@@ -137,3 +140,28 @@ def test_check_names_damage(here: Installation, backup: Path):
     whole[middle : middle + 64] = bytes(64)
     database.write_bytes(whole)
     assert here.run("db", "check").exit_code == 1
+
+
+def test_sending_is_stopped_and_let_go(here: Installation):
+    """`db hold` stops all sending, as a person does; again changes nothing."""
+    assert here.json("db", "hold") == {"held": True, "held_by": "person"}
+    assert "nothing is sent" in here.ok("db", "hold")
+    assert here.json("status", exits=1)["held_by"] == "person"
+    assert here.json("db", "release", "--yes") == {"released": True, "due": 0}
+
+
+def test_postgresql_is_held_after_its_own_restore(here: Installation, ready_postgres_url: str):
+    """After pg_restore a person says so: then nothing is sent until it is released."""
+    text = here.config.read_text("utf-8")
+    url = re.search(r'^url = ".*"$', text, re.MULTILINE)
+    assert url is not None
+    here.config.write_text(text.replace(url[0], f'url = "{ready_postgres_url}"'), "utf-8")
+    here.ok("templates", "approve", "--yes")
+    here.take(booking("B1"))
+    assert "db hold --restored" in here.run("db", "restore", here.config).output
+    assert here.json("db", "hold") == {"held": True, "held_by": "person"}
+    assert here.json("db", "hold", "--restored") == {"held": True, "held_by": "restored"}
+    assert here.json("status", exits=1)["held_by"] == "restored"
+    assert here.json("tick")["sent"] == 0
+    here.ok("db", "release", "--yes")
+    assert here.json("status", exits=0)["held"] is False

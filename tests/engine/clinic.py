@@ -145,6 +145,8 @@ class Clinic:
             for name, value in report.counts().items():
                 setattr(total, name, getattr(total, name) + value)
             total.down = report.down
+            if self.dispatcher.unfinished:
+                continue
             wake = report.next_at
             if wake is None or wake > end:
                 self.clock.set(end)

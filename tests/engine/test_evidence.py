@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from reminders.domain.outcome import (
+    Accepted,
     Ambiguous,
     Outcome,
     OutgoingMessage,
@@ -14,9 +16,11 @@ from reminders.domain.outcome import (
     Rejected,
     Sought,
 )
+from reminders.domain.reasons import Reason
 from reminders.domain.state import State
 from reminders.engine import receipts
 from reminders.providers.sandbox import Sandbox
+from reminders.store import schema
 from tests.engine.clinic import Clinic, at, row
 
 Make = Callable[..., Clinic]
@@ -29,6 +33,8 @@ class Far(Sandbox):
 
     tokens: list[str]
     listed: Outcome | None
+    listed_next: list[Outcome]
+    sought: Sought
     on_send: Callable[[], None]
     on_find: Callable[[], None]
 
@@ -41,8 +47,9 @@ class Far(Sandbox):
 
     async def find(self, sought: Sought) -> Outcome | None:
         """Say that there is no such text, or nothing."""
+        type(self).sought = sought
         self.on_find()
-        return self.listed
+        return self.listed_next.pop(0) if self.listed_next else self.listed
 
     async def status(self, ref: str) -> Receipt | None:
         """Tell nothing."""
@@ -59,7 +66,7 @@ class Story:
 
     def __init__(self, open_clinic: Make, listed: Outcome | None = ABSENT) -> None:
         self.far = _fresh()
-        self.far.tokens, self.far.listed = [], listed
+        self.far.tokens, self.far.listed, self.far.listed_next = [], listed, []
         self.far.on_send = self.far.on_find = lambda _self: None
         self.clinic = open_clinic(make_provider=lambda _name, setup: self.far(setup))
         self.clinic.read(row("B1", "2026-12-02 10:00"), confirmations=False)
@@ -121,3 +128,34 @@ def test_that_an_earlier_attempt_failed_says_nothing_of_the_last(open_clinic: Ma
     story.clinic.until("2026-12-01 10:02:30")
     assert story.report(0, State.UNDELIVERED)
     assert story.state() == "unknown"
+
+
+def test_a_lost_text_is_looked_for_where_it_went(open_clinic: Make) -> None:
+    """A number that is corrected meanwhile has its own text; the lost one is found at the old one."""
+    story = Story(open_clinic, Accepted("SM0"))
+    asked: list[str] = []
+    story.far.on_find = lambda far: asked.append(far.sought.to)
+    story.clinic.until("2026-12-01 10:00:05")
+    story.clinic.read(row("B1", phone="070-174 06 09"), confirmations=False)
+    story.far.listed_next = [Accepted("SM0"), Accepted("SM1")]
+    story.clinic.until("2026-12-01 10:01")
+    assert asked[0] == "+46701740605"
+    assert {state for rule, _, state, _ in story.clinic.states("B1") if rule == "day_before"} == {
+        "accepted"
+    }
+    assert len(story.far.tokens) == 2
+    with story.clinic.runtime.database.reading() as conn:
+        kept = conn.execute(select(schema.attempt.c.address)).scalars().all()
+    assert kept == [None, None]
+
+
+def test_who_has_said_no_at_an_old_number_has_not_said_it_at_the_new(open_clinic: Make) -> None:
+    """A report of an opt-out is about the number that the text went to."""
+    story = Story(open_clinic, Accepted("SM0"))
+    story.clinic.until("2026-12-01 10:00:30")
+    story.clinic.read(row("B1", phone="070-174 06 09"), confirmations=False)
+    runtime, now = story.clinic.runtime, story.clinic.clock.now()
+    said = Receipt("SM0", State.FAILED, Reason.OPTED_OUT_AT_PROVIDER, opt_out=True)
+    runtime.in_transaction(receipts.by_callback, runtime, story.far.tokens[0], said, now)
+    with runtime.database.reading() as conn:
+        assert conn.execute(select(schema.opt_out.c.address)).scalars().all() == []

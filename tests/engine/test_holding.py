@@ -56,6 +56,17 @@ def test_a_clock_that_jumps_back_loses_nothing(waiting: Clinic) -> None:
     assert [text.at for text in waiting.texts()] == [DUE]
 
 
+def test_what_a_person_holds_as_well_stays_held(waiting: Clinic) -> None:
+    """Somebody stops all sending while the clock has: a clock that is right lets nothing go."""
+    waiting.clock.jump(HOURS)
+    waiting.until("2026-12-01 15:10")
+    waiting.runtime.in_transaction(holding.hold, waiting.runtime, waiting.clock.now())
+    waiting.clock.jump(-HOURS)
+    waiting.until("2026-12-01 11:00")
+    assert waiting.texts() == []
+    assert held(waiting) is Cause.PERSON
+
+
 def test_a_person_believes_the_clock(waiting: Clinic) -> None:
     """Who releases what the clock has stopped lets it go on by the clock as it is now."""
     waiting.clock.jump(HOURS)

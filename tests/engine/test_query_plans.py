@@ -11,9 +11,9 @@ from sqlalchemy import event
 
 from reminders.engine import desk
 from reminders.engine.housekeeping import purge_some
-from reminders.store import cases, outbox, pages, queue, views
+from reminders.store import anew, cases, clinics, outbox, pages, queue, views
 from reminders.store.waiting import waiting
-from tests.engine.clinic import Clinic, row
+from tests.engine.clinic import Clinic, at, row
 
 Statement = tuple[str, Any]
 
@@ -34,6 +34,13 @@ def overheard(clinic: Clinic, table: str = "message") -> Iterator[list[Statement
         yield heard
     finally:
         event.remove(engine, "before_cursor_execute", hear)
+
+
+def learn(clinic: Clinic) -> None:
+    """Let PostgreSQL look at what is in the tables; SQLite is run without statistics."""
+    if not clinic.runtime.database.is_sqlite:
+        with clinic.runtime.database.transaction() as conn:
+            conn.exec_driver_sql("ANALYZE")
 
 
 def plans(clinic: Clinic, heard: list[Statement]) -> Iterator[tuple[str, str]]:
@@ -91,16 +98,59 @@ def test_a_claim_begins_at_what_is_due(clinic: Clinic) -> None:
 
 def test_planning_begins_at_what_waits_for_it(clinic: Clinic) -> None:
     """However many visits have been planned, the next chunk is read from those that wait alone."""
-    clinic.read(*[row(f"B{n}", phone=f"070-174 06 {n % 95 + 5:02}") for n in range(300)])
+    days = ("2026-12-01 10:00", "2026-12-02 10:00")
+    phones = [f"070-174 06 {n % 95 + 5:02}" for n in range(300)]
+    clinic.read(*[row(f"B{n}", days[n % 2], phone=phone) for n, phone in enumerate(phones)])
     clinic.plan()
-    clinic.read(row("B301"))
-    if not clinic.runtime.database.is_sqlite:  # which keeps no statistics
-        with clinic.runtime.database.transaction() as conn:
-            conn.exec_driver_sql("ANALYZE")
+    clinic.read(*[row(f"B{n}", days[n % 2]) for n in (301, 302)])
+    clinic.clock.set(at("2026-12-01 11:00"))
+    learn(clinic)
+    now = clinic.clock.now()
     with overheard(clinic, "appointment") as heard, clinic.runtime.database.reading() as conn:
-        assert len(cases.pending(conn, 400, ["internet"])) == 1
+        assert len(cases.pending(conn, 20, ["internet"], now)) == 2
+    found = [plan for _, plan in plans(clinic, heard)]
+    assert [re.findall(r"ix_appointment_\w+", plan) for plan in found] == [
+        ["ix_appointment_pending"]
+    ] * 2
+    assert all(re.search(r"starts_at\s?[<>]", plan) for plan in found if "SEARCH" in plan)
+    assert not any(re.search(r"Sort|TEMP B-TREE FOR ORDER", plan) for plan in found)
+
+
+def test_planning_anew_goes_by_the_clinic_and_the_time(clinic: Clinic) -> None:
+    """A chunk of what is planned by other rules now begins where the last one ended."""
+    days = [f"2026-12-{n % 30 + 1:02} 10:00" for n in range(300)]
+    phones = [f"070-174 06 {n % 95 + 5:02}" for n in range(300)]
+    clinic.read(*[row(f"B{n}", days[n], phone=phones[n]) for n in range(300)])
+    clinic.plan()
+    clinic.clock.set(at("2026-12-10 09:00"))
+    clinic.restart(rules__two_days__before="48h", rules__two_days__template="day_before")
+    learn(clinic)
+    now = clinic.clock.now()
+    with overheard(clinic, "appointment") as heard, clinic.runtime.database.transaction() as conn:
+        digest = clinics.practice_digest(conn, 1) or ""
+        assert len(anew.take(conn, ["internet"], [digest], now, 50)) == 50
+    [(_, plan), *_] = plans(clinic, heard)
+    assert "ix_appointment_clinic_id_starts_at" in plan
+    assert not re.search(r"SCAN appointment|Seq Scan on appointment|TEMP B-TREE", plan)
+
+
+def test_what_is_due_and_waits_is_found_from_what_is_due(clinic: Clinic) -> None:
+    """However many visits wait for the planner, those of due texts are read from the texts."""
+    clinic.read(*[row(f"B{n}", phone=f"070-174 06 {n % 95 + 5:02}") for n in range(300)])
+    clinic.until("2026-12-01 09:59")
+    with clinic.runtime.database.transaction() as conn:
+        conn.exec_driver_sql("UPDATE appointment SET needs_plan = true")
+        conn.exec_driver_sql("ANALYZE")
+    now = clinic.clock.now() + timedelta(hours=1)
+    with overheard(clinic) as heard, clinic.runtime.database.reading() as conn:
+        assert len(queue.unplanned(conn, now, 20)) == 20
+    *_, (_, plan) = plans(clinic, heard)
+    assert "ix_message_due" in plan
+    assert not re.search(r"ix_appointment_pending|Seq Scan|SCAN (?!due|r\b|json)|Sort", plan)
+    with overheard(clinic, "appointment") as heard, clinic.runtime.database.reading() as conn:
+        assert cases.pending_among(conn, [2, 1], ["internet"]) == [2, 1]
     [(_, plan)] = plans(clinic, heard)
-    assert re.findall(r"ix_appointment_\w+", plan) == ["ix_appointment_pending"]
+    assert not re.search(r"ix_appointment_|Seq Scan on app|SCAN app", plan)
 
 
 def test_the_call_list_looks_at_what_is_in_trouble_alone(clinic: Clinic) -> None:

@@ -60,7 +60,7 @@ MUTANTS = (
     _one(
         "an unfenced result",
         "store.results",
-        "WHERE message.id = r.id AND message.lease_token = r.token\n      AND CASE WHEN message.state IN ('sending', 'unknown', 'accepted') THEN true ELSE false END",
+        "WHERE message.id = r.id AND message.lease_token = r.token\n      AND CASE WHEN message.state IN ('sending', 'unknown') THEN true\n        ELSE message.state = 'accepted' AND r.state = 'accepted' END",
         "WHERE message.id = r.id",
         PAUSE_LONG,
         UNSURE,
@@ -151,7 +151,7 @@ MUTANTS = (
     _one(
         "the lease is not looked at before the write",
         "engine.delivery",
-        "if runtime.clock.elapsed() >= claimed.lease_ends:",
+        "if runtime.clock.elapsed() >= min(claimed.lease_ends, claimed.stale_at):",
         "if False:",
         PAUSE_LONG,
     ),
@@ -234,7 +234,7 @@ MUTANTS = (
     _one(
         "mail is not stamped",
         "engine.delivery",
-        "if runtime.clock.elapsed() < claimed.lease_ends:",
+        "if runtime.clock.elapsed() < min(claimed.lease_ends, claimed.stale_at):",
         "if False:",
         CRASH,
     ),
@@ -269,8 +269,8 @@ MUTANTS = (
             ),
             Patch(
                 "reminders.store.attempts",
-                "_SETTLE = _IF_HELD.where(message.c.state.in_([state.value for state in _LEFT]))",
-                "_SETTLE = _IF_HELD",
+                "_IF_HELD.where(message.c.state.in_([state.value for state in leaving]))",
+                "_IF_HELD",
             ),
         ),
         (frozenset({"callback_out_of_order"}),),

@@ -4,6 +4,7 @@ It never reads a table and shares no decision with the planner: it has a book an
 own, and says what a patient, or an admin, would complain of.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -25,6 +26,9 @@ NETWORK = timedelta(seconds=65)
 
 FAR = timedelta(days=60)
 PROMPT = timedelta(minutes=3)
+ONE_TAKES = timedelta(seconds=1)
+"""So long a provider takes for a text, as a mean."""
+
 MOMENT = timedelta(seconds=1)
 MOST_PROBES = 80
 """A stopped channel is tried now and then: so many refusals within an hour are too many.
@@ -107,7 +111,8 @@ class _One:
         first, last = due_of(text, self.reading, moment)
         if taken.wall < first - MOMENT:
             yield f"{text}: went early, {taken.wall} before {first}"
-        if taken.wall > last + PROMPT and self._nothing_in_the_way(text, last):
+        allowed = PROMPT + self._others_take(text, last) if taken.wall > last + PROMPT else PROMPT
+        if taken.wall > last + allowed and self._nothing_in_the_way(text, last):
             yield f"{text}: went late, {taken.wall} after {last}"
 
     def _soonest(self, rule: Mapping[str, Any], text: Text) -> datetime:
@@ -121,6 +126,14 @@ class _One:
         """Return when it was taken, and as early as it may have been written, by the clock then."""
         written = taken.at - NETWORK.total_seconds()
         return taken.wall, self.world.clock.showed(written)
+
+    def _others_take(self, text: Text, due: object) -> timedelta:
+        """Return how long those take that went since a text was due: there are so many places."""
+        since = self.reading.seconds(due)  # type: ignore[arg-type]
+        times = self.reading.times_of(text.taken.channel)
+        others = bisect_left(times, text.taken.at) - bisect_left(times, since)
+        places: int = self.world.knobs.config["in_flight"]
+        return others * ONE_TAKES / places
 
     def _nothing_in_the_way(self, text: Text, due: object) -> bool:
         since = self.reading.seconds(due) - 1800  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from reminders.domain.contact import Channel
 from reminders.engine.runtime import Runtime
 from tests.simulation import almanac
 from tests.simulation.book import BOOKED, CANCELLED, Book, Booking, Truth
@@ -77,6 +78,9 @@ class Reading:
             for starts_at in {truth.starts_at for _, truth in booking.truths()}:
                 self._by_start[starts_at].append(booking)
         self._disturbed = _joined(world.disturbed)
+        self._times: dict[Channel, list[float]] = defaultdict(list)
+        for taken in sorted(world.side.taken, key=lambda one: one.at):
+            self._times[taken.channel].append(taken.at)
         self._refused: dict[str, list[Refused]] = defaultdict(list)
         for refused in world.side.refused:
             self._refused[refused.to].append(refused)
@@ -107,6 +111,10 @@ class Reading:
     def texts_of(self, booking: Booking) -> list[Text]:
         """Return the accepted messages about a visit."""
         return self._texts_of.get(booking.ref, [])
+
+    def times_of(self, channel: Channel) -> list[float]:
+        """Return when messages were taken on a channel, in order."""
+        return self._times[channel]
 
     def refused_at(self, address: str) -> list[Refused]:
         """Return the calls about an address that were refused, or lost."""
@@ -158,7 +166,8 @@ class Reading:
             if life.born_at <= released <= moment:
                 believed += clock.errors(released, moment)
         wrong: timedelta = clock.wrong_by(moment)
-        return min(abs(wrong - one) for one in (timedelta(0), *believed))
+        nearest: timedelta = min(abs(wrong - one) for one in (timedelta(0), *believed))
+        return nearest
 
     def is_astray(self, text: Text) -> bool:
         """Tell whether a text's attempt began by a clock that was wrong by half an hour or more.

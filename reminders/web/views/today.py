@@ -37,5 +37,6 @@ async def hold(here: ActingForAll) -> RedirectResponse:
 @router.post("/release")
 async def release(here: ActingForAll) -> RedirectResponse:
     """Send again."""
+    await here.site.change(holding.prepare, here.runtime, here.now)
     await here.write(holding.release, here.runtime, here.now)
     return here.go("today", "resumed")
