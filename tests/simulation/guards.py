@@ -360,13 +360,6 @@ MUTANTS = (
         DEAF,
     ),
     _one(
-        "a lost text is looked for at the number that is theirs now",
-        "store.attempts",
-        "to=row.address or (row.phone if channel is Channel.SMS else row.email) or",
-        "to=(row.phone if channel is Channel.SMS else row.email) or",
-        LOST,
-    ),
-    _one(
         "a text that is another message is taken for the lost one",
         "engine.reconcile",
         "others=others,",

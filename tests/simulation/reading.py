@@ -177,6 +177,12 @@ class Reading:
         """
         return all(abs(self.world.clock.wrong_by(m)) >= MOST_JUMP for m in self.moments(text))
 
+    def lost_from_sight(self, first: Text, second: Text) -> bool:
+        """Tell whether the clock that a text went by had been put right before it went again."""
+        clock = self.world.clock
+        changed = clock.wrong_by(first.taken.at) - clock.wrong_by(second.taken.at)
+        return self.is_astray(first) and bool(abs(changed) >= MOST_JUMP)
+
     def moments(self, text: Text) -> Iterator[float]:
         """Yield the elapsed seconds at which a text's attempt may have begun."""
         for moment in self.world.clock.seconds_at(text.taken.began):
