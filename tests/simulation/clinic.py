@@ -62,6 +62,12 @@ TRY_AGAIN = 1800.0
 IN_PARTS = 0.15
 """So many small files are applied as large ones are: part by part, a patient at a time."""
 
+WRONGLY_TAKEN_DOWN = 0.4
+"""So often an address is put right within minutes: what went to it may not have been answered yet."""
+
+ONCE_MORE = 0.4
+"""So often what was asked for is asked for again within minutes: the same words, to one number."""
+
 BACK = 0.75
 """So often who has said no is the one who now says yes again."""
 
@@ -159,9 +165,14 @@ class Admins:
         except (RemindersError, DatabaseFault, Died) as error:
             self._world.note("admin", type(error).__name__)
 
-    def _book_more(self) -> None:
+    async def _book_more(self) -> None:
         confirm = self._chance.random() < 0.9
-        self._import(self._new_bookings(self._chance.choice((1, 1, 2))), confirm=confirm)
+        visits = self._new_bookings(self._chance.choice((1, 1, 2)))
+        self._import(visits, confirm=confirm)
+        if self._chance.random() < WRONGLY_TAKEN_DOWN:
+            self._world.poke()
+            await asyncio.sleep(self._chance.uniform(20, 150))
+            self._correct([booking for booking, _ in visits])
 
     def _new_bookings(self, count: int, day: int | None = None) -> list[tuple[Booking, Truth]]:
         bookings = [self._new_booking() for _ in range(count)]
@@ -358,8 +369,8 @@ class Admins:
         self._world.book.opt(address, self._world.elapsed(), out=out)
         self._world.note("opt", address, change.__name__)
 
-    def _correct(self) -> None:
-        coming = self._coming()
+    def _correct(self, among: Sequence[Booking] | None = None) -> None:
+        coming = [b for b in self._coming() if among is None or b in among]
         if not coming:
             return
         booking = self._chance.choice(coming)
@@ -382,13 +393,23 @@ class Admins:
             raise
         self._world.note("corrected", booking.ref, str(after))
 
-    def _ask(self) -> None:
+    async def _ask(self) -> None:
+        """Have a message sent now; perhaps once more, as for somebody who phones and sees nothing."""
         coming = self._coming()
-        if coming:
-            booking = self._chance.choice(coming)
-            rule = self._chance.choice(("help", "help", "day_before", "booked"))
-            runtime, now = self._world.desk(), self._world.now()
-            with AsCommitted():
-                runtime.in_transaction(desk.resend, runtime, CLINIC, booking.ref, rule, now)
-            booking.requests.append((self._world.elapsed(), now, rule))
-            self._world.note("asked", booking.ref, rule)
+        if not coming:
+            return
+        booking = self._chance.choice(coming)
+        rule = self._chance.choice(("help", "help", "day_before", "booked"))
+        self._ask_for(booking, rule)
+        if self._chance.random() < ONCE_MORE:
+            self._world.poke()
+            await asyncio.sleep(self._chance.uniform(30, 900))
+            if booking in self._coming():
+                self._ask_for(booking, rule)
+
+    def _ask_for(self, booking: Booking, rule: str) -> None:
+        runtime, now = self._world.desk(), self._world.now()
+        with AsCommitted():
+            runtime.in_transaction(desk.resend, runtime, CLINIC, booking.ref, rule, now)
+        booking.requests.append((self._world.elapsed(), now, rule))
+        self._world.note("asked", booking.ref, rule)

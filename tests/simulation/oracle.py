@@ -182,7 +182,7 @@ class _Together:
             by_content[text.booking.ref, text.rule, text.truth, text.taken.to].append(text)
         for texts in by_message.values():
             for first, second in pairwise(texts):
-                if not first.taken.hidden:
+                if not first.taken.hidden and not self.reading.lost_from_sight(first, second):
                     yield f"{second}: one message accepted twice, first as {first.taken.ref}"
         for texts in by_content.values():
             for first, second in pairwise(texts):
@@ -243,7 +243,7 @@ class _Together:
 
     def _excused(self, first: Text, second: Text) -> bool:
         """Tell whether there was a reason to say the same again."""
-        if first.taken.hidden:
+        if first.taken.hidden or self.reading.lost_from_sight(first, second):
             return True
         if first.taken.fate is not State.DELIVERED and first.taken.fate_at <= second.taken.at:
             return True

@@ -155,9 +155,10 @@ class Reading:
         return place > 0 and self._disturbed[place - 1][1] >= since
 
     def jumped_by(self, text: Text, moment: float) -> timedelta:
-        """Return how far the clock had been set when an attempt began, as its worker can know.
+        """Return how far wrong the clock was when an attempt began, as its worker can know.
 
-        It knows the clock as it found it, and as it was when a person let sending go on.
+        It knows the clock as it found it, and as it was when a person let sending go on. Who goes
+        by the right clock does no harm: one that was behind may be known by the last work done.
         """
         clock, life = self.world.clock, self.world.lives[text.taken.by]
         believed = clock.errors(life.born_at, min(life.began_at, moment))
@@ -165,7 +166,7 @@ class Reading:
             if life.born_at <= released <= moment:
                 believed += clock.errors(released, moment)
         wrong: timedelta = clock.wrong_by(moment)
-        nearest: timedelta = min(abs(wrong - one) for one in believed)
+        nearest: timedelta = min(abs(wrong - one) for one in (timedelta(0), *believed))
         return nearest
 
     def is_astray(self, text: Text) -> bool:
@@ -175,6 +176,12 @@ class Reading:
         is lost, it is looked for at another time than it went.
         """
         return all(abs(self.world.clock.wrong_by(m)) >= MOST_JUMP for m in self.moments(text))
+
+    def lost_from_sight(self, first: Text, second: Text) -> bool:
+        """Tell whether the clock that a text went by had been put right before it went again."""
+        clock = self.world.clock
+        changed = clock.wrong_by(first.taken.at) - clock.wrong_by(second.taken.at)
+        return self.is_astray(first) and bool(abs(changed) >= MOST_JUMP)
 
     def moments(self, text: Text) -> Iterator[float]:
         """Yield the elapsed seconds at which a text's attempt may have begun."""

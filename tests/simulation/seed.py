@@ -55,6 +55,9 @@ LASTS = {
 FAVOURED, OFTEN = 0.12, 0.4
 """So many of the crash points are favoured in a seed; a process dies at them so often."""
 
+STARTS_WRONG = 0.3
+"""So often the machine is started anew as its clock is set wrong."""
+
 GENTLY = 0.5
 """So often workers that are started anew may finish what is in flight, and hand back the rest."""
 
@@ -377,6 +380,9 @@ class Seed:
         else:
             by = timedelta(seconds=chance.choice((2, self.knobs.small_jump, 4000, 30_000)))
             self.clock.jump(by if kind is Fault.CLOCK_FORWARD else -by)
+            if chance.random() < STARTS_WRONG:
+                for process in self._workers:
+                    process.die()  # whoever is started now takes the clock as it is
             self.poke()
             await asyncio.sleep(length)
             self.clock.jump(-by if kind is Fault.CLOCK_FORWARD else by)

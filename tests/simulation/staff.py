@@ -259,9 +259,9 @@ class Staff:
         }
         # A listing that fails, or is away for hours, is asked again for a day.
         found = not self.world.faults.keys() & {Fault.CLOCK_FORWARD, Fault.CLOCK_BACK}
-        by_sms = all(text.taken.channel is Channel.SMS for text in texts)
-        if found and texts and State.UNKNOWN in states and by_sms and len(texts) == len(heard):
-            yield f"{where}: the provider lists it, and staff are told that nobody knows"
+        by_sms = all(message.key.channel is Channel.SMS for message in messages)
+        if found and State.UNKNOWN in states and by_sms and len(texts) <= len(heard):
+            yield f"{where}: the provider can tell, and staff are told that nobody knows"
         if asked and len(texts) == len(surely):
             told = sorted(s for s in surely if s is not State.ACCEPTED)
             true = sorted(t.taken.fate for t in texts)
